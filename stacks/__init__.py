@@ -1,0 +1,1 @@
+"""What exists in AWS: the settings, and one stack a file."""

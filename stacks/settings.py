@@ -1,0 +1,229 @@
+"""The settings of a deployment: what each means, its unit, its range and its default.
+
+Settings arrive as CDK context: ``cdk deploy -c delay_seconds=10``, or ``"context"`` in cdk.json.
+This module knows no CDK, so that settings can be checked and documented without starting it.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, get_type_hints
+
+DEAD_LETTER_RETENTION_SECONDS = 1_209_600
+"""14 days, the longest that SQS keeps a message."""
+
+_IAM_NAME = r"[A-Za-z0-9+=,.@_-]+"
+_IAM_NAME_WORDS = "letters, digits and +=,.@_-"
+_QUEUE_NAME = r"[A-Za-z0-9_-]+"
+_QUEUE_NAME_WORDS = "letters, digits, - and _"
+_DEPLOYMENT = r"([A-Za-z][A-Za-z0-9-]*)?"
+_DEPLOYMENT_WORDS = "letters, digits and -, a letter first"
+
+
+class SettingsError(ValueError):
+    """A setting that cannot be deployed. The message names the setting, the value and the limit."""
+
+
+def _integer(default: int, *, unit: str, minimum: int, maximum: int, meaning: str) -> Any:
+    limits = {"unit": unit, "minimum": minimum, "maximum": maximum}
+    return field(default=default, metadata={"meaning": meaning, **limits})
+
+
+def _name(default: str, *, pattern: str, words: str, longest: int, meaning: str) -> Any:
+    limits = {"pattern": pattern, "words": words, "longest": longest}
+    return field(default=default, metadata={"meaning": meaning, **limits})
+
+
+def _flag(default: bool, *, meaning: str) -> Any:
+    return field(default=default, metadata={"meaning": meaning})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """One deployment. The defaults are the tutorial's.
+
+    Raises:
+        SettingsError: a value is of the wrong type, out of AWS's range, or does not fit the others.
+    """
+
+    deployment: str = _name(
+        "",
+        pattern=_DEPLOYMENT,
+        words=_DEPLOYMENT_WORDS,
+        longest=20,
+        meaning="Put before every name, as in `staging-test`: deployments can live side by side in one account. "
+        "Empty: the names as they are",
+    )
+    group_name: str = _name(
+        "Administrators",
+        pattern=_IAM_NAME,
+        words=_IAM_NAME_WORDS,
+        longest=128,
+        meaning="The IAM group that has AdministratorAccess",
+    )
+    user_name: str = _name(
+        "Administrator",
+        pattern=_IAM_NAME,
+        words=_IAM_NAME_WORDS,
+        longest=64,
+        meaning="The IAM user, a member of the group",
+    )
+    administrator_access: bool = _flag(
+        True,
+        meaning="`false`: no group and no AdministratorAccess; the user keeps only its rights on the queue",
+    )
+    queue_name: str = _name(
+        "test",
+        pattern=_QUEUE_NAME,
+        words=_QUEUE_NAME_WORDS,
+        longest=76,
+        meaning="The queue. Its dead-letter queue is named after it, with `-dlq` at the end",
+    )
+    delay_seconds: int = _integer(
+        5,
+        unit="seconds",
+        minimum=0,
+        maximum=900,
+        meaning="How long a new message stays invisible (DelaySeconds)",
+    )
+    visibility_timeout_seconds: int = _integer(
+        30,
+        unit="seconds",
+        minimum=0,
+        maximum=43_200,
+        meaning="How long a received message is hidden from other consumers (VisibilityTimeout)",
+    )
+    retention_seconds: int = _integer(
+        345_600,
+        unit="seconds",
+        minimum=60,
+        maximum=DEAD_LETTER_RETENTION_SECONDS - 1,
+        meaning="How long an unprocessed message is kept (MessageRetentionPeriod). "
+        "Less than the dead-letter queue's 14 days, which count from when the message was first sent",
+    )
+    max_receive_count: int = _integer(
+        5,
+        unit="receives",
+        minimum=1,
+        maximum=1_000,
+        meaning="How often a message may be received before it moves to the dead-letter queue",
+    )
+
+    def __post_init__(self) -> None:
+        types = get_type_hints(type(self))
+        for setting in dataclasses.fields(self):
+            _check(setting, types[setting.name], getattr(self, setting.name))
+        for setting_name in ("group_name", "user_name", "queue_name"):
+            self._check_physical_length(setting_name)
+
+    @classmethod
+    def from_context(cls, context: Mapping[str, Any]) -> Settings:
+        """Read the settings from CDK context, where ``-c name=value`` gives strings and cdk.json gives JSON values.
+
+        Keys with ``:``, ``/`` or ``@`` belong to the CDK (feature flags, cached look-ups) and are left alone.
+
+        Raises:
+            SettingsError: an unknown setting, or a value that does not fit.
+        """
+        types = get_type_hints(cls)
+        given = {key: value for key, value in context.items() if not re.search("[:/@]", key)}
+        for key in given:
+            if key not in types:
+                raise SettingsError(_unknown(key, list(types)))
+        return cls(**{key: _parse(types[key], value) for key, value in given.items()})
+
+    def prefixed(self, name: str) -> str:
+        """The name as it is in this deployment: ``test``, or ``staging-test`` where deployment is ``staging``."""
+        return f"{self.deployment}-{name}" if self.deployment else name
+
+    @property
+    def physical_group_name(self) -> str:
+        return self.prefixed(self.group_name)
+
+    @property
+    def physical_user_name(self) -> str:
+        return self.prefixed(self.user_name)
+
+    @property
+    def physical_queue_name(self) -> str:
+        return self.prefixed(self.queue_name)
+
+    @property
+    def physical_dead_letter_queue_name(self) -> str:
+        return f"{self.physical_queue_name}-dlq"
+
+    def _check_physical_length(self, setting_name: str) -> None:
+        longest = type(self).__dataclass_fields__[setting_name].metadata["longest"]
+        physical = self.prefixed(getattr(self, setting_name))
+        if len(physical) > longest:
+            raise SettingsError(
+                f"{setting_name}: {physical!r} (with the deployment's name before it) has {len(physical)} characters; "
+                f"at most {longest} are allowed. Shorten {setting_name} or deployment"
+            )
+
+
+def _unknown(key: str, known: list[str]) -> str:
+    close = difflib.get_close_matches(key, known, n=1)
+    if close:
+        return f"{key}: unknown setting: did you mean {close[0]}?"
+    return f"{key}: unknown setting. The settings are {', '.join(known)}"
+
+
+def _parse(expected: type, value: Any) -> Any:
+    """What ``-c name=value`` means: text that spells a whole number, true or false is taken as such."""
+    if isinstance(value, str):
+        if expected is int and re.fullmatch(r"[+-]?[0-9]{1,18}", value):
+            return int(value)
+        if expected is bool and value in ("true", "false"):
+            return value == "true"
+    return value
+
+
+def _check(setting: dataclasses.Field[Any], expected: type, value: Any) -> None:
+    if type(value) is not expected:
+        raise SettingsError(f"{setting.name}: {_shown(value)} is not {_wanted(setting, expected)}")
+    limits = setting.metadata
+    if expected is int and not limits["minimum"] <= value <= limits["maximum"]:
+        raise SettingsError(f"{setting.name}: {value} is out of range: it takes {_wanted(setting, expected)}")
+    if isinstance(value, str):
+        if len(value) > limits["longest"]:
+            raise SettingsError(
+                f"{setting.name}: {_shown(value)} has {len(value)} characters; at most {limits['longest']} are allowed"
+            )
+        if not re.fullmatch(limits["pattern"], value):
+            raise SettingsError(f"{setting.name}: {_shown(value)} is not a valid name: it takes {limits['words']}")
+
+
+def _wanted(setting: dataclasses.Field[Any], expected: type) -> str:
+    if expected is int:
+        limits = setting.metadata
+        return f"a whole number of {limits['unit']} from {limits['minimum']} to {limits['maximum']}"
+    return "true or false" if expected is bool else "text"
+
+
+def _shown(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def settings_table() -> str:
+    """The settings as a Markdown table, for the README."""
+    types = get_type_hints(Settings)
+    rows = ["| Setting | Default | Range | Meaning |", "|---|---|---|---|"]
+    for setting in dataclasses.fields(Settings):
+        limits = setting.metadata
+        if types[setting.name] is int:
+            allowed = f"{limits['minimum']:,} to {limits['maximum']:,} {limits['unit']}"
+            default = f"{setting.default:,}"
+        elif types[setting.name] is bool:
+            allowed = "`true`, `false`"
+            default = f"`{str(setting.default).lower()}`"
+        else:
+            allowed = f"up to {limits['longest']} of {limits['words']}"
+            default = f"`{setting.default}`" if setting.default else "empty"
+        rows.append(f"| `{setting.name}` | {default} | {allowed} | {limits['meaning']} |")
+    return "\n".join(rows) + "\n"
