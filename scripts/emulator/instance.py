@@ -1,0 +1,231 @@
+"""Start and stop one local AWS, and say how to reach it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import boto3
+import trustme
+from botocore.config import Config
+
+from common.errors import ScriptError
+
+ROOT = Path(__file__).resolve().parents[2]
+ACCOUNT = "111122223333"
+START_SECONDS = 60
+BOOTSTRAP_TEMPLATE = ROOT / "node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
+SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,logs"
+
+_NOWHERE = "http://127.0.0.1:9"
+"""A proxy that refuses: what would go past AWS_ENDPOINT_URL to the real AWS ends here."""
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A running local AWS.
+
+    Attributes:
+        variables: the environment variables that point the AWS CLI, boto3 and the CDK at it, and nowhere else.
+        directory: holds all that it writes; gone after it.
+        process: its server.
+    """
+
+    variables: Mapping[str, str]
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "server.log"
+
+    def environment(self) -> dict[str, str]:
+        """A whole environment for a command: this process's, without its AWS and CDK settings, and with ours."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("AWS_", "CDK_")) and not name.lower().endswith("_proxy")
+        }
+        tools = [str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin"), inherited.get("PATH", os.defpath)]
+        return {**inherited, **self.variables, "PATH": os.pathsep.join(tools)}
+
+    def exports(self) -> str:
+        """The variables as a shell reads them."""
+        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+
+    def guard(self, group: int) -> None:
+        """Have the server kill this process group should this process end without doing so (0: none)."""
+        assert self.process.stdin is not None
+        os.write(self.process.stdin.fileno(), b"%d\n" % group)
+
+    def last_words(self) -> str:
+        """The end of the server's log, for an error message."""
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        return "\n".join(lines[-20:])
+
+
+@contextlib.contextmanager
+def local_aws(*, region: str = "us-east-1") -> Iterator[Instance]:
+    """A local AWS, bootstrapped for the CDK, for as long as the context is open.
+
+    It listens on a free port of 127.0.0.1, over TLS, and accepts one random root key. If this process is killed, the
+    server notices and cleans up.
+
+    Raises:
+        ScriptError: it does not start, or the CDK CLI that brings the bootstrap template is not installed.
+    """
+    if not BOOTSTRAP_TEMPLATE.exists():
+        raise ScriptError(f"the CDK CLI is not installed ({BOOTSTRAP_TEMPLATE} is missing): run `make setup`")
+    with tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        with _serve(directory, region) as instance:
+            _await_health(instance)
+            _bootstrap(instance)
+            yield instance
+
+
+@contextlib.contextmanager
+def _serve(directory: Path, region: str) -> Iterator[Instance]:
+    certificate, authority = _certificates(directory)
+    with _listener() as tls, _listener() as plain, (directory / "server.log").open("wb") as log:
+        variables = _variables(directory, region, authority, tls=_port(tls), plain=_port(plain))
+        process = subprocess.Popen(
+            [sys.executable, "-m", "emulator", directory, certificate, str(tls.fileno()), str(plain.fileno())],
+            cwd=ROOT / "scripts",
+            env=_server_environment(directory, region, _port(tls), variables),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=[tls.fileno(), plain.fileno()],
+            start_new_session=True,
+        )
+    try:
+        yield Instance(variables, directory, process)
+    finally:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait()
+
+
+def _listener() -> socket.socket:
+    """A socket on a free port of loopback. A connection to it waits until the server takes it: nobody needs to poll."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+def _port(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def _certificates(directory: Path) -> tuple[Path, Path]:
+    """A throw-away authority and a certificate by it: (certificate with key, authority)."""
+    authority, certificate = directory / "authority.pem", directory / "certificate.pem"
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(authority)
+    certificate.touch(mode=0o600)
+    issuer.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+    return certificate, authority
+
+
+def _variables(directory: Path, region: str, authority: Path, *, tls: int, plain: int) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": f"https://127.0.0.1:{tls}",
+        # AWS answers plain http too, as far as policies let it. The smoke test asks there.
+        "LOCAL_AWS_HTTP_ENDPOINT": f"http://127.0.0.1:{plain}",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_ACCESS_KEY_ID": f"LOCALROOT{secrets.token_hex(5).upper()}",
+        "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
+        "AWS_CA_BUNDLE": str(authority),
+        "NODE_EXTRA_CA_CERTS": str(authority),
+        # A person's own files and caches stay out of it.
+        "AWS_CONFIG_FILE": str(directory / "aws/config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(directory / "aws/credentials"),
+        "CDK_HOME": str(directory / "cdk"),
+        # And no call gets out.
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+        "NO_UPDATE_NOTIFIER": "1",
+        "HTTPS_PROXY": _NOWHERE,
+        "HTTP_PROXY": _NOWHERE,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def _server_environment(directory: Path, region: str, port: int, variables: Mapping[str, str]) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": variables["AWS_ACCESS_KEY_ID"],
+        "AWS_SECRET_ACCESS_KEY": variables["AWS_SECRET_ACCESS_KEY"],
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": region,
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "USE_SSL": "1",
+        "SERVICES": SERVICES,
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "LOG_LEVEL": "WARNING",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # At its start and end ministack removes containers that look like its own; here that is none of its business.
+        "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
+    }
+
+
+def _await_health(instance: Instance) -> None:
+    trust = ssl.create_default_context(cafile=instance.variables["AWS_CA_BUNDLE"])
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    try:
+        opener.open(f"{instance.variables['AWS_ENDPOINT_URL']}/_ministack/health", timeout=START_SECONDS).close()
+    except OSError as error:
+        raise ScriptError(f"the local AWS did not start ({error}). Its log ends:\n{instance.last_words()}") from error
+
+
+def _bootstrap(instance: Instance) -> None:
+    """Do what `cdk bootstrap` does, with the CLI's own template, but without the CLI's ten seconds."""
+    variables = instance.variables
+    cloudformation = boto3.client(
+        "cloudformation",
+        endpoint_url=variables["AWS_ENDPOINT_URL"],
+        region_name=variables["AWS_REGION"],
+        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+        verify=variables["AWS_CA_BUNDLE"],
+        config=Config(proxies={}),
+    )
+    cloudformation.create_stack(
+        StackName="CDKToolkit",
+        TemplateBody=BOOTSTRAP_TEMPLATE.read_text(),
+        Parameters=[
+            {"ParameterKey": "FileAssetsBucketKmsKeyId", "ParameterValue": "AWS_MANAGED_KEY"},
+            {
+                "ParameterKey": "CloudFormationExecutionPolicies",
+                "ParameterValue": "arn:aws:iam::aws:policy/AdministratorAccess",
+            },
+        ],
+        Capabilities=["CAPABILITY_NAMED_IAM"],
+    )
+    cloudformation.get_waiter("stack_create_complete").wait(
+        StackName="CDKToolkit", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
+    )

@@ -1,0 +1,119 @@
+"""Run a command against a local AWS, or keep a local AWS running.
+
+The local AWS is a process on this machine that enforces signatures, IAM policies and TLS. It needs no AWS account,
+starts empty, and forgets everything when it stops.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import FrameType
+
+from common.errors import DONE, ScriptError, run
+from emulator.instance import Instance, local_aws
+
+GRACE_SECONDS = 10
+"""How long a stopped command may take to end before it is killed."""
+
+
+class Stopped(BaseException):
+    """A signal asks this process to end."""
+
+    def __init__(self, signum: int) -> None:
+        self.signum = signum
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog="examples:\n"
+        "  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status\n"
+        "  python scripts/local_aws.py                            stay up, print the exports for another terminal",
+    )
+    parser.add_argument("--region", default="us-east-1", help="the AWS region to be (default: %(default)s)")
+    parser.add_argument(
+        "command", nargs="*", metavar="-- COMMAND", help="what to run, with its arguments (none: stay up until Ctrl-C)"
+    )
+    arguments = parser.parse_args()
+    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(signum, _stop)
+    try:
+        with local_aws(region=arguments.region) as instance:
+            if arguments.command:
+                return run_command(instance, arguments.command)
+            return stay_up(instance)
+    except Stopped as stopped:
+        return 128 + stopped.signum
+
+
+def run_command(instance: Instance, command: list[str]) -> int:
+    """Run the command inside the local AWS. Returns its exit status, or 128 + the signal that ended it.
+
+    The command gets a session of its own, so that nothing which it started outlives it.
+    """
+    try:
+        process = subprocess.Popen(
+            command,
+            env=instance.environment(),
+            start_new_session=True,
+            preexec_fn=lambda: instance.guard(os.getpid()),
+        )
+    except OSError as error:
+        raise ScriptError(f"{command[0]}: {error.strerror}") from error
+    threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
+    try:
+        status = process.wait()
+    except Stopped as stopped:
+        _signal_all(process, stopped.signum)
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(GRACE_SECONDS)
+        raise
+    finally:
+        _signal_all(process, signal.SIGKILL)
+        process.wait()
+        if instance.process.poll() is None:
+            instance.guard(0)
+        else:
+            print(f"the local AWS died. Its log ends:\n{instance.last_words()}", file=sys.stderr)
+    return status if status >= 0 else 128 - status
+
+
+def stay_up(instance: Instance) -> int:
+    """Print the exports and wait until stopped."""
+    print(instance.exports(), end="", flush=True)
+    print("# The local AWS is up. Paste these lines into another terminal; Ctrl-C here stops it.", file=sys.stderr)
+    try:
+        instance.process.wait()
+    except Stopped as stopped:
+        if stopped.signum == signal.SIGINT:
+            return DONE
+        raise
+    raise ScriptError(f"the local AWS died. Its log ends:\n{instance.last_words()}")
+
+
+def _stop(signum: int, frame: FrameType | None) -> None:
+    raise Stopped(signum)
+
+
+def _stop_with_parent(parent: int) -> None:
+    """End when whoever started us is gone, say a `make` that was killed. There is no portable way to wait for that."""
+    while os.getppid() == parent:
+        time.sleep(0.5)
+    os.kill(os.getpid(), signal.SIGTERM)
+
+
+def _signal_all(process: subprocess.Popen[bytes], signum: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(process.pid, signum)
+
+
+if __name__ == "__main__":
+    run(main)
