@@ -1,0 +1,1 @@
+"""What the smoke test checks, one subject a file."""

@@ -1,0 +1,40 @@
+"""One check: what was expected, what was found, and whether that is good."""
+
+from __future__ import annotations
+
+import operator
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import BotoCoreError, ClientError
+
+from common.errors import explain
+
+
+@dataclass(frozen=True)
+class Check:
+    """A check that was made. ``passed`` is None where it was skipped."""
+
+    name: str
+    expected: str
+    found: str
+    passed: bool | None
+
+
+def check(name: str, expected: Any, find: Callable[[], Any], passes: Callable[[Any, Any], bool] = operator.eq) -> Check:
+    """Look, and compare with what was expected. An error of AWS is a finding, and fails the check."""
+    try:
+        found = find()
+    except (ClientError, BotoCoreError) as error:
+        explained = explain(error)
+        if explained is None:
+            raise
+        return Check(name, _text(expected), explained, False)
+    return Check(name, _text(expected), _text(found), passes(found, expected))
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, (list, tuple)):
+        return ", ".join(map(str, value)) or "none"
+    return str(value)

@@ -1,0 +1,75 @@
+"""Command-line options that several scripts take."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from common.clients import client
+from common.errors import ScriptError, UsageError, is_no_such_queue
+from common.stacks import MESSAGING, DeployedStack
+
+DEFAULT_QUEUE = "test"
+
+
+def parser(description: str, examples: str) -> argparse.ArgumentParser:
+    """A parser whose --help shows the script's docstring and its examples as they are written."""
+    return argparse.ArgumentParser(
+        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=f"examples:\n{examples}"
+    )
+
+
+def add_queue_options(options: argparse.ArgumentParser) -> None:
+    """The three ways to say which queue is meant."""
+    group = options.add_argument_group("which queue (one of these)").add_mutually_exclusive_group()
+    group.add_argument("--queue", metavar="NAME", default=DEFAULT_QUEUE, help="by its name (default: %(default)s)")
+    group.add_argument("--queue-url", metavar="URL", help="by its URL")
+    group.add_argument(
+        "--deployment",
+        metavar="NAME",
+        help='by the stack output of a deployment ("" is the default one); needs the right to read stacks',
+    )
+
+
+def queue_url(sqs: Any, arguments: argparse.Namespace) -> str:
+    """The URL of the queue that the options mean.
+
+    Raises:
+        UsageError: the name or the URL cannot be one of a queue.
+        ScriptError: there is no such queue or no such deployment.
+    """
+    if arguments.queue_url is not None:
+        if not arguments.queue_url.startswith(("https://", "http://")):
+            raise UsageError(f"--queue-url {arguments.queue_url!r} is no URL: it starts with https://")
+        return str(arguments.queue_url)
+    if arguments.deployment is not None:
+        return DeployedStack(client("cloudformation"), MESSAGING, arguments.deployment).outputs["QueueUrl"]
+    if not arguments.queue:
+        raise UsageError("--queue '' is empty: give the name of a queue")
+    try:
+        return str(sqs.get_queue_url(QueueName=arguments.queue)["QueueUrl"])
+    except ClientError as error:
+        if not is_no_such_queue(error):
+            raise
+        raise ScriptError(
+            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: deploy it with `npx cdk deploy --all`, "
+            "or check --queue, AWS_PROFILE and the region"
+        ) from None
+
+
+def number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """An argparse type: a whole number within a range, ends included."""
+
+    def parse(text: str) -> int:
+        try:
+            value = int(text)
+        except ValueError:
+            value = minimum - 1
+        if not minimum <= value <= maximum:
+            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum:,} to {maximum:,}")
+        return value
+
+    return parse

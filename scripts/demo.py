@@ -1,0 +1,70 @@
+"""Show everything in a minute: deploy, send, process, smoke test, destroy. `make demo` runs it in the local AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from common.errors import DONE, ScriptError, run
+
+SCRIPTS = Path(__file__).resolve().parent
+
+
+def main() -> int:
+    if "LOCAL_AWS_HTTP_ENDPOINT" not in os.environ:
+        raise ScriptError("this runs inside the local AWS only: call `make demo`")
+    print("A local AWS is up: nothing here leaves this machine, or needs an account.")
+    with tempfile.TemporaryDirectory() as directory:
+        outputs, assembly = Path(directory) / "outputs.json", Path(directory) / "cdk.out"
+        _step(1, "Deploy both stacks with the real CDK CLI", "cdk deploy --all")
+        _cdk("deploy", "--all", "--require-approval=never", f"--output={assembly}", f"--outputs-file={outputs}")
+        for stack, values in json.loads(outputs.read_text()).items():
+            for name, value in values.items():
+                print(f"  {stack}.{name} = {value}")
+        _step(2, "Send a message", "python scripts/send.py --author Ada")
+        _script("send.py", "--author", "Ada")
+        _step(3, "Process it: the queue delays it by 5 seconds", "python scripts/process.py --count 1")
+        _script("process.py", "--count", "1")
+        _step(4, "Prove what was deployed", "python scripts/smoke_test.py")
+        _script("smoke_test.py")
+        _step(5, "Take it down again", "cdk destroy --all")
+        for line in _cdk("destroy", "--all", "--force", f"--app={assembly}"):
+            if "✅" in line:
+                print(f"  {line}")
+    print('\nThat was all of it. To see it in your own account: README.md, "Deploy to a real account".')
+    return DONE
+
+
+def _step(number: int, title: str, command: str) -> None:
+    print(f"\n{number}/5  {title}\n  $ {command}", flush=True)
+
+
+def _cdk(*arguments: str) -> list[str]:
+    """Run the CDK CLI quietly. Returns what it printed."""
+    command = ["cdk", *arguments]
+    done = subprocess.run(
+        command, cwd=SCRIPTS.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
+    )
+    if done.returncode:
+        raise ScriptError(f"cdk {arguments[0]} failed:\n{done.stdout}")
+    return done.stdout.splitlines()
+
+
+def _script(name: str, *arguments: str) -> None:
+    """Run one of the scripts, with its output as it is but indented."""
+    with subprocess.Popen(
+        [sys.executable, str(SCRIPTS / name), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    ) as process:
+        assert process.stdout is not None
+        for line in process.stdout:
+            print(f"  {line}", end="", flush=True)
+    if process.returncode:
+        raise ScriptError(f"{name} failed with status {process.returncode}")
+
+
+if __name__ == "__main__":
+    run(main)

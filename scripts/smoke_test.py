@@ -1,0 +1,93 @@
+"""Prove that a deployment works: compare what is in AWS with what was declared, then send a message through the queue.
+
+It leaves nothing behind. The queue may be in use: only the test's own message is deleted.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+from collections.abc import Iterator
+
+from checks.delivery import delivery_checks
+from checks.identity import identity_checks
+from checks.messaging import messaging_checks
+from checks.model import Check
+from common.clients import client
+from common.errors import DONE, FAILED, run
+from common.options import number, parser
+from common.stacks import IDENTITY, MESSAGING, DeployedStack
+
+EXAMPLES = """\
+  python scripts/smoke_test.py                          the default deployment
+  python scripts/smoke_test.py --deployment staging     another one
+  python scripts/smoke_test.py --json                   for a program"""
+
+_MARKS = {True: "ok", False: "FAILED", None: "skipped"}
+
+
+def main() -> int:
+    arguments = _parse()
+    checks = list(smoke_test(arguments))
+    failed = sum(made.passed is False for made in checks)
+    if arguments.json:
+        print(json.dumps({"passed": not failed, "checks": [dataclasses.asdict(made) for made in checks]}, indent=2))
+    else:
+        print_table(checks)
+        passed = sum(made.passed is True for made in checks)
+        print(f"{passed} checks passed, {failed} failed, {len(checks) - passed - failed} skipped")
+    return FAILED if failed else DONE
+
+
+def smoke_test(arguments: argparse.Namespace) -> Iterator[Check]:
+    """All checks, in order. They need the rights of whoever deployed."""
+    cloudformation, sqs = client("cloudformation"), client("sqs")
+    messaging = DeployedStack(cloudformation, MESSAGING, arguments.deployment)
+    identity = DeployedStack(cloudformation, IDENTITY, arguments.deployment)
+    yield from identity_checks(client("iam"), identity, messaging.outputs["QueueArn"])
+    yield from messaging_checks(sqs, messaging)
+    declared = messaging.properties("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"])
+    yield from delivery_checks(
+        sqs,
+        messaging.outputs["QueueUrl"],
+        delay=declared["DelaySeconds"],
+        patience=arguments.patience,
+        longest_delay=arguments.longest_delay,
+    )
+
+
+def print_table(checks: list[Check]) -> None:
+    """One line a check. Where what was found is what was expected, it stands there once."""
+    width = max(len(made.name) for made in checks)
+    print(f"{'':8}{'check':<{width}}  found (and expected, where that differs)")
+    for made in checks:
+        found = made.found if made.found == made.expected else f"{made.found}   (expected: {made.expected})"
+        print(f"{_MARKS[made.passed]:<8}{made.name:<{width}}  {found}")
+
+
+def _parse() -> argparse.Namespace:
+    options = parser(__doc__ or "", EXAMPLES)
+    options.add_argument(
+        "--deployment", metavar="NAME", default="", help="which deployment (default: the one without a name)"
+    )
+    options.add_argument("--json", action="store_true", help="print the checks as JSON")
+    options.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=number(1, 600),
+        default=30,
+        help="how long to look for the message after its delay (default: %(default)s)",
+    )
+    options.add_argument(
+        "--longest-delay",
+        metavar="SECONDS",
+        type=number(0, 900),
+        default=60,
+        help="send no message where the queue's delay is longer (default: %(default)s)",
+    )
+    return options.parse_args()
+
+
+if __name__ == "__main__":
+    run(main)
