@@ -1,0 +1,49 @@
+# The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
+.PHONY: setup demo test lint synth docs clean
+.DEFAULT_GOAL := help
+
+PYTHON ?= python3
+BIN := .venv/bin
+export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
+
+help:
+	@echo 'make demo   see it work, without an AWS account'
+	@echo 'make test   run the tests'
+	@echo 'make lint   ruff and mypy'
+	@echo 'make synth  write the CloudFormation templates to cdk.out'
+	@echo 'make docs   refresh what in README.md comes from the code'
+	@echo 'make clean  remove what the others installed and wrote'
+
+setup: .venv/installed node_modules/installed
+
+demo: setup
+	@$(BIN)/python scripts/local_aws.py -- python scripts/demo.py
+
+test: setup
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/mypy
+
+synth: setup
+	@node_modules/.bin/cdk synth --quiet
+
+docs: setup
+	@$(BIN)/python -m tests.generated
+
+clean:
+	rm -rf .venv node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache
+
+.venv/installed: requirements.txt requirements-dev.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose it with: make PYTHON=python3.12 ...")'
+	@echo 'Setting up .venv (once, about a minute) ...'
+	@$(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+	@touch $@
+
+node_modules/installed: package.json package-lock.json .venv/installed
+	@echo 'Setting up node_modules (once, some seconds) ...'
+	@npm ci --loglevel=error --no-audit --no-fund > /dev/null
+	@touch $@
