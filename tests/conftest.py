@@ -1,0 +1,120 @@
+"""What the tests share: templates as they are synthesized, and a local AWS with a real deployment."""
+
+from __future__ import annotations
+
+import functools
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import boto3
+import pytest
+from botocore.config import Config
+
+import app
+from emulator.instance import Instance, local_aws
+
+ROOT = Path(__file__).resolve().parents[1]
+
+Template = Mapping[str, Any]
+Synth = Callable[..., dict[str, Template]]
+
+
+@pytest.fixture(scope="session")
+def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
+    """Synthesize with these settings, as ``cdk synth -c name=value`` does: templates by stack name."""
+
+    @functools.cache
+    def synthesize(**settings: Any) -> dict[str, Template]:
+        directory = tmp_path_factory.mktemp("cdk.out")
+        context = json.loads((ROOT / "cdk.json").read_text())["context"]
+        app.build(context={**context, **settings}, outdir=str(directory)).synth()
+        return {
+            path.name.removesuffix(".template.json"): json.loads(path.read_text())
+            for path in directory.glob("*.template.json")
+        }
+
+    return synthesize
+
+
+class Aws:
+    """A local AWS and what a test does with it."""
+
+    def __init__(self, instance: Instance, directory: Path) -> None:
+        self.instance = instance
+        self._directory = directory
+
+    def client(self, service: str, key: tuple[str, str] | None = None, **overrides: Any) -> Any:
+        """A client as root, or by an access key (id, secret)."""
+        variables = self.instance.variables
+        key_id, secret = key or (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+        options = {
+            "endpoint_url": variables["AWS_ENDPOINT_URL"],
+            "region_name": variables["AWS_REGION"],
+            "aws_access_key_id": key_id,
+            "aws_secret_access_key": secret,
+            "verify": variables["AWS_CA_BUNDLE"],
+            "config": Config(proxies={}, retries={"total_max_attempts": 1}),
+        }
+        return boto3.client(service, **{**options, **overrides})
+
+    def run(self, *command: str, check: bool = True, **variables: str | None) -> subprocess.CompletedProcess[str]:
+        """Run a command inside the local AWS, from the root of the project. A variable of None is not set."""
+        environment = {**self.instance.environment(), **variables}
+        done = subprocess.run(
+            command,
+            cwd=ROOT,
+            env={name: value for name, value in environment.items() if value is not None},
+            capture_output=True,
+            text=True,
+            timeout=300,
+            check=False,
+        )
+        if check and done.returncode:
+            pytest.fail(f"{' '.join(command)} ended with {done.returncode}:\n{done.stdout}\n{done.stderr}")
+        return done
+
+    def script(
+        self, name: str, *arguments: str, check: bool = True, **variables: str | None
+    ) -> subprocess.CompletedProcess[str]:
+        """Run one of the scripts as a process."""
+        return self.run(sys.executable, f"scripts/{name}", *arguments, check=check, **variables)
+
+    def cdk(self, verb: str, *arguments: str, check: bool = True, **settings: Any) -> subprocess.CompletedProcess[str]:
+        """Run the real CDK CLI, for all stacks, with settings as context."""
+        context = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        always = ["--all", f"--output={self._directory}/cdk.out"]
+        always += {"deploy": ["--require-approval=never"], "destroy": ["--force"]}.get(verb, [])
+        return self.run("cdk", verb, *always, *context, *arguments, check=check)
+
+
+def start(directory: Path) -> Iterator[Aws]:
+    with local_aws() as instance:
+        yield Aws(instance, directory)
+
+
+@pytest.fixture(scope="session")
+def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
+    """A local AWS for all tests, with the default deployment in it."""
+    for running in start(tmp_path_factory.mktemp("aws")):
+        running.cdk("deploy")
+        yield running
+
+
+@pytest.fixture
+def empty_aws(tmp_path: Path) -> Iterator[Aws]:
+    """A local AWS of the test's own, bootstrapped and otherwise empty."""
+    yield from start(tmp_path)
+
+
+@pytest.fixture
+def queue(aws: Aws, request: pytest.FixtureRequest) -> Iterator[str]:
+    """The URL of an empty queue of the test's own, without a delay."""
+    sqs = aws.client("sqs")
+    url: str = sqs.create_queue(QueueName=f"t-{os.getpid()}-{abs(hash(request.node.nodeid)) % 10**12}")["QueueUrl"]
+    yield url
+    sqs.delete_queue(QueueUrl=url)

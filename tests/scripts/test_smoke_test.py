@@ -1,0 +1,181 @@
+"""The smoke test is green on what was deployed, red on what was changed since, and harmless to a queue in use."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import pytest
+
+from tests.conftest import Aws
+
+
+def failures(aws: Aws) -> list[str]:
+    """The names of the checks that fail. Sends no message."""
+    done = aws.script("smoke_test.py", "--json", "--longest-delay", "0", check=False)
+    report = json.loads(done.stdout)
+    failed = [check["name"] for check in report["checks"] if check["passed"] is False]
+    assert (done.returncode == 1) == bool(failed) == (not report["passed"])
+    return failed
+
+
+def queue_url(aws: Aws, name: str = "test") -> str:
+    return str(aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
+
+
+def test_green_on_what_was_deployed(aws: Aws) -> None:
+    done = aws.script("smoke_test.py")
+    assert "FAILED" not in done.stdout
+    assert " 0 failed" in done.stdout
+    assert "delivered after 5." in done.stdout
+    assert "sent a message" in done.stderr
+    counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
+    counts += ["ApproximateNumberOfMessagesDelayed"]
+    left = aws.client("sqs").get_queue_attributes(QueueUrl=queue_url(aws), AttributeNames=counts)["Attributes"]
+    assert set(left.values()) == {"0"}
+
+
+@contextmanager
+def changed_attribute(aws: Aws, queue: str, name: str, value: str) -> Iterator[None]:
+    sqs, url = aws.client("sqs"), queue_url(aws, queue)
+    before = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"].get(name, "")
+    sqs.set_queue_attributes(QueueUrl=url, Attributes={name: value})
+    try:
+        yield
+    finally:
+        sqs.set_queue_attributes(QueueUrl=url, Attributes={name: before})
+
+
+@pytest.mark.parametrize(
+    ("queue", "attribute", "value", "failed"),
+    [
+        ("test", "DelaySeconds", "0", ["test: DelaySeconds"]),
+        ("test", "VisibilityTimeout", "31", ["test: VisibilityTimeout"]),
+        ("test", "MessageRetentionPeriod", "60", ["test: MessageRetentionPeriod"]),
+        ("test", "SqsManagedSseEnabled", "false", ["test: encrypted (SqsManagedSseEnabled)"]),
+        ("test", "RedrivePolicy", "", ["test: redrive"]),
+        ("test", "Policy", "", ["test: policy denies plain http", "test: a call over plain http"]),
+        ("test-dlq", "DelaySeconds", "1", ["test-dlq: DelaySeconds"]),
+        ("test-dlq", "MessageRetentionPeriod", "60", ["test-dlq: MessageRetentionPeriod"]),
+        ("test-dlq", "RedriveAllowPolicy", '{"redrivePermission": "allowAll"}', ["test-dlq: redrive allowed"]),
+        ("test-dlq", "Policy", "", ["test-dlq: policy denies plain http", "test-dlq: a call over plain http"]),
+    ],
+)
+def test_red_where_a_queue_was_changed(aws: Aws, queue: str, attribute: str, value: str, failed: list[str]) -> None:
+    with changed_attribute(aws, queue, attribute, value):
+        assert failures(aws) == failed
+    assert failures(aws) == []
+
+
+def test_red_where_the_tls_policy_covers_less(aws: Aws) -> None:
+    sqs, url = aws.client("sqs"), queue_url(aws)
+    policy = json.loads(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["Policy"])["Attributes"]["Policy"])
+    policy["Statement"][0]["Action"] = "sqs:SendMessage"
+    with changed_attribute(aws, "test", "Policy", json.dumps(policy)):
+        assert failures(aws) == ["test: policy denies plain http", "test: a call over plain http"]
+
+
+def identity_changes(iam: Any, account: str) -> list[tuple[str, Any, Any]]:
+    policy = f"arn:aws:iam::{account}:policy/test-queue-user"
+    administrators = {"GroupName": "Administrators", "UserName": "Administrator"}
+    access = {"GroupName": "Administrators", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
+    attached = {"UserName": "Administrator", "PolicyArn": policy}
+    read_only = {"UserName": "Administrator", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
+    return [
+        (
+            "groups of Administrator",
+            lambda: iam.remove_user_from_group(**administrators),
+            lambda: iam.add_user_to_group(**administrators),
+        ),
+        (
+            "policies of group Administrators",
+            lambda: iam.detach_group_policy(**access),
+            lambda: iam.attach_group_policy(**access),
+        ),
+        (
+            "policies of Administrator",
+            lambda: iam.detach_user_policy(**attached),
+            lambda: iam.attach_user_policy(**attached),
+        ),
+        (
+            "policies of Administrator",
+            lambda: iam.attach_user_policy(**read_only),
+            lambda: iam.detach_user_policy(**read_only),
+        ),
+    ]
+
+
+@pytest.mark.parametrize("number", range(4))
+def test_red_where_an_identity_was_changed(aws: Aws, number: int) -> None:
+    account = aws.client("sts").get_caller_identity()["Account"]
+    failed, change, undo = identity_changes(aws.client("iam"), account)[number]
+    change()
+    try:
+        assert failures(aws) == [failed]
+    finally:
+        undo()
+    assert failures(aws) == []
+
+
+def test_red_where_the_users_policy_was_widened(aws: Aws) -> None:
+    iam = aws.client("iam")
+    account = aws.client("sts").get_caller_identity()["Account"]
+    arn = f"arn:aws:iam::{account}:policy/test-queue-user"
+    statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
+    before = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    wide = iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)["PolicyVersion"]
+    assert failures(aws) == ["rights by test-queue-user"]
+    iam.create_policy_version(
+        PolicyArn=arn,
+        PolicyDocument=json.dumps(iam.get_policy_version(PolicyArn=arn, VersionId=before)["PolicyVersion"]["Document"]),
+        SetAsDefault=True,
+    )
+    iam.delete_policy_version(PolicyArn=arn, VersionId=wide["VersionId"])
+    assert failures(aws) == []
+
+
+def test_a_queue_in_use_keeps_its_messages(aws: Aws) -> None:
+    """It finds its own message among 40 of others, deletes that one, and gives the others back at once."""
+    sqs, url = aws.client("sqs"), queue_url(aws)
+    for number in range(40):
+        sqs.send_message(QueueUrl=url, MessageBody=f"theirs {number}", DelaySeconds=0)
+    done = aws.script("smoke_test.py")
+    assert " 0 failed" in done.stdout
+    taken: dict[str, int] = {}
+    while len(taken) < 40:
+        received = sqs.receive_message(
+            QueueUrl=url, MaxNumberOfMessages=10, MessageSystemAttributeNames=["ApproximateReceiveCount"]
+        )["Messages"]
+        for message in received:
+            taken[message["Body"]] = int(message["Attributes"]["ApproximateReceiveCount"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    assert set(taken) == {f"theirs {number}" for number in range(40)}
+    assert max(taken.values()) <= 2, "each was received by the smoke test once at the most"
+    assert "Messages" not in sqs.receive_message(QueueUrl=url)
+
+
+def test_a_message_that_comes_too_early_is_red(aws: Aws) -> None:
+    """The queue delays by less than was declared: seen in the attribute, and in the delivery itself."""
+    with changed_attribute(aws, "test", "DelaySeconds", "1"):
+        done = aws.script("smoke_test.py", "--json", check=False)
+    failed = [check for check in json.loads(done.stdout)["checks"] if check["passed"] is False]
+    assert [check["name"] for check in failed] == ["test: DelaySeconds", "a message"]
+    assert "delivered after 1." in failed[1]["found"]
+
+
+def test_a_message_that_never_comes_is_red(aws: Aws) -> None:
+    with changed_attribute(aws, "test", "DelaySeconds", "900"):
+        done = aws.script("smoke_test.py", "--patience", "1", check=False)
+    assert done.returncode == 1
+    assert "not seen for 6 s" in done.stdout
+    aws.client("sqs").purge_queue(QueueUrl=queue_url(aws))
+
+
+def test_what_is_not_deployed(aws: Aws) -> None:
+    done = aws.script("smoke_test.py", "--deployment", "nope", check=False)
+    assert done.returncode == 1
+    assert "there is no stack nope-HelloQueueMessaging in us-east-1" in done.stderr
+    assert done.stderr.count("\n") == 1

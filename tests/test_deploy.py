@@ -1,0 +1,153 @@
+"""The real `cdk deploy` on the local AWS: what it makes, changes and takes away. Asked of IAM and SQS themselves."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from botocore.exceptions import ClientError
+
+from tests.conftest import Aws
+
+
+def queue_attributes(aws: Aws, name: str) -> dict[str, str]:
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName=name)["QueueUrl"]
+    attributes: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return attributes
+
+
+def what_there_is(aws: Aws) -> dict[str, list[str]]:
+    """All users, groups, policies and queues of the account."""
+    iam = aws.client("iam")
+    return {
+        "users": [user["UserName"] for user in iam.list_users()["Users"]],
+        "groups": [group["GroupName"] for group in iam.list_groups()["Groups"]],
+        "policies": [policy["PolicyName"] for policy in iam.list_policies(Scope="Local")["Policies"]],
+        "queues": aws.client("sqs").list_queues().get("QueueUrls", []),
+    }
+
+
+def status(aws: Aws, stack: str) -> str:
+    (described,) = aws.client("cloudformation").describe_stacks(StackName=stack)["Stacks"]
+    return str(described["StackStatus"])
+
+
+def test_the_group_has_administrator_access_and_the_user_as_member(aws: Aws) -> None:
+    iam = aws.client("iam")
+    policies = iam.list_attached_group_policies(GroupName="Administrators")["AttachedPolicies"]
+    assert [policy["PolicyArn"] for policy in policies] == ["arn:aws:iam::aws:policy/AdministratorAccess"]
+    assert [user["UserName"] for user in iam.get_group(GroupName="Administrators")["Users"]] == ["Administrator"]
+
+
+def test_the_queue_is_as_declared(aws: Aws) -> None:
+    attributes = queue_attributes(aws, "test")
+    assert attributes["DelaySeconds"] == "5"
+    assert attributes["SqsManagedSseEnabled"] == "true"
+    redrive = json.loads(attributes["RedrivePolicy"])
+    assert redrive["deadLetterTargetArn"] == queue_attributes(aws, "test-dlq")["QueueArn"]
+    tags = aws.client("sqs").list_queue_tags(QueueUrl=aws.client("sqs").get_queue_url(QueueName="test")["QueueUrl"])
+    assert {"Project": "hello-queue", "Deployment": "default"}.items() <= tags["Tags"].items()
+
+
+def test_plain_http_is_denied(aws: Aws) -> None:
+    over_tls, over_http = (
+        aws.client("sqs"),
+        aws.client("sqs", endpoint_url=aws.instance.variables["LOCAL_AWS_HTTP_ENDPOINT"]),
+    )
+    url = over_tls.get_queue_url(QueueName="test")["QueueUrl"]
+    over_tls.get_queue_attributes(QueueUrl=url)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        over_http.get_queue_attributes(QueueUrl=url)
+    with pytest.raises(ClientError, match="AccessDenied"):
+        over_http.purge_queue(QueueUrl=url)
+
+
+def test_a_life_of_a_deployment(empty_aws: Aws) -> None:
+    """Deploy, deploy again, change in place, destroy: and nothing of ours is left."""
+    before = what_there_is(empty_aws)
+    empty_aws.cdk("deploy")
+    made_at = queue_attributes(empty_aws, "test")["CreatedTimestamp"]
+    assert what_there_is(empty_aws)["users"] == ["Administrator"]
+
+    again = empty_aws.cdk("deploy")
+    assert (again.stdout + again.stderr).count("(no changes)") == 2
+
+    sqs = empty_aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="test")["QueueUrl"]
+    sqs.send_message(QueueUrl=url, MessageBody="still here", DelaySeconds=0)
+    difference = empty_aws.cdk("diff", delay_seconds=10)
+    assert "DelaySeconds" in difference.stdout + difference.stderr
+    empty_aws.cdk("deploy", delay_seconds=10)
+    changed = queue_attributes(empty_aws, "test")
+    assert changed["DelaySeconds"] == "10"
+    assert changed["CreatedTimestamp"] == made_at
+    (kept,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
+    assert kept["Body"] == "still here"
+
+    empty_aws.cdk("destroy")
+    assert what_there_is(empty_aws) == before
+
+
+def test_two_deployments_side_by_side(aws: Aws) -> None:
+    """The second one, without administrators, touches nothing of the first, and goes without a trace."""
+    before = what_there_is(aws)
+    aws.cdk("deploy", deployment="side", administrator_access="false")
+    both = what_there_is(aws)
+    assert set(both["users"]) - set(before["users"]) == {"side-Administrator"}
+    assert both["groups"] == before["groups"]
+    assert queue_attributes(aws, "side-test")["DelaySeconds"] == "5"
+    aws.cdk("destroy", deployment="side", administrator_access="false")
+    assert what_there_is(aws) == before
+
+
+def refused(call: Any, **parameters: Any) -> bool:
+    try:
+        call(**parameters)
+    except ClientError as error:
+        return error.response["Error"]["Code"] in ("AccessDenied", "AccessDeniedException")
+    return False
+
+
+def test_taking_the_user_out_of_administrators(empty_aws: Aws) -> None:
+    """administrator_access=false, on a running deployment: the scripts go on, all else is refused."""
+    empty_aws.cdk("deploy")
+    iam = empty_aws.client("iam")
+    created = iam.create_access_key(UserName="Administrator")["AccessKey"]
+    key = created["AccessKeyId"], created["SecretAccessKey"]
+    by_user = {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
+    assert not refused(empty_aws.client("iam", key).list_users)
+
+    empty_aws.cdk("deploy", administrator_access="false")
+    assert what_there_is(empty_aws)["groups"] == []
+    empty_aws.script("send.py", "--author", "Ada", **by_user)
+    assert "Hello World (author: Ada)" in empty_aws.script("process.py", "--count", "1", **by_user).stdout
+
+    root, user = empty_aws.client("sqs"), empty_aws.client("sqs", key)
+    url = root.get_queue_url(QueueName="test")["QueueUrl"]
+    other = root.create_queue(QueueName="other")["QueueUrl"]
+    user.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "batches are allowed"}])
+    assert refused(user.purge_queue, QueueUrl=url)
+    assert refused(user.set_queue_attributes, QueueUrl=url, Attributes={"DelaySeconds": "0"})
+    assert refused(user.delete_queue, QueueUrl=url)
+    assert refused(user.send_message, QueueUrl=other, MessageBody="x")
+    assert refused(user.send_message_batch, QueueUrl=other, Entries=[{"Id": "1", "MessageBody": "x"}])
+    assert refused(user.receive_message, QueueUrl=other)
+    assert refused(empty_aws.client("iam", key).list_users)
+    wrong = empty_aws.client("sqs", (key[0], "wrong"))
+    with pytest.raises(ClientError, match="SignatureDoesNotMatch"):
+        wrong.get_queue_url(QueueName="test")
+
+
+def test_a_deploy_that_fails_leaves_nothing(empty_aws: Aws) -> None:
+    """The user's name is taken: CloudFormation rolls the stack back."""
+    iam = empty_aws.client("iam")
+    iam.create_user(UserName="Administrator")
+    before = what_there_is(empty_aws)
+    failed = empty_aws.cdk("deploy", "--exclusively", check=False)
+    assert failed.returncode == 1
+    assert "already exists" in failed.stdout + failed.stderr
+    assert status(empty_aws, "HelloQueueIdentity") == "ROLLBACK_COMPLETE"
+    after = what_there_is(empty_aws)
+    assert {**after, "queues": []} == {**before, "queues": []}
