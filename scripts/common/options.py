@@ -65,7 +65,7 @@ def number(minimum: int, maximum: int) -> Callable[[str], int]:
 
     def parse(text: str) -> int:
         try:
-            value = int(text)
+            value = int(text) if text.isascii() else minimum - 1
         except ValueError:
             value = minimum - 1
         if not minimum <= value <= maximum:

@@ -16,9 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import boto3
 import trustme
-from botocore.config import Config
 
 from common.errors import ScriptError
 
@@ -203,29 +201,13 @@ def _await_health(instance: Instance) -> None:
 
 
 def _bootstrap(instance: Instance) -> None:
-    """Do what `cdk bootstrap` does, with the CLI's own template, but without the CLI's ten seconds."""
-    variables = instance.variables
-    cloudformation = boto3.client(
-        "cloudformation",
-        endpoint_url=variables["AWS_ENDPOINT_URL"],
-        region_name=variables["AWS_REGION"],
-        aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
-        aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
-        verify=variables["AWS_CA_BUNDLE"],
-        config=Config(proxies={}),
+    done = subprocess.run(
+        [sys.executable, "-m", "emulator.bootstrap", BOOTSTRAP_TEMPLATE],
+        cwd=ROOT / "scripts",
+        env=instance.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
     )
-    cloudformation.create_stack(
-        StackName="CDKToolkit",
-        TemplateBody=BOOTSTRAP_TEMPLATE.read_text(),
-        Parameters=[
-            {"ParameterKey": "FileAssetsBucketKmsKeyId", "ParameterValue": "AWS_MANAGED_KEY"},
-            {
-                "ParameterKey": "CloudFormationExecutionPolicies",
-                "ParameterValue": "arn:aws:iam::aws:policy/AdministratorAccess",
-            },
-        ],
-        Capabilities=["CAPABILITY_NAMED_IAM"],
-    )
-    cloudformation.get_waiter("stack_create_complete").wait(
-        StackName="CDKToolkit", WaiterConfig={"Delay": 0.1, "MaxAttempts": 300}
-    )
+    if done.returncode:
+        raise ScriptError(f"the local AWS could not be bootstrapped for the CDK:\n{done.stderr}")
