@@ -14,6 +14,7 @@ from checks.delivery import delivery_checks
 from checks.identity import identity_checks
 from checks.messaging import messaging_checks
 from checks.model import Check
+from checks.rights import rights_checks, users_key
 from common.clients import client
 from common.errors import DONE, FAILED, run
 from common.options import number, parser
@@ -45,24 +46,29 @@ def smoke_test(arguments: argparse.Namespace) -> Iterator[Check]:
     cloudformation, sqs = client("cloudformation"), client("sqs")
     messaging = DeployedStack(cloudformation, MESSAGING, arguments.deployment)
     identity = DeployedStack(cloudformation, IDENTITY, arguments.deployment)
-    yield from identity_checks(client("iam"), identity, messaging.outputs["QueueArn"])
+    yield from identity_checks(client("iam"), identity)
     yield from messaging_checks(sqs, messaging)
-    declared = messaging.properties("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"])
+    declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"])
+    key = None
+    if "AccessKeySecretArn" in identity.outputs:
+        key, made = users_key(identity)
+        yield made
+    yield from rights_checks(identity, messaging, key)
     yield from delivery_checks(
-        sqs,
+        client("sqs", key=key),
         messaging.outputs["QueueUrl"],
-        delay=declared["DelaySeconds"],
+        delay=declared.properties["DelaySeconds"],
         patience=arguments.patience,
         longest_delay=arguments.longest_delay,
     )
 
 
 def print_table(checks: list[Check]) -> None:
-    """One line a check. Where what was found is what was expected, it stands there once."""
+    """One line a check, with what was found; what was expected where that is something else."""
     width = max(len(made.name) for made in checks)
-    print(f"{'':8}{'check':<{width}}  found (and expected, where that differs)")
+    print(f"{'':8}{'check':<{width}}  found")
     for made in checks:
-        found = made.found if made.found == made.expected else f"{made.found}   (expected: {made.expected})"
+        found = made.found if made.passed else f"{made.found}   (expected: {made.expected})"
         print(f"{_MARKS[made.passed]:<8}{made.name:<{width}}  {found}")
 
 

@@ -1,12 +1,14 @@
-"""Who may use the queue: the administrators' group, the user, and the user's rights on the queue."""
+"""Who may use the queue: the administrators' group, the user with its access key, and the user's rights."""
 
 from __future__ import annotations
 
 import aws_cdk as cdk
 from aws_cdk import aws_iam as iam
+from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
 from stacks.acknowledgments import acknowledge
+from stacks.console import add_console_access
 from stacks.messaging import queue_arn
 from stacks.settings import Settings
 
@@ -23,7 +25,7 @@ https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsq
 
 
 class IdentityStack(cdk.Stack):
-    """The IAM group with AdministratorAccess, the user in it, and the policy that lets the user use the queue.
+    """The IAM group with AdministratorAccess, the user in it, its access key, and the policy for using the queue.
 
     The queue policy is attached to the user itself, so that the scripts go on working for a user who is no
     administrator (``administrator_access=false``).
@@ -54,6 +56,10 @@ class IdentityStack(cdk.Stack):
             ("QueueUserPolicyArn", policy.managed_policy_arn, "ARN of the policy that allows use of the queue only"),
         ):
             cdk.CfnOutput(self, output, value=value, description=description)
+        if settings.access_key:
+            self._access_keys(user, settings)
+        if settings.console_access:
+            add_console_access(self, user, settings)
 
     def _administrators(self, group_name: str) -> iam.Group:
         group = iam.Group(
@@ -69,3 +75,36 @@ class IdentityStack(cdk.Stack):
             "the policy, a copy of it would fall behind. administrator_access=false deploys without the group.",
         )
         return group
+
+    def _access_keys(self, user: iam.User, settings: Settings) -> None:
+        """The access keys, and the secret that has the current one: id and secret together, and nowhere else.
+
+        A rotation takes three deploys, each of which leaves the key that clients use working: a second key is made,
+        it becomes the one in the secret, the first one goes. Two deploys would not do: a key that was just made may
+        not be known all over AWS yet when clients pick it up.
+        """
+        keys = {
+            number: iam.AccessKey(self, f"AccessKey{number}", user=user)
+            for number in (settings.access_key, settings.second_access_key)
+            if number
+        }
+        current = keys[settings.access_key]
+        secret = secretsmanager.Secret(
+            self,
+            "AccessKeySecret",
+            secret_name=settings.access_key_secret_name,
+            description="The access key of the queue's user: scripts/credentials.py brings it to where it is used",
+            secret_object_value={
+                # The id is not secret; it only travels with what is.
+                "AccessKeyId": cdk.SecretValue.unsafe_plain_text(current.access_key_id),
+                "SecretAccessKey": current.secret_access_key,
+            },
+        )
+        acknowledge(
+            secret,
+            "AwsSolutions-SMG4",
+            "A rotation function would change the key under clients that still use it. It is rotated by two settings "
+            "and three reviewed deploys instead, with both keys working in between (README, Rotating the access key).",
+        )
+        description = "ARN of the secret that has the user's access key, for credentials.py"
+        cdk.CfnOutput(self, "AccessKeySecretArn", value=secret.secret_arn, description=description)

@@ -16,8 +16,9 @@ from typing import Any, get_type_hints
 DEAD_LETTER_RETENTION_SECONDS = 1_209_600
 """14 days, the longest that SQS keeps a message."""
 
-_IAM_NAME = r"[A-Za-z0-9+=,.@_-]+"
-_IAM_NAME_WORDS = "letters, digits and +=,.@_-"
+# IAM takes a comma too; Secrets Manager, where the user's name is part of a secret's, does not.
+_IAM_NAME = r"[A-Za-z0-9+=.@_-]+"
+_IAM_NAME_WORDS = "letters, digits and +=.@_-"
 _QUEUE_NAME = r"[A-Za-z0-9_-]+"
 _QUEUE_NAME_WORDS = "letters, digits, - and _"
 _DEPLOYMENT = r"([A-Za-z][A-Za-z0-9-]*)?"
@@ -76,6 +77,28 @@ class Settings:
         True,
         meaning="`false`: no group and no AdministratorAccess; the user keeps only its rights on the queue",
     )
+    access_key: int = _integer(
+        1,
+        unit="",
+        minimum=0,
+        maximum=9_999,
+        meaning="Which access key of the user is in Secrets Manager, by a number of your choice; `0`: there is none",
+    )
+    second_access_key: int = _integer(
+        0,
+        unit="",
+        minimum=0,
+        maximum=9_999,
+        meaning="A further access key that works while a rotation is under way; `0`: none",
+    )
+    console_access: bool = _flag(
+        False,
+        meaning="Whether the user can sign in to the AWS console, by a generated password and with MFA",
+    )
+    password_reset_required: bool = _flag(
+        True,
+        meaning="Whether the user must change the generated password at the first sign-in",
+    )
     queue_name: str = _name(
         "test",
         pattern=_QUEUE_NAME,
@@ -119,6 +142,14 @@ class Settings:
             _check(setting, types[setting.name], getattr(self, setting.name))
         for setting_name in ("group_name", "user_name", "queue_name"):
             self._check_physical_length(setting_name)
+        if self.second_access_key and not self.access_key:
+            raise SettingsError(
+                f"second_access_key: {self.second_access_key} needs a first one: set access_key to the key in use"
+            )
+        if self.second_access_key and self.second_access_key == self.access_key:
+            raise SettingsError(
+                f"second_access_key: {self.second_access_key} is access_key already: take another number, or 0 for none"
+            )
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Settings:
@@ -147,6 +178,14 @@ class Settings:
     @property
     def physical_user_name(self) -> str:
         return self.prefixed(self.user_name)
+
+    @property
+    def access_key_secret_name(self) -> str:
+        return f"{self.physical_user_name}/access-key"
+
+    @property
+    def console_password_secret_name(self) -> str:
+        return f"{self.physical_user_name}/console-password"
 
     @property
     def physical_queue_name(self) -> str:
@@ -201,7 +240,8 @@ def _check(setting: dataclasses.Field[Any], expected: type, value: Any) -> None:
 def _wanted(setting: dataclasses.Field[Any], expected: type) -> str:
     if expected is int:
         limits = setting.metadata
-        return f"a whole number of {limits['unit']} from {limits['minimum']} to {limits['maximum']}"
+        unit = f" of {limits['unit']}" if limits["unit"] else ""
+        return f"a whole number{unit} from {limits['minimum']} to {limits['maximum']}"
     return "true or false" if expected is bool else "text"
 
 
@@ -217,7 +257,7 @@ def settings_table() -> str:
     for setting in dataclasses.fields(Settings):
         limits = setting.metadata
         if types[setting.name] is int:
-            allowed = f"{limits['minimum']:,} to {limits['maximum']:,} {limits['unit']}"
+            allowed = f"{limits['minimum']:,} to {limits['maximum']:,} {limits['unit']}".rstrip()
             default = f"{setting.default:,}"
         elif types[setting.name] is bool:
             allowed = "`true`, `false`"

@@ -15,10 +15,13 @@ import boto3
 import pytest
 from botocore.config import Config
 
-import app
 from emulator.instance import Instance, local_aws
 
 ROOT = Path(__file__).resolve().parents[1]
+
+# node, npm and cdk are the project's own, also where its virtual environment was not activated.
+TOOLS = [str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin")]
+os.environ["PATH"] = os.pathsep.join([*TOOLS, os.environ["PATH"]])
 
 Template = Mapping[str, Any]
 Synth = Callable[..., dict[str, Template]]
@@ -27,6 +30,8 @@ Synth = Callable[..., dict[str, Template]]
 @pytest.fixture(scope="session")
 def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     """Synthesize with these settings, as ``cdk synth -c name=value`` does: templates by stack name."""
+
+    import app  # only now: it starts the CDK's node process
 
     @functools.cache
     def synthesize(**settings: Any) -> dict[str, Template]:
@@ -51,7 +56,7 @@ class Aws:
     def client(self, service: str, key: tuple[str, str] | None = None, **overrides: Any) -> Any:
         """A client as root, or by an access key (id, secret)."""
         variables = self.instance.variables
-        key_id, secret = key or (variables["AWS_ACCESS_KEY_ID"], variables["AWS_SECRET_ACCESS_KEY"])
+        key_id, secret = key or (self.instance.root.key_id, self.instance.root.secret)
         options = {
             "endpoint_url": variables["AWS_ENDPOINT_URL"],
             "region_name": variables["AWS_REGION"],

@@ -24,6 +24,7 @@ def delivery_checks(sqs: Any, url: str, *, delay: int, patience: int, longest_de
     """Send a message, see that it comes not before the delay and within ``patience`` seconds after it, delete it.
 
     Args:
+        sqs: a client as whoever is to use the queue; each of the calls that the scripts make is made.
         delay: the queue's DelaySeconds.
         patience: how many seconds after the delay to look for the message.
         longest_delay: a queue with a longer delay is not waited for.

@@ -12,24 +12,26 @@ from common.stacks import DeployedStack
 ADMINISTRATOR_ACCESS = "AdministratorAccess"
 
 
-def identity_checks(iam: Any, identity: DeployedStack, queue_arn: str) -> Iterator[Check]:
+def identity_checks(iam: Any, identity: DeployedStack) -> Iterator[Check]:
     """The group and its policy, the user, its membership, and its policy down to the last action."""
-    groups = identity.physical_ids("AWS::IAM::Group")
-    user = identity.physical_id("AWS::IAM::User")
-    policy_arn = identity.physical_id("AWS::IAM::ManagedPolicy")
-    (declared,) = identity.properties("AWS::IAM::ManagedPolicy")["PolicyDocument"]["Statement"]
+    groups = [group.physical_id for group in identity.resources("AWS::IAM::Group")]
+    user = identity.resource("AWS::IAM::User")
+    policies = identity.resources("AWS::IAM::ManagedPolicy")
+    name = user.physical_id
 
     for group in groups:
         find = functools.partial(_group_policies, iam, group)
         yield check(f"policies of group {group}", [ADMINISTRATOR_ACCESS], find)
-    yield check("user", user, lambda: iam.get_user(UserName=user)["User"]["UserName"])
-    yield check(f"groups of {user}", groups, lambda: _groups(iam, user))
-    yield check(f"policies of {user}", [_name(policy_arn)], lambda: _user_policies(iam, user))
-    yield check(
-        f"rights by {_name(policy_arn)}",
-        [_statement({**declared, "Resource": queue_arn})],
-        lambda: [_statement(statement) for statement in _statements(iam, policy_arn)],
-    )
+    yield check("user", name, lambda: iam.get_user(UserName=name)["User"]["UserName"])
+    yield check(f"groups of {name}", groups, lambda: _groups(iam, name))
+    declared = sorted(_name(policy.physical_id) for policy in policies)
+    yield check(f"policies of {name}", declared, lambda: _user_policies(iam, name))
+    for policy in policies:
+        expected = [_statement(statement) for statement in policy.properties["PolicyDocument"]["Statement"]]
+        find = functools.partial(_policy_statements, iam, policy.physical_id)
+        yield check(f"rights by {_name(policy.physical_id)}", expected, find)
+    console = "on" if "LoginProfile" in user.properties else "off"
+    yield check(f"console sign-in of {name}", console, lambda: _console_access(iam, name))
 
 
 def _group_policies(iam: Any, group: str) -> list[str]:
@@ -41,7 +43,7 @@ def _group_policies(iam: Any, group: str) -> list[str]:
 def _user_policies(iam: Any, user: str) -> list[str]:
     pages = iam.get_paginator("list_attached_user_policies").paginate(UserName=user)
     attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
-    return attached + list(iam.list_user_policies(UserName=user)["PolicyNames"])
+    return sorted(attached) + list(iam.list_user_policies(UserName=user)["PolicyNames"])
 
 
 def _groups(iam: Any, user: str) -> list[str]:
@@ -49,18 +51,26 @@ def _groups(iam: Any, user: str) -> list[str]:
     return [group["GroupName"] for page in pages for group in page["Groups"]]
 
 
-def _statements(iam: Any, policy_arn: str) -> list[Mapping[str, Any]]:
+def _console_access(iam: Any, user: str) -> str:
+    try:
+        iam.get_login_profile(UserName=user)
+    except iam.exceptions.NoSuchEntityException:
+        return "off"
+    return "on"
+
+
+def _policy_statements(iam: Any, policy_arn: str) -> list[str]:
     version = iam.get_policy(PolicyArn=policy_arn)["Policy"]["DefaultVersionId"]
     document = iam.get_policy_version(PolicyArn=policy_arn, VersionId=version)["PolicyVersion"]["Document"]
     statements = document["Statement"]
-    return statements if isinstance(statements, list) else [statements]
+    return [_statement(each) for each in (statements if isinstance(statements, list) else [statements])]
 
 
 def _statement(statement: Mapping[str, Any]) -> str:
     """A statement as one line. What it has beyond effect, actions and resource shows, and so fails a comparison."""
-    rest = {key: statement[key] for key in statement.keys() - {"Sid", "Effect", "Action", "Resource"}}
-    actions = statement.get("Action", [])
-    actions = ", ".join(sorted([actions] if isinstance(actions, str) else actions))
+    rest = {key: statement[key] for key in sorted(statement.keys() - {"Sid", "Effect", "Action", "Resource"})}
+    actions = statement.get("Action", "nothing by name")
+    actions = actions if isinstance(actions, str) else ", ".join(sorted(actions))
     return f"{statement['Effect']} {actions} on {statement.get('Resource')}" + (f" {rest}" if rest else "")
 
 

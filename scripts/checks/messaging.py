@@ -20,7 +20,7 @@ DEAD_LETTER_RETENTION_SECONDS = 1_209_600
 def messaging_checks(sqs: Any, messaging: DeployedStack) -> Iterator[Check]:
     """The attributes of both queues, and that they answer over TLS only."""
     url, dead_letter_url = messaging.outputs["QueueUrl"], messaging.outputs["DeadLetterQueueUrl"]
-    declared = messaging.properties("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"])
+    declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
     dead_letter_arn = _attributes(sqs, dead_letter_url)["QueueArn"]
 
     name = messaging.outputs["QueueName"]

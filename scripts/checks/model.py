@@ -14,7 +14,10 @@ from common.errors import explain
 
 @dataclass(frozen=True)
 class Check:
-    """A check that was made. ``passed`` is None where it was skipped."""
+    """A check that was made. ``passed`` is None where it was skipped.
+
+    ``expected`` may be the beginning of what is good, with what was found going on to say how it was found.
+    """
 
     name: str
     expected: str

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from botocore.exceptions import ClientError
@@ -12,6 +13,15 @@ from common.errors import ScriptError
 
 MESSAGING = "HelloQueueMessaging"
 IDENTITY = "HelloQueueIdentity"
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a deployed stack, with its properties as they were declared."""
+
+    type: str
+    physical_id: str
+    properties: Mapping[str, Any]
 
 
 class DeployedStack:
@@ -34,36 +44,49 @@ class DeployedStack:
                 f"there is no stack {self.name} in {cloudformation.meta.region_name}: deploy it with "
                 "`npx cdk deploy --all`, or check --deployment, AWS_PROFILE and the region"
             ) from None
+        self._arn = described["StackId"]
         self.outputs: Mapping[str, str] = {
             output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
         }
 
-    def properties(self, resource_type: str, **having: Any) -> Mapping[str, Any]:
-        """The declared properties of the one resource of this type (that has these properties)."""
-        (found,) = [
-            resource["Properties"]
-            for resource in self._template["Resources"].values()
-            if resource["Type"] == resource_type
-            and all(resource["Properties"].get(name) == value for name, value in having.items())
+    def resources(self, resource_type: str, **having: Any) -> list[Resource]:
+        """The resources of this type that were declared with these properties."""
+        return [
+            resource
+            for resource in self._resources
+            if resource.type == resource_type
+            and all(resource.properties.get(name) == value for name, value in having.items())
         ]
-        properties: Mapping[str, Any] = found
-        return properties
 
-    def physical_id(self, resource_type: str) -> str:
-        """The physical id of the one resource of this type."""
-        (found,) = self.physical_ids(resource_type)
+    def resource(self, resource_type: str, **having: Any) -> Resource:
+        """The one resource of this type that was declared with these properties."""
+        (found,) = self.resources(resource_type, **having)
         return found
 
-    def physical_ids(self, resource_type: str) -> list[str]:
-        """The physical ids of all resources of this type."""
-        return [each["PhysicalResourceId"] for each in self._resources if each["ResourceType"] == resource_type]
-
     @functools.cached_property
-    def _template(self) -> Mapping[str, Any]:
-        template: Mapping[str, Any] = self._cloudformation.get_template(StackName=self.name)["TemplateBody"]
-        return template
-
-    @functools.cached_property
-    def _resources(self) -> list[Mapping[str, Any]]:
+    def _resources(self) -> list[Resource]:
         pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
-        return [resource for page in pages for resource in page["StackResourceSummaries"]]
+        summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
+        ids = {summary["LogicalResourceId"]: summary["PhysicalResourceId"] for summary in summaries}
+        _, partition, _, region, account, _ = self._arn.split(":", 5)
+        pseudo = {"AWS::Partition": partition, "AWS::Region": region, "AWS::AccountId": account}
+        declared = self._cloudformation.get_template(StackName=self.name)["TemplateBody"]["Resources"]
+        return [
+            Resource(each["Type"], ids[logical_id], _resolve(each.get("Properties", {}), {**ids, **pseudo}))
+            for logical_id, each in declared.items()
+        ]
+
+
+def _resolve(value: Any, references: Mapping[str, str]) -> Any:
+    """The value with Ref and Fn::Join worked out. What else CloudFormation would work out stays as it is."""
+    if isinstance(value, Mapping):
+        resolved = {key: _resolve(each, references) for key, each in value.items()}
+        if resolved.keys() == {"Ref"}:
+            return references.get(resolved["Ref"], resolved)
+        if resolved.keys() == {"Fn::Join"}:
+            separator, parts = resolved["Fn::Join"]
+            return separator.join(parts) if all(isinstance(part, str) for part in parts) else resolved
+        return resolved
+    if isinstance(value, list):
+        return [_resolve(each, references) for each in value]
+    return value

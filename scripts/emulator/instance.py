@@ -13,7 +13,7 @@ import sys
 import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import trustme
@@ -31,16 +31,32 @@ _NOWHERE = "http://127.0.0.1:9"
 
 
 @dataclass(frozen=True)
+class RootKey:
+    """The access key of the account's root."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+    def write(self, path: Path) -> None:
+        """Write it as the default profile of a credentials file."""
+        path.parent.mkdir()
+        path.touch(mode=0o600)
+        path.write_text(f"[default]\naws_access_key_id = {self.key_id}\naws_secret_access_key = {self.secret}\n")
+
+
+@dataclass(frozen=True)
 class Instance:
     """A running local AWS.
 
     Attributes:
         variables: the environment variables that point the AWS CLI, boto3 and the CDK at it, and nowhere else.
+        root: the key that the default profile has.
         directory: holds all that it writes; gone after it.
         process: its server.
     """
 
     variables: Mapping[str, str]
+    root: RootKey
     directory: Path
     process: subprocess.Popen[bytes]
 
@@ -77,8 +93,9 @@ class Instance:
 def local_aws(*, region: str = "us-east-1") -> Iterator[Instance]:
     """A local AWS, bootstrapped for the CDK, for as long as the context is open.
 
-    It listens on a free port of 127.0.0.1, over TLS, and accepts one random root key. If this process is killed, the
-    server notices and cleans up.
+    It listens on free ports of 127.0.0.1, with TLS on one and without on the other, and accepts one random root key,
+    which is the default profile of its own credentials file. If this process is killed, the server notices and cleans
+    up.
 
     Raises:
         ScriptError: it does not start, or the CDK CLI that brings the bootstrap template is not installed.
@@ -96,12 +113,14 @@ def local_aws(*, region: str = "us-east-1") -> Iterator[Instance]:
 @contextlib.contextmanager
 def _serve(directory: Path, region: str) -> Iterator[Instance]:
     certificate, authority = _certificates(directory)
+    root = RootKey(f"LOCALROOT{secrets.token_hex(5).upper()}", secrets.token_urlsafe(30))
+    root.write(directory / "aws/credentials")
     with _listener() as tls, _listener() as plain, (directory / "server.log").open("wb") as log:
         variables = _variables(directory, region, authority, tls=_port(tls), plain=_port(plain))
         process = subprocess.Popen(
             [sys.executable, "-m", "emulator", directory, certificate, str(tls.fileno()), str(plain.fileno())],
             cwd=ROOT / "scripts",
-            env=_server_environment(directory, region, _port(tls), variables),
+            env=_server_environment(directory, region, _port(tls), root),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
@@ -109,7 +128,7 @@ def _serve(directory: Path, region: str) -> Iterator[Instance]:
             start_new_session=True,
         )
     try:
-        yield Instance(variables, directory, process)
+        yield Instance(variables, root, directory, process)
     finally:
         assert process.stdin is not None
         with contextlib.suppress(BrokenPipeError):
@@ -147,11 +166,10 @@ def _variables(directory: Path, region: str, authority: Path, *, tls: int, plain
         "LOCAL_AWS_HTTP_ENDPOINT": f"http://127.0.0.1:{plain}",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
-        "AWS_ACCESS_KEY_ID": f"LOCALROOT{secrets.token_hex(5).upper()}",
-        "AWS_SECRET_ACCESS_KEY": secrets.token_urlsafe(30),
         "AWS_CA_BUNDLE": str(authority),
         "NODE_EXTRA_CA_CERTS": str(authority),
-        # A person's own files and caches stay out of it.
+        # A person's own files and caches stay out of it. The root key is in this credentials file, not in the
+        # environment, so that AWS_PROFILE chooses as it does elsewhere.
         "AWS_CONFIG_FILE": str(directory / "aws/config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(directory / "aws/credentials"),
         "CDK_HOME": str(directory / "cdk"),
@@ -166,15 +184,15 @@ def _variables(directory: Path, region: str, authority: Path, *, tls: int, plain
     }
 
 
-def _server_environment(directory: Path, region: str, port: int, variables: Mapping[str, str]) -> dict[str, str]:
+def _server_environment(directory: Path, region: str, port: int, root: RootKey) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", os.defpath),
         "HOME": str(directory),
         "TMPDIR": str(directory),
         "PYTHONDONTWRITEBYTECODE": "1",
         "AUTH": "true",
-        "AWS_ACCESS_KEY_ID": variables["AWS_ACCESS_KEY_ID"],
-        "AWS_SECRET_ACCESS_KEY": variables["AWS_SECRET_ACCESS_KEY"],
+        "AWS_ACCESS_KEY_ID": root.key_id,
+        "AWS_SECRET_ACCESS_KEY": root.secret,
         "MINISTACK_ACCOUNT_ID": ACCOUNT,
         "MINISTACK_REGION": region,
         "MINISTACK_HOST": "127.0.0.1",

@@ -186,15 +186,14 @@ def test_two_at_once_do_not_disturb_each_other(aws: Aws, empty_aws: Aws) -> None
     assert aws.instance.variables["AWS_ENDPOINT_URL"] != empty_aws.instance.variables["AWS_ENDPOINT_URL"]
     assert not empty_aws.client("sqs").list_queues().get("QueueUrls")
     assert aws.client("sqs").get_queue_url(QueueName="test")
-    root = aws.instance.variables["AWS_ACCESS_KEY_ID"], aws.instance.variables["AWS_SECRET_ACCESS_KEY"]
     with pytest.raises(Exception, match="security token"):
-        empty_aws.client("sqs", root).list_queues()
+        empty_aws.client("sqs", (aws.instance.root.key_id, aws.instance.root.secret)).list_queues()
 
 
 @pytest.mark.parametrize("key", ["test", "111122223333", None])
 def test_root_keys_need_the_secret_too(aws: Aws, key: str | None) -> None:
     with pytest.raises(Exception, match="SignatureDoesNotMatch"):
-        aws.client("sqs", (key or aws.instance.variables["AWS_ACCESS_KEY_ID"], "test")).list_queues()
+        aws.client("sqs", (key or aws.instance.root.key_id, "test")).list_queues()
 
 
 def test_a_persons_own_settings_do_not_get_in(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

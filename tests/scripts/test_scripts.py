@@ -117,11 +117,15 @@ def test_numbers_out_of_range(aws: Aws, arguments: str) -> None:
 @pytest.mark.parametrize(
     ("variables", "arguments", "said"),
     [
-        ({"AWS_ACCESS_KEY_ID": None, "AWS_SECRET_ACCESS_KEY": None}, [], "AWS_PROFILE"),
+        ({"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}, [], "AWS_PROFILE"),
         ({"AWS_DEFAULT_REGION": None}, [], "AWS_DEFAULT_REGION"),
         ({"AWS_PROFILE": "nobody"}, [], "aws configure list-profiles"),
-        ({"AWS_SECRET_ACCESS_KEY": "wrong"}, [], "AWS_SECRET_ACCESS_KEY"),
-        ({"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE"}, [], "AWS does not know this access key"),
+        ({"AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "wrong"}, [], "AWS_SECRET_ACCESS_KEY"),
+        (
+            {"AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY": "x"},
+            [],
+            "AWS does not know this access key",
+        ),
         ({"AWS_ENDPOINT_URL": "https://127.0.0.1:9"}, [], "Check the network"),
         ({"AWS_ENDPOINT_URL": None}, [], "Check the network"),
         ({"AWS_CA_BUNDLE": None}, [], "AWS_CA_BUNDLE"),

@@ -6,7 +6,6 @@ import json
 import os
 import shutil
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -18,11 +17,10 @@ def synth(tmp_path: Path, *arguments: str, root: Path = ROOT) -> subprocess.Comp
     """`cdk synth` as somebody without AWS credentials or a network calls it."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
     offline = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9", "CDK_HOME": str(tmp_path)}
-    path = os.pathsep.join([str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin"), bare["PATH"]])
     return subprocess.run(
         ["cdk", "synth", "--quiet", f"--output={tmp_path}/cdk.out", *arguments],
         cwd=root,
-        env={**bare, **offline, "PATH": path},
+        env={**bare, **offline},
         capture_output=True,
         text=True,
         timeout=120,
@@ -80,5 +78,5 @@ def test_each_excused_finding_is_in_the_report_with_its_reason(tmp_path: Path) -
     (report,) = json.loads((tmp_path / "cdk.out/validation-report.json").read_text())["pluginReports"]
     assert report["violations"] == []
     excused = [(finding["ruleName"], finding["reason"]) for finding in report["suppressedViolations"]]
-    assert [rule.partition("[")[0] for rule, _ in excused] == ["AwsSolutions-IAM4"]
+    assert sorted(rule.partition("[")[0] for rule, _ in excused) == ["AwsSolutions-IAM4", "AwsSolutions-SMG4"]
     assert all(len(reason) > 40 for _, reason in excused)

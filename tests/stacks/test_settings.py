@@ -49,6 +49,8 @@ def test_every_setting_has_a_meaning_and_is_of_a_kind_that_is_tested_here() -> N
         ("visibility_timeout_seconds", 0, 43_200),
         ("retention_seconds", 60, 1_209_599),
         ("max_receive_count", 1, 1_000),
+        ("access_key", 0, 9_999),
+        ("second_access_key", 0, 9_999),
     ],
 )
 def test_the_ranges_are_those_of_sqs(name: str, minimum: int, maximum: int) -> None:
@@ -104,7 +106,7 @@ def test_an_empty_name_is_refused(name: str) -> None:
 
 
 def test_characters_that_are_allowed() -> None:
-    assert read(user_name="a+=,.@_-Z9").physical_user_name == "a+=,.@_-Z9"
+    assert read(user_name="a+=.@_-Z9").physical_user_name == "a+=.@_-Z9"
     assert read(queue_name="a_-Z9").physical_queue_name == "a_-Z9"
     assert "valid name" in refusal(queue_name="a.b")
     assert "valid name" in refusal(deployment="9a")
@@ -124,6 +126,14 @@ def test_a_name_that_is_too_long_only_with_its_deployment() -> None:
     assert "user_name" in message
     assert "65 characters" in message
     assert "at most 64" in message
+
+
+def test_two_access_keys_at_the_most_and_never_none_in_use() -> None:
+    for first, second in ((0, 0), (1, 0), (1, 2), (2, 1), (7, 3)):
+        settings = read(access_key=first, second_access_key=second)
+        assert (settings.access_key, settings.second_access_key) == (first, second)
+    assert "needs a first one" in refusal(access_key=0, second_access_key=2)
+    assert "is access_key already" in refusal(access_key=2, second_access_key=2)
 
 
 def test_an_unknown_setting_is_refused_with_the_nearest_known_one() -> None:

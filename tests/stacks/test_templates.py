@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+import re
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import aws_cdk as cdk
@@ -91,6 +93,7 @@ def test_without_administrator_access_it_is_nowhere(synth: Synth) -> None:
 def test_the_users_policy_is_the_scripts_calls_on_the_queue(synth: Synth, administrator_access: str) -> None:
     template = synth(administrator_access=administrator_access)["HelloQueueIdentity"]
     policy = only(template, "AWS::IAM::ManagedPolicy")
+    assert policy["ManagedPolicyName"] == "test-queue-user"
     (statement,) = policy["PolicyDocument"]["Statement"]
     calls = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl"]
     calls += ["ReceiveMessage", "SendMessage"]
@@ -101,13 +104,111 @@ def test_the_users_policy_is_the_scripts_calls_on_the_queue(synth: Synth, admini
     assert template["Resources"][attached["Ref"]]["Type"] == "AWS::IAM::User"
 
 
+EVERYTHING_ON = {"console_access": "true", "second_access_key": "2"}
+"""The settings that bring the most secrets."""
+
+
+def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """Every value in a template, with the path to it."""
+    yield path, value
+    items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
+    for key, each in items:
+        yield from walk(each, f"{path}/{key}")
+
+
+@pytest.mark.parametrize("settings", [{}, {"access_key": "0"}, EVERYTHING_ON], ids=str)
+def test_secrets_are_where_they_belong_and_nowhere_else(synth: Synth, settings: dict[str, str]) -> None:
+    """An access key's secret goes into a secret's SecretString, the password into the login profile: no other property,
+    output or parameter mentions either, and neither is ever there in clear."""
+    for template in synth(**settings).values():
+        assert "Parameters" not in template
+        for path, value in walk(template):
+            where = path.split("/")
+            at_home = template["Resources"].get(where[2] if len(where) > 2 else "", {}).get("Type"), where[4:5]
+            if isinstance(value, Mapping) and "SecretAccessKey" in str(value.get("Fn::GetAtt", "")):
+                assert at_home == ("AWS::SecretsManager::Secret", ["SecretString"]), path
+            if isinstance(value, str) and "{{resolve:" in value:
+                assert at_home == ("AWS::IAM::User", ["LoginProfile"]), path
+        assert "{{resolve:" not in str(template["Outputs"])
+        for secret in resources(template, "AWS::SecretsManager::Secret"):
+            assert isinstance(secret.get("SecretString", {}), Mapping), "a literal secret"
+
+
+def test_the_access_key_is_in_one_secret_as_json(synth: Synth) -> None:
+    template = synth()["HelloQueueIdentity"]
+    (key,) = (name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::AccessKey")
+    secret = only(template, "AWS::SecretsManager::Secret")
+    assert secret["Name"] == "Administrator/access-key"
+    values = {"Ref": "id", "Fn::GetAtt": "secret"}
+    parts = [
+        part if isinstance(part, str) else values[next(iter(part))] for part in secret["SecretString"]["Fn::Join"][1]
+    ]
+    assert json.loads("".join(parts)) == {"AccessKeyId": "id", "SecretAccessKey": "secret"}
+    assert str(secret["SecretString"]).count(key) == 2
+
+
+def current_key(template: Template) -> str:
+    (secret,) = (each for each in resources(template, "AWS::SecretsManager::Secret") if "SecretString" in each)
+    (number,) = set(re.findall("AccessKey([12])", str(secret["SecretString"])))
+    return number
+
+
+def keys(template: Template) -> set[str]:
+    return {name[:10] for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::AccessKey"}
+
+
+def test_the_three_deploys_of_a_rotation(synth: Synth) -> None:
+    steps = [
+        ({}, {"AccessKey1"}, "1"),
+        ({"second_access_key": "2"}, {"AccessKey1", "AccessKey2"}, "1"),
+        ({"access_key": "2", "second_access_key": "1"}, {"AccessKey1", "AccessKey2"}, "2"),
+        ({"access_key": "2"}, {"AccessKey2"}, "2"),
+    ]
+    for settings, there, current in steps:
+        template = synth(**settings)["HelloQueueIdentity"]
+        assert keys(template) == there
+        assert current_key(template) == current
+
+
+def test_no_access_key(synth: Synth) -> None:
+    template = synth(access_key="0")["HelloQueueIdentity"]
+    assert not keys(template)
+    assert "Secret" not in str(template)
+
+
+def test_the_console_is_off(synth: Synth) -> None:
+    template = synth()["HelloQueueIdentity"]
+    assert "LoginProfile" not in str(template)
+    assert "Console" not in str(template)
+
+
+@pytest.mark.parametrize("reset", ["true", "false"])
+def test_the_console_comes_with_mfa(synth: Synth, reset: str) -> None:
+    template = synth(console_access="true", password_reset_required=reset)["HelloQueueIdentity"]
+    user = only(template, "AWS::IAM::User")
+    assert user["LoginProfile"]["PasswordResetRequired"] is (reset == "true")
+    (attached,) = user["ManagedPolicyArns"]
+    *allows, deny = template["Resources"][attached["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
+    assert deny["Effect"] == "Deny"
+    assert deny["Resource"] == "*"
+    # Bool, not BoolIfExists: a request by the access key has no such key, and must go through.
+    assert deny["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
+    assert ("iam:ChangePassword" in deny["NotAction"]) is (reset == "true")
+    allowed = [allow["Action"] for allow in allows]
+    assert sorted(deny["NotAction"]) == sorted(
+        action for actions in allowed for action in ([actions] if isinstance(actions, str) else actions)
+    )
+
+
 def test_every_name_of_another_deployment_is_its_own(synth: Synth) -> None:
     def names(templates: dict[str, Template]) -> set[str]:
         properties = [each["Properties"] for template in templates.values() for each in template["Resources"].values()]
-        named = ("QueueName", "GroupName", "UserName", "ManagedPolicyName")
-        return {each[name] for each in properties for name in named if name in each} | set(templates)
+        named = ("QueueName", "GroupName", "UserName", "ManagedPolicyName", "Name")
+        found = {each[name] for each in properties for name in named if isinstance(each.get(name), str)}
+        return found | set(templates)
 
-    ours, theirs = names(synth()), names(synth(deployment="staging"))
+    ours, theirs = names(synth(**EVERYTHING_ON)), names(synth(deployment="staging", **EVERYTHING_ON))
+    assert "Administrator/console-password" in ours
     assert theirs == {f"staging-{name}" for name in ours}
 
 
