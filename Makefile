@@ -31,7 +31,7 @@ synth: setup
 	@node_modules/.bin/cdk synth --quiet
 
 docs: setup
-	@$(BIN)/python -m tests.generated
+	@PYTHONPATH=scripts $(BIN)/python -m tests.generated
 
 clean:
 	rm -rf .venv node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache

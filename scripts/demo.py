@@ -25,13 +25,17 @@ def main() -> int:
         for stack, values in json.loads(outputs.read_text()).items():
             for name, value in values.items():
                 print(f"  {stack}.{name} = {value}")
-        _step(2, "Send a message", "python scripts/send.py --author Ada")
-        _script("send.py", "--author", "Ada")
-        _step(3, "Process it: the queue delays it by 5 seconds", "python scripts/process.py --count 1")
-        _script("process.py", "--count", "1")
-        _step(4, "Prove what was deployed", "python scripts/smoke_test.py")
+        _step(2, "Make the user's access key a profile", "python scripts/credentials.py profile queue")
+        _script("credentials.py", "profile", "queue")
+        _step(3, "Send a message as that user", "AWS_PROFILE=queue python scripts/send.py --author Ada")
+        _script("send.py", "--author", "Ada", profile="queue")
+        _step(
+            4, "Process it: the queue delays it by 5 seconds", "AWS_PROFILE=queue python scripts/process.py --count 1"
+        )
+        _script("process.py", "--count", "1", profile="queue")
+        _step(5, "Prove what was deployed", "python scripts/smoke_test.py")
         _script("smoke_test.py")
-        _step(5, "Take it down again", "cdk destroy --all")
+        _step(6, "Take it down again", "cdk destroy --all")
         for line in _cdk("destroy", "--all", "--force", f"--app={assembly}"):
             if "✅" in line:
                 print(f"  {line}")
@@ -40,7 +44,7 @@ def main() -> int:
 
 
 def _step(number: int, title: str, command: str) -> None:
-    print(f"\n{number}/5  {title}\n  $ {command}", flush=True)
+    print(f"\n{number}/6  {title}\n  $ {command}", flush=True)
 
 
 def _cdk(*arguments: str) -> list[str]:
@@ -54,10 +58,12 @@ def _cdk(*arguments: str) -> list[str]:
     return done.stdout.splitlines()
 
 
-def _script(name: str, *arguments: str) -> None:
+def _script(name: str, *arguments: str, profile: str | None = None) -> None:
     """Run one of the scripts, with its output as it is but indented."""
+    environment = {**os.environ, "AWS_PROFILE": profile} if profile else None
+    command = [sys.executable, str(SCRIPTS / name), *arguments]
     with subprocess.Popen(
-        [sys.executable, str(SCRIPTS / name), *arguments], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     ) as process:
         assert process.stdout is not None
         for line in process.stdout:

@@ -66,7 +66,7 @@ def smoke_test(arguments: argparse.Namespace) -> Iterator[Check]:
 def print_table(checks: list[Check]) -> None:
     """One line a check, with what was found; what was expected where that is something else."""
     width = max(len(made.name) for made in checks)
-    print(f"{'':8}{'check':<{width}}  found")
+    print(f"{'':8}{'check':<{width}}  found (as expected, unless it says otherwise)")
     for made in checks:
         found = made.found if made.passed else f"{made.found}   (expected: {made.expected})"
         print(f"{_MARKS[made.passed]:<8}{made.name:<{width}}  {found}")

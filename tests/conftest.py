@@ -24,6 +24,9 @@ TOOLS = [str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin")]
 os.environ["PATH"] = os.pathsep.join([*TOOLS, os.environ["PATH"]])
 
 Template = Mapping[str, Any]
+Environment = Mapping[str, str | None]
+"""Variables to set; None: not to be set."""
+NO_CHANGES: Environment = {}
 Synth = Callable[..., dict[str, Template]]
 
 
@@ -67,9 +70,9 @@ class Aws:
         }
         return boto3.client(service, **{**options, **overrides})
 
-    def run(self, *command: str, check: bool = True, **variables: str | None) -> subprocess.CompletedProcess[str]:
-        """Run a command inside the local AWS, from the root of the project. A variable of None is not set."""
-        environment = {**self.instance.environment(), **variables}
+    def run(self, *command: str, check: bool = True, env: Environment = NO_CHANGES) -> subprocess.CompletedProcess[str]:
+        """Run a command inside the local AWS, from the root of the project. ``env`` changes its environment."""
+        environment = {**self.instance.environment(), **env}
         done = subprocess.run(
             command,
             cwd=ROOT,
@@ -84,10 +87,10 @@ class Aws:
         return done
 
     def script(
-        self, name: str, *arguments: str, check: bool = True, **variables: str | None
+        self, name: str, *arguments: str, check: bool = True, env: Environment = NO_CHANGES
     ) -> subprocess.CompletedProcess[str]:
         """Run one of the scripts as a process."""
-        return self.run(sys.executable, f"scripts/{name}", *arguments, check=check, **variables)
+        return self.run(sys.executable, f"scripts/{name}", *arguments, check=check, env=env)
 
     def cdk(self, verb: str, *arguments: str, check: bool = True, **settings: Any) -> subprocess.CompletedProcess[str]:
         """Run the real CDK CLI, for all stacks, with settings as context."""
@@ -98,6 +101,7 @@ class Aws:
 
 
 def start(directory: Path) -> Iterator[Aws]:
+    """A local AWS whose CDK output goes to this directory."""
     with local_aws() as instance:
         yield Aws(instance, directory)
 

@@ -121,8 +121,8 @@ def test_taking_the_user_out_of_administrators(empty_aws: Aws) -> None:
 
     empty_aws.cdk("deploy", administrator_access="false")
     assert what_there_is(empty_aws)["groups"] == []
-    empty_aws.script("send.py", "--author", "Ada", **by_user)
-    assert "Hello World (author: Ada)" in empty_aws.script("process.py", "--count", "1", **by_user).stdout
+    empty_aws.script("send.py", "--author", "Ada", env=by_user)
+    assert "Hello World (author: Ada)" in empty_aws.script("process.py", "--count", "1", env=by_user).stdout
 
     root, user = empty_aws.client("sqs"), empty_aws.client("sqs", key)
     url = root.get_queue_url(QueueName="test")["QueueUrl"]

@@ -67,12 +67,12 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
 
 
 def test_from_deploy_to_send_in_one_command(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
-    done = aws.script("credentials.py", "profile", "queue", **files)
+    done = aws.script("credentials.py", "profile", "queue", env=files)
     assert done.stdout == ""
     assert "it is that of arn:aws:iam::111122223333:user/Administrator" in done.stderr
     assert secret["SecretAccessKey"] not in done.stderr
-    aws.script("send.py", AWS_PROFILE="queue", **files)
-    aws.script("process.py", "--count", "1", AWS_PROFILE="queue", **files)
+    aws.script("send.py", env={**files, "AWS_PROFILE": "queue"})
+    aws.script("process.py", "--count", "1", env={**files, "AWS_PROFILE": "queue"})
     assert values(files["AWS_SHARED_CREDENTIALS_FILE"], "queue") == {
         "aws_access_key_id": secret["AccessKeyId"],
         "aws_secret_access_key": secret["SecretAccessKey"],
@@ -82,63 +82,63 @@ def test_from_deploy_to_send_in_one_command(aws: Aws, files: dict[str, str], sec
 
 
 def test_the_aws_cli_accepts_the_profile(aws: Aws, files: dict[str, str], aws_cli: str) -> None:
-    aws.script("credentials.py", "profile", "queue", **files)
-    aws.script("credentials.py", "profile", "fetched", "--process", **files)
+    aws.script("credentials.py", "profile", "queue", env=files)
+    aws.script("credentials.py", "profile", "fetched", "--process", env=files)
     endpoint = aws.instance.variables["AWS_ENDPOINT_URL"]
     for profile in ("queue", "fetched"):
         call = [aws_cli, "--endpoint-url", endpoint, "--profile", profile, "sts", "get-caller-identity"]
-        assert json.loads(aws.run(*call, **files).stdout)["Arn"].endswith(":user/Administrator")
+        assert json.loads(aws.run(*call, env=files).stdout)["Arn"].endswith(":user/Administrator")
 
 
 def test_the_aws_cli_imports_the_csv(
     aws: Aws, files: dict[str, str], secret: dict[str, str], tmp_path: Path, aws_cli: str
 ) -> None:
     table = tmp_path / "key.csv"
-    aws.script("credentials.py", "csv", str(table), **files)
-    aws.run(aws_cli, "configure", "import", "--csv", f"file://{table}", **files)
+    aws.script("credentials.py", "csv", str(table), env=files)
+    aws.run(aws_cli, "configure", "import", "--csv", f"file://{table}", env=files)
     imported = values(files["AWS_SHARED_CREDENTIALS_FILE"], "Administrator")
     assert imported["aws_secret_access_key"] == secret["SecretAccessKey"]
 
 
 def test_the_csv_is_the_consoles(aws: Aws, files: dict[str, str], secret: dict[str, str], tmp_path: Path) -> None:
     table = tmp_path / "key.csv"
-    done = aws.script("credentials.py", "csv", str(table), **files)
+    done = aws.script("credentials.py", "csv", str(table), env=files)
     assert secret["SecretAccessKey"] not in done.stdout + done.stderr
     (row,) = csv.DictReader(table.open())
     assert list(row) == ["User Name", "Access key ID", "Secret access key"]
     assert list(row.values()) == ["Administrator", *secret.values()]
     assert mode(table) == 0o600
     table.write_text("mine")
-    assert "exists already" in one_line(aws.script("credentials.py", "csv", str(table), check=False, **files), 1)
+    assert "exists already" in one_line(aws.script("credentials.py", "csv", str(table), check=False, env=files), 1)
     assert table.read_text() == "mine"
-    aws.script("credentials.py", "csv", str(table), "--force", **files)
+    aws.script("credentials.py", "csv", str(table), "--force", env=files)
     assert table.read_text() != "mine"
 
 
 def test_exports_for_a_shell(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
     shell = 'eval "$(python scripts/credentials.py export)" && printenv AWS_SECRET_ACCESS_KEY && python scripts/send.py'
-    done = aws.run("sh", "-c", shell, **{"AWS_SESSION_TOKEN": "left over", "AWS_PROFILE": "default", **files})
+    done = aws.run("sh", "-c", shell, env={**files, "AWS_SESSION_TOKEN": "left over", "AWS_PROFILE": "default"})
     assert done.stdout.startswith(f"{secret['SecretAccessKey']}\nSent message ")
     assert secret["SecretAccessKey"] not in done.stderr
 
 
 def test_a_profile_that_stores_nothing(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
-    aws.script("credentials.py", "profile", "fetched", "--process", **files)
-    aws.script("send.py", AWS_PROFILE="fetched", **files)
+    aws.script("credentials.py", "profile", "fetched", "--process", env=files)
+    aws.script("send.py", env={**files, "AWS_PROFILE": "fetched"})
     for path in files.values():
         assert secret["SecretAccessKey"] not in Path(path).read_text()
-    answer = json.loads(aws.script("credentials.py", "process", AWS_PROFILE="fetched", **files).stdout)
+    answer = json.loads(aws.script("credentials.py", "process", env={**files, "AWS_PROFILE": "fetched"}).stdout)
     assert answer["Version"] == 1
     assert {key: answer[key] for key in secret} == secret
 
 
 def test_a_profile_that_would_fetch_from_itself(aws: Aws, files: dict[str, str]) -> None:
-    asked = aws.script("credentials.py", "profile", "default", "--process", "--as", "default", check=False, **files)
+    asked = aws.script("credentials.py", "profile", "default", "--process", "--as", "default", check=False, env=files)
     assert "cannot fetch its key with itself" in one_line(asked, 2)
     command = f"{sys.executable} {ROOT}/scripts/credentials.py process"
     Path(files["AWS_CONFIG_FILE"]).write_text(f"[default]\ncredential_process = {command}\n")
     Path(files["AWS_SHARED_CREDENTIALS_FILE"]).write_text("")
-    assert "fetches its key with itself" in one_line(aws.script("send.py", check=False, **files), 1)
+    assert "fetches its key with itself" in one_line(aws.script("send.py", check=False, env=files), 1)
 
 
 OTHERS = """\
@@ -186,17 +186,17 @@ def test_an_existing_profile_is_replaced_only_when_told(aws: Aws, files: dict[st
     path = Path(files["AWS_SHARED_CREDENTIALS_FILE"])
     path.write_text(path.read_text() + "[queue]\naws_access_key_id = MINE\n")
     before = path.read_text()
-    refused = aws.script("credentials.py", "profile", "queue", check=False, **files)
+    refused = aws.script("credentials.py", "profile", "queue", check=False, env=files)
     assert "--force" in one_line(refused, 1)
     assert path.read_text() == before
     assert not Path(files["AWS_CONFIG_FILE"]).exists()
-    aws.script("credentials.py", "profile", "queue", "--force", **files)
+    aws.script("credentials.py", "profile", "queue", "--force", env=files)
     assert values(str(path), "queue")["aws_access_key_id"] != "MINE"
 
 
 def test_a_region_of_ones_own_is_not_replaced_either(aws: Aws, files: dict[str, str]) -> None:
     Path(files["AWS_CONFIG_FILE"]).write_text("[profile queue]\nregion = eu-west-1\n")
-    assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, **files), 1)
+    assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
 
 
 def test_a_link_stays_a_link(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
@@ -204,7 +204,7 @@ def test_a_link_stays_a_link(aws: Aws, files: dict[str, str], tmp_path: Path) ->
     elsewhere.write_text("# here\n")
     config = Path(files["AWS_CONFIG_FILE"])
     config.symlink_to(elsewhere)
-    aws.script("credentials.py", "profile", "queue", **files)
+    aws.script("credentials.py", "profile", "queue", env=files)
     assert config.is_symlink()
     assert "region = us-east-1" in elsewhere.read_text()
 
@@ -237,16 +237,16 @@ def test_secrets_do_not_go_to_a_terminal(aws: Aws, secret: dict[str, str]) -> No
 
 @pytest.mark.parametrize("name", ["", "a b", "a]b", "ä", "x" * 129, "a\nb"])
 def test_profile_names(aws: Aws, files: dict[str, str], name: str) -> None:
-    done = aws.script("credentials.py", "profile", name, check=False, **files)
+    done = aws.script("credentials.py", "profile", name, check=False, env=files)
     assert "a profile's name is 1 to 128" in one_line(done, 2)
 
 
-def as_nobody(aws: Aws, *arguments: str, **variables: str) -> subprocess.CompletedProcess[str]:
+def as_nobody(aws: Aws, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """As a user for whom file modes count, which they do not for root."""
     if os.geteuid() != 0:
-        return aws.script("credentials.py", *arguments, check=False, **variables)
+        return aws.script("credentials.py", *arguments, check=False, env=env)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    return aws.run(*nobody, sys.executable, "scripts/credentials.py", *arguments, check=False, **variables)
+    return aws.run(*nobody, sys.executable, "scripts/credentials.py", *arguments, check=False, env=env)
 
 
 @pytest.fixture
@@ -266,7 +266,7 @@ def open_files(aws: Aws, files: dict[str, str]) -> Iterator[dict[str, str]]:
 @pytest.mark.skipif(shutil.which("setpriv") is None and os.geteuid() == 0, reason="root may write everywhere")
 def test_what_cannot_be_written_or_read_is_one_line(aws: Aws, open_files: dict[str, str], tmp_path: Path) -> None:
     try:
-        works = as_nobody(aws, "export", **open_files)
+        works = as_nobody(aws, "export", env=open_files)
     except OSError as error:
         pytest.skip(f"no other user can run this Python: {error}")
     if works.returncode:
@@ -275,21 +275,21 @@ def test_what_cannot_be_written_or_read_is_one_line(aws: Aws, open_files: dict[s
         (("csv", str(tmp_path / "aws/key.csv")), "cannot be written: Permission denied"),
         (("profile", "queue"), "cannot be written: Permission denied"),
     ):
-        done = as_nobody(aws, *arguments, **open_files)
+        done = as_nobody(aws, *arguments, env=open_files)
         assert said in done.stderr.splitlines()[-1]
         assert "Traceback" not in done.stderr
         assert done.returncode == 1
     unreadable = tmp_path / "aws/config"
     unreadable.write_text("")
     unreadable.chmod(0)
-    done = as_nobody(aws, "profile", "queue", "--secret", "Administrator/access-key", **open_files)
+    done = as_nobody(aws, "profile", "queue", "--secret", "Administrator/access-key", env=open_files)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
 
 
 def test_a_file_in_the_way(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = aws.script("credentials.py", "csv", str(tmp_path / "file/key.csv"), check=False, **files)
+    done = aws.script("credentials.py", "csv", str(tmp_path / "file/key.csv"), check=False, env=files)
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert done.returncode == 1
 
@@ -298,22 +298,22 @@ def test_a_file_that_makes_no_sense(aws: Aws, files: dict[str, str]) -> None:
     Path(files["AWS_SHARED_CREDENTIALS_FILE"]).write_text("aws_secret_access_key = PRECIOUS\n")
     key = aws.instance.root
     root = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
-    done = aws.script("credentials.py", "profile", "queue", check=False, **files, **root)
+    done = aws.script("credentials.py", "profile", "queue", check=False, env={**files, **root})
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "PRECIOUS" not in done.stderr
 
 
 def test_a_secret_that_is_not_there_or_not_for_us(aws: Aws, files: dict[str, str]) -> None:
-    done = aws.script("credentials.py", "export", "--secret", "nope", check=False, **files)
+    done = aws.script("credentials.py", "export", "--secret", "nope", check=False, env=files)
     assert "there is no secret nope" in one_line(done, 1)
-    done = aws.script("credentials.py", "export", "--deployment", "nope", check=False, **files)
+    done = aws.script("credentials.py", "export", "--deployment", "nope", check=False, env=files)
     assert "there is no stack nope-HelloQueueIdentity" in one_line(done, 1)
 
     sm = aws.client("secretsmanager")
     for number, text in enumerate(["PRECIOUS", "[]", '{"AccessKeyId": "PRECIOUS"}']):
         sm.create_secret(Name=f"odd-{number}", SecretString=text)
-        done = aws.script("credentials.py", "export", "--secret", f"odd-{number}", check=False, **files)
+        done = aws.script("credentials.py", "export", "--secret", f"odd-{number}", check=False, env=files)
         assert "is no access key" in one_line(done, 1)
         assert "PRECIOUS" not in done.stderr
 
@@ -321,7 +321,7 @@ def test_a_secret_that_is_not_there_or_not_for_us(aws: Aws, files: dict[str, str
     iam.create_user(UserName="reader")
     created = iam.create_access_key(UserName="reader")["AccessKey"]
     key = {"AWS_ACCESS_KEY_ID": created["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": created["SecretAccessKey"]}
-    done = aws.script("credentials.py", "export", "--secret", "Administrator/access-key", check=False, **key)
+    done = aws.script("credentials.py", "export", "--secret", "Administrator/access-key", check=False, env=key)
     assert "secretsmanager:GetSecretValue" in one_line(done, 1)
     iam.delete_access_key(UserName="reader", AccessKeyId=created["AccessKeyId"])
     iam.delete_user(UserName="reader")
@@ -330,7 +330,7 @@ def test_a_secret_that_is_not_there_or_not_for_us(aws: Aws, files: dict[str, str
 def test_a_key_that_does_not_work_is_said(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
     value = json.dumps({"AccessKeyId": aws.instance.root.key_id, "SecretAccessKey": "wrong"})
     aws.client("secretsmanager").create_secret(Name="wrong", SecretString=value)
-    done = aws.script("credentials.py", "csv", str(tmp_path / "k.csv"), "--secret", "wrong", check=False, **files)
+    done = aws.script("credentials.py", "csv", str(tmp_path / "k.csv"), "--secret", "wrong", check=False, env=files)
     assert "SignatureDoesNotMatch" in one_line(done, 1)
 
 

@@ -229,13 +229,13 @@ def test_the_clis_own_bootstrap_finds_nothing_to_do(aws: Aws) -> None:
     ("seen", "ended_by"),
     [
         ("A local AWS is up", signal.SIGKILL),
-        ("1/5", signal.SIGINT),
-        ("1/5", signal.SIGTERM),
-        ("1/5", signal.SIGKILL),
-        ("3/5", signal.SIGINT),
-        ("3/5", signal.SIGTERM),
-        ("3/5", signal.SIGKILL),
-        ("5/5", signal.SIGKILL),
+        ("1/6", signal.SIGINT),
+        ("1/6", signal.SIGTERM),
+        ("1/6", signal.SIGKILL),
+        ("4/6", signal.SIGINT),
+        ("4/6", signal.SIGTERM),
+        ("4/6", signal.SIGKILL),
+        ("6/6", signal.SIGKILL),
     ],
 )
 def test_a_killed_demo_leaves_no_process(home: Path, seen: str, ended_by: signal.Signals) -> None:

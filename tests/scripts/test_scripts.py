@@ -82,7 +82,7 @@ def test_a_closed_pipe_is_no_traceback(aws: Aws, queue: str) -> None:
 
 def test_a_narrow_terminal_encoding_does_not_make_a_poison_message(aws: Aws, queue: str) -> None:
     aws.client("sqs").send_message(QueueUrl=queue, MessageBody="漢")
-    done = aws.script("process.py", "--queue-url", queue, "--count", "1", PYTHONIOENCODING="ascii")
+    done = aws.script("process.py", "--queue-url", queue, "--count", "1", env={"PYTHONIOENCODING": "ascii"})
     assert done.stdout == "\\u6f22\n"
 
 
@@ -137,7 +137,7 @@ def test_numbers_out_of_range(aws: Aws, arguments: str) -> None:
 def test_what_is_wrong_around_them_is_said_in_one_line(
     aws: Aws, script: str, variables: dict[str, str | None], arguments: list[str], said: str
 ) -> None:
-    message = one_line(aws.script(script, *arguments, check=False, **variables), 1)
+    message = one_line(aws.script(script, *arguments, check=False, env=variables), 1)
     assert message.startswith(f"{script}: ")
     assert said in message
 
@@ -149,7 +149,7 @@ def test_denied(aws: Aws) -> None:
     created = iam.create_access_key(UserName="nobody")["AccessKey"]
     key = {"AWS_ACCESS_KEY_ID": created["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": created["SecretAccessKey"]}
     for script in ("send.py", "process.py", "smoke_test.py"):
-        assert "AccessDenied" in one_line(aws.script(script, check=False, **key), 1)
+        assert "AccessDenied" in one_line(aws.script(script, check=False, env=key), 1)
     iam.delete_access_key(UserName="nobody", AccessKeyId=created["AccessKeyId"])
     iam.delete_user(UserName="nobody")
 

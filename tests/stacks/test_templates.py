@@ -149,6 +149,7 @@ def test_the_access_key_is_in_one_secret_as_json(synth: Synth) -> None:
 
 def current_key(template: Template) -> str:
     (secret,) = (each for each in resources(template, "AWS::SecretsManager::Secret") if "SecretString" in each)
+    number: str
     (number,) = set(re.findall("AccessKey([12])", str(secret["SecretString"])))
     return number
 

@@ -1,0 +1,72 @@
+"""What in README.md comes from the code: the settings, and the scripts' real output. ``make docs`` refreshes it."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from stacks.settings import settings_table
+from tests.conftest import ROOT, Aws, start
+
+README = ROOT / "README.md"
+
+EXAMPLES = {
+    "credentials": ["python scripts/credentials.py profile queue"],
+    "send": ["python scripts/send.py", "python scripts/send.py --author Ada 'Good morning'"],
+    "process": ["python scripts/process.py --count 2"],
+    "smoke": ["python scripts/smoke_test.py"],
+}
+
+_STEADY = {
+    r"[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}": "cb1d2f0e-5a3c-4c7e-9d43-0f7c5a1e2b6d",
+    r"AKIA[0-9A-Z]{16}": "AKIAIOSFODNN7EXAMPLE",
+    r"/\S*/aws/(config|credentials)": r"~/.aws/\1",
+    r"after \d+\.\d\d s": "after 5.03 s",
+    r"(access-key|console-password)-\w{6}\b": r"\1-a1b2c3",
+}
+"""What differs from run to run, and what stands in the README for it."""
+
+
+def pieces(aws: Aws) -> dict[str, str]:
+    """The generated parts, from a deployment with the default settings."""
+    outputs = {name: "".join(_shown(aws, command) for command in commands) for name, commands in EXAMPLES.items()}
+    examples = {name: f"```console\n{text}```\n" for name, text in outputs.items()}
+    return {**examples, "settings": settings_table()}
+
+
+def refreshed(text: str, generated: Mapping[str, str]) -> str:
+    """The text with its generated parts put in anew.
+
+    Raises:
+        ValueError: a part has no place in the text, or a place has no part.
+    """
+    places = re.findall("<!-- generated: (.+) -->", text)
+    if sorted(places) != sorted(generated):
+        raise ValueError(f"the README has places for {sorted(places)}, the generated parts are {sorted(generated)}")
+    for name, part in generated.items():
+        before, start_mark, rest = text.partition(f"<!-- generated: {name} -->\n")
+        _, end_mark, after = rest.partition("<!-- end -->")
+        text = before + start_mark + part + end_mark + after
+    return text
+
+
+def _shown(aws: Aws, command: str) -> str:
+    """A command and what it prints, as on a terminal."""
+    done = aws.run("sh", "-c", f"{command} 2>&1")
+    text = f"$ {command}\n{done.stdout}"
+    for pattern, steady in _STEADY.items():
+        text = re.sub(pattern, steady, text)
+    return text
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as directory:
+        for aws in start(Path(directory)):
+            aws.cdk("deploy")
+            README.write_text(refreshed(README.read_text(), pieces(aws)))
+
+
+if __name__ == "__main__":
+    main()
