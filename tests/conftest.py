@@ -121,6 +121,15 @@ def empty_aws(tmp_path: Path) -> Iterator[Aws]:
 
 
 @pytest.fixture
+def deployed_queue(aws: Aws) -> str:
+    """The URL of the deployed queue, emptied of what other tests left in it."""
+    sqs = aws.client("sqs")
+    url: str = sqs.get_queue_url(QueueName="test")["QueueUrl"]
+    sqs.purge_queue(QueueUrl=url)
+    return url
+
+
+@pytest.fixture
 def queue(aws: Aws, request: pytest.FixtureRequest) -> Iterator[str]:
     """The URL of an empty queue of the test's own, without a delay."""
     sqs = aws.client("sqs")

@@ -22,7 +22,7 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
     return done.stderr.strip()
 
 
-def test_the_tutorial(aws: Aws) -> None:
+def test_the_tutorial(aws: Aws, deployed_queue: str) -> None:
     """Send, then process: "Hello World" comes out, after the delay, and is gone."""
     sent_at = time.monotonic()
     assert aws.script("send.py").stdout.startswith("Sent message ")
@@ -46,9 +46,8 @@ def test_a_body_that_looks_like_an_option(aws: Aws, queue: str) -> None:
     assert bodies(aws, queue) == ["--help"]
 
 
-def test_the_queue_by_name_by_url_and_by_deployment(aws: Aws) -> None:
-    url = aws.client("sqs").get_queue_url(QueueName="test")["QueueUrl"]
-    for choice in (["--queue", "test"], ["--queue-url", url], ["--deployment", ""]):
+def test_the_queue_by_name_by_url_and_by_deployment(aws: Aws, deployed_queue: str) -> None:
+    for choice in (["--queue", "test"], ["--queue-url", deployed_queue], ["--deployment", ""]):
         aws.script("send.py", "by any way", *choice)
     assert aws.script("process.py", "--deployment=", "--count", "3").stdout == "by any way\n" * 3
 

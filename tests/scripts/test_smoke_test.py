@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
 
 import pytest
 
@@ -25,7 +24,7 @@ def queue_url(aws: Aws, name: str = "test") -> str:
     return str(aws.client("sqs").get_queue_url(QueueName=name)["QueueUrl"])
 
 
-def test_green_on_what_was_deployed(aws: Aws) -> None:
+def test_green_on_what_was_deployed(aws: Aws, deployed_queue: str) -> None:
     done = aws.script("smoke_test.py")
     assert "FAILED" not in done.stdout
     assert " 0 failed" in done.stdout
@@ -33,7 +32,7 @@ def test_green_on_what_was_deployed(aws: Aws) -> None:
     assert "sent a message" in done.stderr
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     counts += ["ApproximateNumberOfMessagesDelayed"]
-    left = aws.client("sqs").get_queue_attributes(QueueUrl=queue_url(aws), AttributeNames=counts)["Attributes"]
+    left = aws.client("sqs").get_queue_attributes(QueueUrl=deployed_queue, AttributeNames=counts)["Attributes"]
     assert set(left.values()) == {"0"}
 
 
@@ -77,69 +76,89 @@ def test_red_where_the_tls_policy_covers_less(aws: Aws) -> None:
         assert failures(aws) == ["test: policy denies plain http", "test: a call over plain http"]
 
 
-def identity_changes(iam: Any, account: str) -> list[tuple[str, Any, Any]]:
-    policy = f"arn:aws:iam::{account}:policy/test-queue-user"
-    administrators = {"GroupName": "Administrators", "UserName": "Administrator"}
-    access = {"GroupName": "Administrators", "PolicyArn": "arn:aws:iam::aws:policy/AdministratorAccess"}
-    attached = {"UserName": "Administrator", "PolicyArn": policy}
-    read_only = {"UserName": "Administrator", "PolicyArn": "arn:aws:iam::aws:policy/ReadOnlyAccess"}
-    return [
+ADMINISTRATOR_ACCESS = "arn:aws:iam::aws:policy/AdministratorAccess"
+READ_ONLY_ACCESS = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+QUEUE_USER = "arn:aws:iam::111122223333:policy/test-queue-user"
+MEMBERSHIP = {"GroupName": "Administrators", "UserName": "Administrator"}
+
+
+@pytest.mark.parametrize(
+    ("change", "undo", "parameters", "failed", "rights_lost"),
+    [
+        ("remove_user_from_group", "add_user_to_group", MEMBERSHIP, "groups of Administrator", 8),
         (
-            "groups of Administrator",
-            lambda: iam.remove_user_from_group(**administrators),
-            lambda: iam.add_user_to_group(**administrators),
-        ),
-        (
+            "detach_group_policy",
+            "attach_group_policy",
+            {"GroupName": "Administrators", "PolicyArn": ADMINISTRATOR_ACCESS},
             "policies of group Administrators",
-            lambda: iam.detach_group_policy(**access),
-            lambda: iam.attach_group_policy(**access),
+            8,
         ),
         (
-            "policies of Administrator",
-            lambda: iam.detach_user_policy(**attached),
-            lambda: iam.attach_user_policy(**attached),
+            "attach_group_policy",
+            "detach_group_policy",
+            {"GroupName": "Administrators", "PolicyArn": READ_ONLY_ACCESS},
+            "policies of group Administrators",
+            0,
         ),
         (
+            "detach_user_policy",
+            "attach_user_policy",
+            {"UserName": "Administrator", "PolicyArn": QUEUE_USER},
             "policies of Administrator",
-            lambda: iam.attach_user_policy(**read_only),
-            lambda: iam.detach_user_policy(**read_only),
+            0,
         ),
-    ]
-
-
-@pytest.mark.parametrize("number", range(4))
-def test_red_where_an_identity_was_changed(aws: Aws, number: int) -> None:
-    account = aws.client("sts").get_caller_identity()["Account"]
-    failed, change, undo = identity_changes(aws.client("iam"), account)[number]
-    change()
+        (
+            "attach_user_policy",
+            "detach_user_policy",
+            {"UserName": "Administrator", "PolicyArn": READ_ONLY_ACCESS},
+            "policies of Administrator",
+            0,
+        ),
+        (
+            "create_login_profile",
+            "delete_login_profile",
+            {"UserName": "Administrator"},
+            "console sign-in of Administrator",
+            0,
+        ),
+    ],
+)
+def test_red_where_an_identity_was_changed(
+    aws: Aws, change: str, undo: str, parameters: dict[str, str], failed: str, rights_lost: int
+) -> None:
+    iam = aws.client("iam")
+    password = {"Password": "Not-a-secret-1"} if change == "create_login_profile" else {}
+    getattr(iam, change)(**parameters, **password)
     try:
-        assert failures(aws) == [failed]
+        first, *lost = failures(aws)
     finally:
-        undo()
+        getattr(iam, undo)(**parameters)
+    assert first == failed
+    assert len(lost) == rights_lost
     assert failures(aws) == []
 
 
 def test_red_where_the_users_policy_was_widened(aws: Aws) -> None:
     iam = aws.client("iam")
-    account = aws.client("sts").get_caller_identity()["Account"]
-    arn = f"arn:aws:iam::{account}:policy/test-queue-user"
     statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
-    before = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    before = iam.get_policy(PolicyArn=QUEUE_USER)["Policy"]["DefaultVersionId"]
     document = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    wide = iam.create_policy_version(PolicyArn=arn, PolicyDocument=document, SetAsDefault=True)["PolicyVersion"]
+    wide = iam.create_policy_version(PolicyArn=QUEUE_USER, PolicyDocument=document, SetAsDefault=True)["PolicyVersion"]
     assert failures(aws) == ["rights by test-queue-user"]
     iam.create_policy_version(
-        PolicyArn=arn,
-        PolicyDocument=json.dumps(iam.get_policy_version(PolicyArn=arn, VersionId=before)["PolicyVersion"]["Document"]),
+        PolicyArn=QUEUE_USER,
+        PolicyDocument=json.dumps(
+            iam.get_policy_version(PolicyArn=QUEUE_USER, VersionId=before)["PolicyVersion"]["Document"]
+        ),
         SetAsDefault=True,
     )
-    iam.delete_policy_version(PolicyArn=arn, VersionId=wide["VersionId"])
+    iam.delete_policy_version(PolicyArn=QUEUE_USER, VersionId=wide["VersionId"])
     assert failures(aws) == []
 
 
-def test_a_queue_in_use_keeps_its_messages(aws: Aws) -> None:
+def test_a_queue_in_use_keeps_its_messages(aws: Aws, deployed_queue: str) -> None:
     """It finds its own message among 40 of others, deletes that one, and gives the others back at once."""
-    sqs, url = aws.client("sqs"), queue_url(aws)
+    sqs, url = aws.client("sqs"), deployed_queue
     for number in range(40):
         sqs.send_message(QueueUrl=url, MessageBody=f"theirs {number}", DelaySeconds=0)
     done = aws.script("smoke_test.py")
