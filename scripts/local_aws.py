@@ -89,7 +89,11 @@ def run_command(instance: Instance, command: list[str]) -> int:
 def stay_up(instance: Instance) -> int:
     """Print the exports and wait until stopped."""
     print(instance.exports(), end="", flush=True)
-    print("# The local AWS is up. Paste these lines into another terminal; Ctrl-C here stops it.", file=sys.stderr)
+    print(
+        "# The local AWS is up. Paste these lines into another terminal, which then speaks to it and to no other\n"
+        "# network. Ctrl-C here stops it.",
+        file=sys.stderr,
+    )
     try:
         instance.process.wait()
     except Stopped as stopped:

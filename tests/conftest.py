@@ -70,6 +70,12 @@ class Aws:
         }
         return boto3.client(service, **{**options, **overrides})
 
+    def access_key(self) -> tuple[str, str]:
+        """The user's access key in Secrets Manager: id and secret."""
+        value = self.client("secretsmanager").get_secret_value(SecretId="Administrator/access-key")["SecretString"]
+        content = json.loads(value)
+        return content["AccessKeyId"], content["SecretAccessKey"]
+
     def run(self, *command: str, check: bool = True, env: Environment = NO_CHANGES) -> subprocess.CompletedProcess[str]:
         """Run a command inside the local AWS, from the root of the project. ``env`` changes its environment."""
         environment = {**self.instance.environment(), **env}

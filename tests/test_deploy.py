@@ -93,12 +93,16 @@ def test_a_life_of_a_deployment(empty_aws: Aws) -> None:
 def test_two_deployments_side_by_side(aws: Aws) -> None:
     """The second one, without administrators, touches nothing of the first, and goes without a trace."""
     before = what_there_is(aws)
-    aws.cdk("deploy", deployment="side", administrator_access="false")
+    settings: dict[str, Any] = {"deployment": "side", "administrator_access": "false", "access_key": 0}
+    aws.cdk("deploy", **settings)
     both = what_there_is(aws)
     assert set(both["users"]) - set(before["users"]) == {"side-Administrator"}
     assert both["groups"] == before["groups"]
     assert queue_attributes(aws, "side-test")["DelaySeconds"] == "5"
-    aws.cdk("destroy", deployment="side", administrator_access="false")
+    without_a_key = aws.script("smoke_test.py", "--deployment", "side", "--longest-delay", "0")
+    assert " 0 failed" in without_a_key.stdout
+    assert "has no access key" in aws.script("credentials.py", "export", "--deployment", "side", check=False).stderr
+    aws.cdk("destroy", **settings)
     assert what_there_is(aws) == before
 
 

@@ -29,6 +29,12 @@ SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,l
 _NOWHERE = "http://127.0.0.1:9"
 """A proxy that refuses: what would go past AWS_ENDPOINT_URL to the real AWS ends here."""
 
+_LEADING_ELSEWHERE = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+    *("AWS_ENDPOINT_URL_CLOUDFORMATION", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_STS"),
+    *("ALL_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"),
+)
+
 
 @dataclass(frozen=True)
 class RootKey:
@@ -75,8 +81,9 @@ class Instance:
         return {**inherited, **self.variables, "PATH": os.pathsep.join(tools)}
 
     def exports(self) -> str:
-        """The variables as a shell reads them."""
-        return "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+        """The variables as a shell reads them, without those that would lead elsewhere."""
+        exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+        return f"unset {' '.join(_LEADING_ELSEWHERE)}\n{exports}"
 
     def guard(self, group: int) -> None:
         """Have the server kill this process group should this process end without doing so (0: none)."""

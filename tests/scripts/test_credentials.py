@@ -24,9 +24,7 @@ from tests.conftest import ROOT, Aws
 @pytest.fixture
 def secret(aws: Aws) -> dict[str, str]:
     """The access key as it is in Secrets Manager."""
-    value = aws.client("secretsmanager").get_secret_value(SecretId="Administrator/access-key")["SecretString"]
-    key: dict[str, str] = json.loads(value)
-    return key
+    return dict(zip(("AccessKeyId", "SecretAccessKey"), aws.access_key(), strict=True))
 
 
 @pytest.fixture

@@ -156,7 +156,16 @@ def test_it_stays_up_and_prints_exports_for_any_tool(home: Path) -> None:
     exports = read_until(running, "NO_PROXY")
     call = "import boto3; print(boto3.client('sts').get_caller_identity()['Account'])"
     shell = f"{exports}\n{shlex.quote(sys.executable)} -c {shlex.quote(call)}"
-    done = subprocess.run(["sh", "-c", shell], capture_output=True, text=True, timeout=60, check=False)
+    leading_elsewhere = {"AWS_ACCESS_KEY_ID": "REAL", "AWS_SECRET_ACCESS_KEY": "REAL", "AWS_PROFILE": "real"}
+    leading_elsewhere |= {"AWS_ENDPOINT_URL_STS": "https://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+    done = subprocess.run(
+        ["sh", "-c", shell],
+        env={**os.environ, **leading_elsewhere},
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
     assert done.stdout == "111122223333\n", done.stderr
     os.kill(running.pid, signal.SIGINT)
     assert running.wait(10) == 0

@@ -1,0 +1,32 @@
+"""What console access declares."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.conftest import Synth
+from tests.stacks.templates import only
+
+
+def test_the_console_is_off(synth: Synth) -> None:
+    template = synth()["HelloQueueIdentity"]
+    assert "LoginProfile" not in str(template)
+    assert "Console" not in str(template)
+
+
+@pytest.mark.parametrize("reset", ["true", "false"])
+def test_the_console_comes_with_mfa(synth: Synth, reset: str) -> None:
+    template = synth(console_access="true", password_reset_required=reset)["HelloQueueIdentity"]
+    user = only(template, "AWS::IAM::User")
+    assert user["LoginProfile"]["PasswordResetRequired"] is (reset == "true")
+    (attached,) = user["ManagedPolicyArns"]
+    *allows, deny = template["Resources"][attached["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
+    assert deny["Effect"] == "Deny"
+    assert deny["Resource"] == "*"
+    # Bool, not BoolIfExists: a request by the access key has no such key, and must go through.
+    assert deny["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
+    assert ("iam:ChangePassword" in deny["NotAction"]) is (reset == "true")
+    allowed = [allow["Action"] for allow in allows]
+    assert sorted(deny["NotAction"]) == sorted(
+        action for actions in allowed for action in ([actions] if isinstance(actions, str) else actions)
+    )
