@@ -1,0 +1,245 @@
+"""Who may do what on what, by a template; and what one template allows that another did not.
+
+Rights are compared by who has them, not by where they are written: a policy that moves, is renamed, or turns from
+inline to managed gives nobody anything new. Where it cannot be told that an old right covers a new one, the new one is
+said to be wider: too many questions are better than one too few.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from review_changes.naming import Names
+from review_changes.synthesis import Template, Templates
+
+_PRINCIPALS = {
+    "AWS::IAM::User": "user",
+    "AWS::IAM::Group": "group",
+    "AWS::IAM::Role": "role",
+}
+_ATTACHED_BY = {"Users": "user", "Groups": "group", "Roles": "role", "UserName": "user", "GroupName": "group"}
+_ATTACHED_BY |= {"RoleName": "role"}
+_POLICIES = tuple(
+    f"AWS::IAM::{kind}" for kind in ("Policy", "ManagedPolicy", "UserPolicy", "GroupPolicy", "RolePolicy")
+)
+
+
+@dataclass(frozen=True)
+class Right:
+    """One thing that somebody is allowed, or denied, to do.
+
+    ``action`` and ``resource`` may have wildcards. Where a statement names what it does *not* mean, ``but`` has it.
+    """
+
+    who: str
+    effect: str
+    action: str
+    resource: str
+    condition: str = "{}"
+    """As JSON with sorted keys."""
+    but: frozenset[str] = frozenset()
+    where: str = field(default="", compare=False)
+    """The resource that says so, as stack/logical id."""
+
+    def __str__(self) -> str:
+        action = f"everything but {', '.join(sorted(self.but))}" if self.but else self.action
+        condition = "" if self.condition == "{}" else f" if {self.condition}"
+        return f"{self.effect.lower()} {action} on {self.resource}{condition}"
+
+    def covers(self, other: Right) -> bool:
+        """Whether this allows (or denies) all that the other does, conditions aside."""
+        if self.who != other.who or self.effect != other.effect or not contains(self.resource, other.resource):
+            return False
+        if self.but:
+            if other.but:
+                return all(any(contains(theirs, ours) for theirs in other.but) for ours in self.but)
+            return not any(overlap(ours, other.action) for ours in self.but)
+        return self.action == "*" or (not other.but and contains(self.action, other.action))
+
+    @property
+    def conditions(self) -> set[tuple[str, str, str]]:
+        """Each condition as operator, key and value."""
+        document = json.loads(self.condition)
+        return {
+            (operator, key, json.dumps(value)) for operator, keys in document.items() for key, value in keys.items()
+        }
+
+
+def contains(wide: str, narrow: str) -> bool:
+    """Whether the pattern ``wide`` matches all that the pattern ``narrow`` does."""
+    # A ? of the wide one may not stand for a * of the narrow one, which can be longer.
+    pattern = "".join({"*": ".*", "?": "[^*]"}.get(character, re.escape(character)) for character in wide)
+    return re.fullmatch(pattern, narrow, re.DOTALL | re.IGNORECASE) is not None
+
+
+def overlap(one: str, other: str) -> bool:
+    """Whether two patterns may match the same text. Says yes where it is not sure."""
+    if "*" not in one + other and "?" not in one + other:
+        return one.lower() == other.lower()
+    before_one, before_other = (re.split(r"[*?]", text.lower(), maxsplit=1)[0] for text in (one, other))
+    return before_one.startswith(before_other) or before_other.startswith(before_one)
+
+
+def rights(templates: Templates) -> set[Right]:
+    """All that the templates' policies allow and deny, each by who has it."""
+    return {
+        replace(right, where=f"{stack}/{logical_id}")
+        for stack, template in templates.items()
+        for logical_id, right in _rights(template)
+    }
+
+
+def _rights(template: Template) -> Iterator[tuple[str, Right]]:
+    names = Names(template)
+    resources = template.get("Resources", {})
+    attached: dict[str, list[str]] = {}
+    for logical_id, resource in resources.items():
+        kind = _PRINCIPALS.get(resource["Type"])
+        for policy in resource.get("Properties", {}).get("ManagedPolicyArns", []) if kind else []:
+            who = f"{kind} {names.of(logical_id)}"
+            if isinstance(policy, Mapping) and set(policy) == {"Ref"} and policy["Ref"] in resources:
+                attached.setdefault(policy["Ref"], []).append(who)
+            else:
+                yield logical_id, _managed(who, names.text(policy))
+    for logical_id, resource in resources.items():
+        for right in _rights_of_resource(logical_id, resource, attached.get(logical_id, []), names):
+            yield logical_id, right
+
+
+def _managed(who: str, arn: str) -> Right:
+    """The right of having a policy whose content is elsewhere."""
+    if arn.endswith(":iam::aws:policy/AdministratorAccess"):
+        return Right(who, "Allow", "*", "*")
+    return Right(who, "Allow", f"what {arn} allows", "*")
+
+
+def _rights_of_resource(
+    logical_id: str, resource: Mapping[str, Any], holders: list[str], names: Names
+) -> Iterator[Right]:
+    kind, properties = resource["Type"], resource.get("Properties", {})
+    name = names.of(logical_id)
+    if kind in _POLICIES:
+        who = list(holders)
+        for attribute, principal in _ATTACHED_BY.items():
+            values = properties.get(attribute, [])
+            who += [f"{principal} {names.name(each)}" for each in (values if isinstance(values, list) else [values])]
+        yield from _statements(properties.get("PolicyDocument"), who or [f"whoever gets policy {name}"], name, names)
+        return
+    if kind in _PRINCIPALS:
+        who = [f"{_PRINCIPALS[kind]} {name}"]
+        for policy in properties.get("Policies", []):
+            yield from _statements(policy.get("PolicyDocument"), who, name, names)
+        yield from _statements(properties.get("AssumeRolePolicyDocument"), None, f"role {name}", names)
+        return
+    if kind == "AWS::Lambda::Permission":
+        condition = {
+            key: properties[key] for key in ("SourceArn", "SourceAccount", "PrincipalOrgID") if key in properties
+        }
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": properties.get("Principal")},
+            "Action": properties.get("Action"),
+            "Resource": properties.get("FunctionName"),
+            **({"Condition": {"Equals": condition}} if condition else {}),
+        }
+        yield from _statements({"Statement": [statement]}, None, name, names)
+        return
+    # Of everything else, whatever looks like a policy: those of queues, topics, secrets, buckets, keys ...
+    for document in _documents(properties):
+        yield from _statements(document, None, name, names)
+
+
+def _documents(value: Any) -> Iterator[Mapping[str, Any]]:
+    if isinstance(value, Mapping):
+        if "Statement" in value:
+            yield value
+            return
+        for each in value.values():
+            yield from _documents(each)
+    elif isinstance(value, list):
+        for each in value:
+            yield from _documents(each)
+
+
+def _statements(document: Any, who: list[str] | None, where: str, names: Names) -> Iterator[Right]:
+    """The rights of a policy document: of ``who``, or of the principals that its statements name."""
+    if not isinstance(document, Mapping):
+        return
+    for statement in _listed(document.get("Statement")):
+        holders = who if who is not None else _principals(statement, names)
+        condition = _text_of(statement.get("Condition", {}), names)
+        resources = [names.text(each) for each in _listed(statement.get("Resource"))] or [where]
+        if "NotResource" in statement:
+            but = ", ".join(sorted(names.text(each) for each in _listed(statement["NotResource"])))
+            resources = [f"everything but {but}"]
+        excluded = frozenset(map(str, _listed(statement.get("NotAction"))))
+        actions = ["*"] if excluded else [str(action) for action in _listed(statement.get("Action"))]
+        for holder, action, resource in itertools.product(holders, actions, resources):
+            yield Right(holder, statement["Effect"], action, resource, condition, excluded)
+
+
+def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
+    if "NotPrincipal" in statement:
+        return [f"everybody but {_text_of(statement['NotPrincipal'], names)}"]
+    principal = statement.get("Principal", "*")
+    if not isinstance(principal, Mapping):
+        principal = {"AWS": principal}
+    return [
+        "everybody" if names.text(each) == "*" else names.text(each)
+        for values in principal.values()
+        for each in _listed(values)
+    ]
+
+
+def _text_of(document: Any, names: Names) -> str:
+    """A document as JSON in which references are text."""
+
+    def plain(value: Any) -> Any:
+        if isinstance(value, Mapping) and not (
+            len(value) == 1 and next(iter(value)) in ("Ref", "Fn::Join", "Fn::GetAtt")
+        ):
+            return {key: plain(each) for key, each in value.items()}
+        if isinstance(value, list):
+            return [plain(each) for each in value]
+        return names.text(value) if isinstance(value, (Mapping, str)) else value
+
+    return json.dumps(plain(document), sort_keys=True)
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return value if isinstance(value, list) else [value]
+
+
+@dataclass(frozen=True)
+class Widening:
+    """A right that is new, or less bound than it was; or a denial that is gone, or more bound."""
+
+    right: Right
+    before: Right | None
+    """For a right: the one that was there under other conditions. For a denial: the one there was."""
+
+
+def widenings(before: Iterable[Right], after: Iterable[Right]) -> list[Widening]:
+    """What ``after`` allows, or no longer denies, and ``before`` did not allow."""
+    before, after = set(before), set(after)
+    found = []
+    for right in sorted(after - before, key=str):
+        if right.effect == "Allow":
+            covering = [old for old in before if old.covers(right)]
+            # More conditions bind a right more; fewer, or others, do not.
+            if not any(old.conditions <= right.conditions for old in covering):
+                found.append(Widening(right, min(covering, key=str) if covering else None))
+    for right in sorted(before - after, key=str):
+        if right.effect == "Deny":
+            covering = [new for new in after if new.covers(right)]
+            # Fewer conditions deny more.
+            if not any(new.conditions <= right.conditions for new in covering):
+                found.append(Widening(min(covering, key=str) if covering else right, right))
+    return found

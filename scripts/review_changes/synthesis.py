@@ -1,0 +1,116 @@
+"""The templates of the working tree: synthesized, and written so that people like to read them."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from common.errors import ScriptError
+
+ROOT = Path(__file__).resolve().parents[2]
+GOLDEN = ROOT / "tests/golden"
+
+DEFAULT = "default"
+VARIANTS: Mapping[str, Mapping[str, str]] = {
+    DEFAULT: {},
+    "administrator_access=false": {"administrator_access": "false"},
+    "access_key=0": {"access_key": "0"},
+    "second_access_key=2": {"second_access_key": "2"},
+    "console_access=true": {"console_access": "true"},
+}
+"""The settings that change rights or resources, each as context for the app."""
+
+LEDGER = "acknowledgments.yaml"
+
+Template = Mapping[str, Any]
+Templates = Mapping[str, Template]
+"""Templates by the names of their stacks."""
+
+
+@dataclass(frozen=True)
+class Synthesis:
+    """What the app makes of one variant's settings."""
+
+    templates: Templates
+    acknowledgments: list[dict[str, str]]
+    """Each with ``finding``, ``where`` and ``reason``."""
+
+
+def synthesize(variants: Mapping[str, Mapping[str, str]] = VARIANTS, root: Path = ROOT) -> dict[str, Synthesis]:
+    """Run the app of a working tree for each variant, with the context that its cdk.json has.
+
+    Raises:
+        ScriptError: the app refuses; its own words are in the message.
+    """
+    context = json.loads((root / "cdk.json").read_text())["context"]
+    with tempfile.TemporaryDirectory() as directory:
+        done = subprocess.run(
+            [sys.executable, str(Path(__file__).with_name("run_app.py")), directory],
+            cwd=root,
+            input=json.dumps([{**context, **settings} for settings in variants.values()]),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if done.returncode:
+            raise ScriptError(f"the working tree cannot be synthesized:\n{done.stderr.strip()}")
+        return {variant: _read(Path(directory, str(number))) for number, variant in enumerate(variants)}
+
+
+def _read(directory: Path) -> Synthesis:
+    templates = {
+        path.name.removesuffix(".template.json"): json.loads(path.read_text())
+        for path in sorted(directory.glob("*.template.json"))
+    }
+    (report,) = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
+    excused = [
+        {"finding": each["ruleName"], "where": construct["constructPath"], "reason": each["reason"]}
+        for each in report["suppressedViolations"]
+        for construct in each["violatingConstructs"]
+    ]
+    return Synthesis(templates, sorted(excused, key=lambda each: (each["where"], each["finding"])))
+
+
+def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:
+    """The golden files: their texts by their names. A variant has only the stacks that differ from the default's."""
+    default = syntheses[DEFAULT].templates
+    files = {
+        f"{variant}/{stack}.yaml": as_yaml(template)
+        for variant, synthesis in syntheses.items()
+        for stack, template in synthesis.templates.items()
+        if variant == DEFAULT or template != default.get(stack)
+    }
+    return {**files, LEDGER: as_yaml(ledger(syntheses))}
+
+
+def ledger(syntheses: Mapping[str, Synthesis]) -> list[dict[str, str]]:
+    """Every acknowledgment once, with the variant in which it comes up first."""
+    entries: dict[tuple[str, str], dict[str, str]] = {}
+    for variant, synthesis in syntheses.items():
+        for each in synthesis.acknowledgments:
+            entries.setdefault((each["where"], each["finding"]), {**each, "with": variant})
+    return list(entries.values())
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes intrinsic functions on one line, and leaves out the aliases that YAML has for repeated values."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+    def represent_mapping(self, tag: str, mapping: Any, flow_style: bool | None = None) -> yaml.MappingNode:
+        intrinsic = len(mapping) == 1 and next(iter(mapping)) in ("Ref", "Fn::GetAtt", "Fn::Join", "Fn::Sub")
+        return super().represent_mapping(tag, mapping, flow_style=intrinsic or flow_style)
+
+
+def as_yaml(value: Any) -> str:
+    """The value as YAML, in the order that it has."""
+    return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
