@@ -1,8 +1,9 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test lint synth docs clean
+.PHONY: setup demo test lint synth golden review docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
+BASE ?= origin/main
 BIN := .venv/bin
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -11,6 +12,8 @@ help:
 	@echo 'make test   run the tests'
 	@echo 'make lint   ruff and mypy'
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
+	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
+	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
 	@echo 'make docs   refresh what in README.md comes from the code'
 	@echo 'make clean  remove what the others installed and wrote'
 
@@ -29,6 +32,12 @@ lint: setup
 
 synth: setup
 	@node_modules/.bin/cdk synth --quiet
+
+golden: setup
+	@$(BIN)/python scripts/golden.py
+
+review: setup
+	@$(BIN)/python scripts/review.py --base $(BASE)
 
 docs: setup
 	@PYTHONPATH=scripts $(BIN)/python -m tests.generated

@@ -110,16 +110,8 @@ def _details(before: Templates, after: Templates) -> dict[str, str]:
             _write_assembly(new, stack, json.dumps(after[stack]))
             command = ["cdk", "diff", stack, "--app", str(new), "--template", str(old), "--no-color"]
             bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-            done = subprocess.run(
-                command,
-                cwd=directory,
-                env=bare,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.STDOUT,
-                text=True,
-                check=False,
-            )
-            details[stack] = done.stdout
+            done = subprocess.run(command, cwd=directory, env=bare, capture_output=True, text=True, check=False)
+            details[stack] = done.stdout + done.stderr
     return details
 
 

@@ -69,10 +69,10 @@ def _read(root: Path, commit: str, path: str) -> Any:
     except yaml.YAMLError as error:
         reason = " ".join(str(error).split())
         raise UsageError(f"{path} of base {commit} is no YAML: {reason}") from None
-    expected = list if path.count("/") == FOLDER.count("/") + 1 else dict
-    if content is not None and not isinstance(content, expected):
-        raise UsageError(f"{path} of base {commit} is no {'list' if expected is list else 'template'}")
-    if expected is dict and not (content and isinstance(content.get("Resources"), dict)):
+    if path in (f"{FOLDER}/{LEDGER}", f"{FOLDER}/{ACCEPTED}"):
+        if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
+            raise UsageError(f"{path} of base {commit} is no list of entries")
+    elif not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
         raise UsageError(f"{path} of base {commit} is no template: it has no Resources")
     return content
 
