@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import subprocess
 import tempfile
 from collections.abc import Mapping
@@ -19,10 +18,11 @@ import yaml
 
 from common.errors import DONE, FAILED, ScriptError, UsageError, run
 from common.options import parser
+from common.tools import ROOT, environment_with_tools
 from review_changes.base import ACCEPTED, Base, read_base
 from review_changes.findings import WHY, Finding, Note, compare, compare_ledgers
 from review_changes.report import Review, as_markdown, as_text
-from review_changes.synthesis import DEFAULT, GOLDEN, ROOT, Synthesis, Templates, as_yaml, ledger, synthesize
+from review_changes.synthesis import DEFAULT, GOLDEN, Synthesis, Templates, as_yaml, ledger, synthesize
 
 EXAMPLES = """\
   python scripts/review.py                                     against origin/main (`make review`)
@@ -109,9 +109,10 @@ def _details(before: Templates, after: Templates) -> dict[str, str]:
             old.write_text(as_yaml(before.get(stack, {"Resources": {}})))
             _write_assembly(new, stack, json.dumps(after[stack]))
             command = ["cdk", "diff", stack, "--app", str(new), "--template", str(old), "--no-color"]
-            bare = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
+            bare = {name: value for name, value in environment_with_tools().items() if not name.startswith("AWS_")}
             done = subprocess.run(command, cwd=directory, env=bare, capture_output=True, text=True, check=False)
-            details[stack] = done.stdout + done.stderr
+            lines = (done.stdout + done.stderr).splitlines()
+            details[stack] = "\n".join(line for line in lines if not line.startswith("✨")).strip()
     return details
 
 

@@ -15,13 +15,11 @@ import boto3
 import pytest
 from botocore.config import Config
 
+from common.tools import ROOT, environment_with_tools
 from emulator.instance import Instance, local_aws
 
-ROOT = Path(__file__).resolve().parents[1]
-
 # node, npm and cdk are the project's own, also where its virtual environment was not activated.
-TOOLS = [str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin")]
-os.environ["PATH"] = os.pathsep.join([*TOOLS, os.environ["PATH"]])
+os.environ.update(environment_with_tools())
 
 Template = Mapping[str, Any]
 Environment = Mapping[str, str | None]

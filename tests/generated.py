@@ -7,8 +7,9 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from common.tools import ROOT
 from stacks.settings import settings_table
-from tests.conftest import ROOT, Aws, start
+from tests.conftest import Aws, start
 
 README = ROOT / "README.md"
 

@@ -6,7 +6,8 @@ import re
 
 import pytest
 
-from tests.conftest import ROOT, Aws
+from common.tools import ROOT
+from tests.conftest import Aws
 from tests.generated import README, pieces, refreshed
 
 

@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import ROOT, Aws
+from common.tools import ROOT
+from tests.conftest import Aws
 
 
 class ArgumentsSeen(threading.Thread):

@@ -19,8 +19,8 @@ from pathlib import Path
 import trustme
 
 from common.errors import ScriptError
+from common.tools import ROOT, environment_with_tools
 
-ROOT = Path(__file__).resolve().parents[2]
 ACCOUNT = "111122223333"
 START_SECONDS = 60
 BOOTSTRAP_TEMPLATE = ROOT / "node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
@@ -74,11 +74,10 @@ class Instance:
         """A whole environment for a command: this process's, without its AWS and CDK settings, and with ours."""
         inherited = {
             name: value
-            for name, value in os.environ.items()
+            for name, value in environment_with_tools().items()
             if not name.startswith(("AWS_", "CDK_")) and not name.lower().endswith("_proxy")
         }
-        tools = [str(Path(sys.executable).parent), str(ROOT / "node_modules/.bin"), inherited.get("PATH", os.defpath)]
-        return {**inherited, **self.variables, "PATH": os.pathsep.join(tools)}
+        return {**inherited, **self.variables}
 
     def exports(self) -> str:
         """The variables as a shell reads them, without those that would lead elsewhere."""

@@ -10,9 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from common.errors import ScriptError
+from common.tools import ROOT, environment_with_tools
 from review_changes import permissions
 from review_changes.naming import Names
-from review_changes.synthesis import ROOT, Template, Templates
+from review_changes.synthesis import Template, Templates
 
 WHY = {
     "wider-rights": "Somebody may do what they could not do before.",
@@ -68,11 +69,12 @@ class _Change:
     stack: str
     logical_id: str
     name: str
+    name_before: str
     type: str
     impact: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    """The whole resource; empty where there is none."""
+    """The whole resource, with references as text; empty where there is none."""
     properties: tuple[Mapping[str, Any], ...]
 
     @property
@@ -139,6 +141,7 @@ def _changes(stack: str, before: Templates, after: Templates) -> Iterator[_Chang
     done = subprocess.run(
         ["node", str(Path(__file__).with_name("changes.cjs"))],
         cwd=ROOT,
+        env=environment_with_tools(),
         input=json.dumps({"before": old, "after": new}),
         capture_output=True,
         text=True,
@@ -149,32 +152,52 @@ def _changes(stack: str, before: Templates, after: Templates) -> Iterator[_Chang
     for change in json.loads(done.stdout):
         logical_id = change["id"]
         ours, theirs = (template.get("Resources", {}).get(logical_id, {}) for template in (old, new))
-        name = Names(new if theirs else old).of(logical_id)
-        kind = (theirs or ours)["Type"]
-        properties = tuple(change["properties"])
-        yield _Change(stack, logical_id, name, kind, change["impact"], ours, theirs, properties)
+        old_names, new_names = Names(old), Names(new)
+        name_before = old_names.of(logical_id)
+        yield _Change(
+            stack,
+            logical_id,
+            name=new_names.of(logical_id) if theirs else name_before,
+            name_before=name_before,
+            type=(theirs or ours)["Type"],
+            impact=change["impact"],
+            before=_with_names(ours, old_names),
+            after=_with_names(theirs, new_names),
+            properties=tuple(change["properties"]),
+        )
+
+
+def _with_names(resource: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
+    """The resource, with its properties' references as text."""
+    return {**resource, "Properties": names.plain(resource.get("Properties", {}))} if resource else {}
 
 
 def _rights(before: Templates, after: Templates, changes: list[_Change]) -> Iterator[Finding]:
-    gone = {change.name for change in changes if change.is_gone or change.is_replaced}
-    still = {
+    gone = {change.name_before for change in changes if change.before} - {
         Names(template).of(logical_id) for template in after.values() for logical_id in template.get("Resources", {})
     }
-    gone -= still
+    groups: dict[tuple[str, ...], list[permissions.Widening]] = {}
     for widening in permissions.widenings(permissions.rights(before), permissions.rights(after)):
         right, old = widening.right, widening.before
         if right.effect == "Deny":
             assert old is not None
             if old.who.partition(" ")[2] in gone or old.resource.rpartition(":")[2] in gone:
                 continue  # with whom or what it was about
-            kind, now = "weaker-denial", str(right) if right != old else NOT_THERE
-            what, was = f"{old.who}: {old}", str(old)
+            kind = "weaker-denial"
         else:
             trust = right.action.startswith("sts:AssumeRole")
             kind = "weaker-condition" if old else "new-trust" if trust else "wider-rights"
-            what, was, now = f"{right.who}: {right}", str(old) if old else NOT_THERE, str(right)
-        stack, _, resource = right.where.partition("/")
-        yield Finding(kind, what, stack, resource, f"what {right.who} may do", was, now)
+        # Rights that differ in their actions only are one thing to decide.
+        bounds = (old.resource, old.condition) if old else ()
+        groups.setdefault((kind, right.where, right.who, right.resource, right.condition, *bounds), []).append(widening)
+    for (kind, where, who, *_), group in groups.items():
+        old_rights = list(dict.fromkeys(widening.before for widening in group if widening.before))
+        new_rights = [widening.right for widening in group]
+        was = permissions.Right.told(old_rights) if old_rights else NOT_THERE
+        now = NOT_THERE if new_rights == old_rights else permissions.Right.told(new_rights)
+        stack, _, resource = where.partition("/")
+        what = f"{who}: {was if kind == 'weaker-denial' else now}"
+        yield Finding(kind, what, stack, resource, f"what {who} may do", was, now)
 
 
 def _memberships(before: Templates, after: Templates) -> Iterator[Finding]:
@@ -281,7 +304,7 @@ _DEFAULT_RETENTION_SECONDS = 345_600
 def _data(change: _Change) -> Iterator[Finding]:
     if change.type != "AWS::SQS::Queue" or not change.before:
         return
-    name = Names({"Resources": {change.logical_id: change.before}}).of(change.logical_id)
+    name = change.name_before
     if change.is_gone:
         kept = change.before.get("DeletionPolicy") in _KEPT
         after = "no longer in the stack, but kept" if kept else "deleted with its messages"
@@ -362,10 +385,12 @@ def _described(change: _Change) -> str:
         return f"removed: {thing}"
     verb = "REPLACED" if change.is_replaced else "changed in place"
     names = [str(each["name"]) for each in change.properties]
-    shown = ", ".join(
-        f"{name} {_shown(change.values(name)[0], 40)} -> {_shown(change.values(name)[1], 40)}" for name in names
-    )
-    return f"{verb}: {thing}" + (f": {shown}" if shown else "")
+    return f"{verb}: {thing}" + (f": {', '.join(_step(change, name) for name in names)}" if names else "")
+
+
+def _step(change: _Change, name: str) -> str:
+    before, after = (_shown(value, 40) for value in change.values(name))
+    return name if before == after else f"{name} {before} -> {after}"
 
 
 def _section_notes(stack: str, section: str, before: Any, after: Any) -> Iterator[Note]:

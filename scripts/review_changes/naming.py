@@ -48,6 +48,16 @@ class Names:
                 return argument
         return json.dumps(value, sort_keys=True)
 
+    def plain(self, value: Any) -> Any:
+        """A value in which every reference is text."""
+        if isinstance(value, list):
+            return [self.plain(each) for each in value]
+        if isinstance(value, Mapping):
+            if len(value) == 1 and next(iter(value)) in ("Ref", "Fn::GetAtt", "Fn::Join", "Fn::Sub"):
+                return self.text(value)
+            return {key: self.plain(each) for key, each in value.items()}
+        return value
+
     def _reference(self, target: str) -> str:
         if target not in self._resources:
             return f"${{{target}}}"

@@ -47,9 +47,17 @@ class Right:
     """The resource that says so, as stack/logical id."""
 
     def __str__(self) -> str:
-        action = f"everything but {', '.join(sorted(self.but))}" if self.but else self.action
-        condition = "" if self.condition == "{}" else f" if {self.condition}"
-        return f"{self.effect.lower()} {action} on {self.resource}{condition}"
+        return self.told([self])
+
+    @staticmethod
+    def told(rights: list[Right]) -> str:
+        """Rights that differ in their actions only, as one."""
+        first = rights[0]
+        actions = sorted(
+            f"everything but {', '.join(sorted(each.but))}" if each.but else each.action for each in rights
+        )
+        condition = "" if first.condition == "{}" else f" if {first.condition}"
+        return f"{first.effect.lower()} {', '.join(actions)} on {first.resource}{condition}"
 
     def covers(self, other: Right) -> bool:
         """Whether this allows (or denies) all that the other does, conditions aside."""
@@ -197,18 +205,7 @@ def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
 
 
 def _text_of(document: Any, names: Names) -> str:
-    """A document as JSON in which references are text."""
-
-    def plain(value: Any) -> Any:
-        if isinstance(value, Mapping) and not (
-            len(value) == 1 and next(iter(value)) in ("Ref", "Fn::Join", "Fn::GetAtt")
-        ):
-            return {key: plain(each) for key, each in value.items()}
-        if isinstance(value, list):
-            return [plain(each) for each in value]
-        return names.text(value) if isinstance(value, (Mapping, str)) else value
-
-    return json.dumps(plain(document), sort_keys=True)
+    return json.dumps(names.plain(document), sort_keys=True)
 
 
 def _listed(value: Any) -> list[Any]:

@@ -14,8 +14,8 @@ from typing import Any
 import yaml
 
 from common.errors import ScriptError
+from common.tools import ROOT, environment_with_tools
 
-ROOT = Path(__file__).resolve().parents[2]
 GOLDEN = ROOT / "tests/golden"
 
 DEFAULT = "default"
@@ -55,6 +55,7 @@ def synthesize(variants: Mapping[str, Mapping[str, str]] = VARIANTS, root: Path 
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("run_app.py")), directory],
             cwd=root,
+            env=environment_with_tools(),
             input=json.dumps([{**context, **settings} for settings in variants.values()]),
             capture_output=True,
             text=True,

@@ -18,7 +18,8 @@ from pathlib import Path
 import pytest
 
 from common.profiles import write_profile
-from tests.conftest import ROOT, Aws
+from common.tools import ROOT
+from tests.conftest import Aws
 
 
 @pytest.fixture

@@ -14,7 +14,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT, Aws
+from common.tools import ROOT
+from tests.conftest import Aws
 
 LOCAL_AWS = [sys.executable, "scripts/local_aws.py"]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ROOT
+from common.tools import ROOT
 
 
 def synth(tmp_path: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
