@@ -219,8 +219,9 @@ class Widening:
     """A right that is new, or less bound than it was; or a denial that is gone, or more bound."""
 
     right: Right
+    """The right that there is now; or what is left of the denial; or the denial itself, if nothing is."""
     before: Right | None
-    """For a right: the one that was there under other conditions. For a denial: the one there was."""
+    """The right that there was, under other conditions; or the denial that there was."""
 
 
 def widenings(before: Iterable[Right], after: Iterable[Right]) -> list[Widening]:
@@ -233,10 +234,9 @@ def widenings(before: Iterable[Right], after: Iterable[Right]) -> list[Widening]
             # More conditions bind a right more; fewer, or others, do not.
             if not any(old.conditions <= right.conditions for old in covering):
                 found.append(Widening(right, min(covering, key=str) if covering else None))
-    for right in sorted(before - after, key=str):
-        if right.effect == "Deny":
-            covering = [new for new in after if new.covers(right)]
-            # Fewer conditions deny more.
-            if not any(new.conditions <= right.conditions for new in covering):
-                found.append(Widening(min(covering, key=str) if covering else right, right))
+    for right in sorted((right for right in before - after if right.effect == "Deny"), key=str):
+        # Fewer conditions deny more.
+        if not any(new.covers(right) and new.conditions <= right.conditions for new in after):
+            left = [new for new in after if (new.who, new.effect, new.resource) == (right.who, "Deny", right.resource)]
+            found.append(Widening(min(left, key=str) if left else right, right))
     return found
