@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
@@ -118,7 +119,7 @@ def _markdown(review: Review) -> Iterator[str]:
                 yield f"  - {note.stack}: {_escaped(note.text)}"
     for stack, detail in review.details.items():
         # Longer than any run of backticks within, so that nothing in a template ends it.
-        fence = "`" * max(4, *(len(run) + 1 for run in _runs_of_backticks(detail)))
+        fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", detail))])
         yield ""
         yield f"<details><summary>Details of {stack}, by <code>cdk diff</code></summary>"
         yield ""
@@ -134,10 +135,6 @@ def _facts(finding: Finding, variant: str) -> Iterator[tuple[str, str]]:
     yield "before", finding.before
     yield "after", finding.after
     yield "why", WHY[finding.kind]
-
-
-def _runs_of_backticks(text: str) -> list[str]:
-    return ["".join(run) for run in text.replace("`", "\0`\0").split("\0") if set(run) == {"`"}] or [""]
 
 
 def _quoted(text: str) -> str:

@@ -1,0 +1,67 @@
+"""The golden templates are what the app synthesizes and what deploys; and CloudFormation would take them."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+import yaml
+
+from common.tools import ROOT
+from review_changes.synthesis import DEFAULT, GOLDEN, VARIANTS
+from stacks.settings import Settings
+from tests.conftest import Aws, Synth
+
+
+def test_they_are_fresh() -> None:
+    command = [sys.executable, "scripts/golden.py", "--check"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_they_are_what_the_cdk_synthesizes(synth: Synth, variant: str) -> None:
+    templates = synth(**VARIANTS[variant])
+    for path in (GOLDEN / variant).glob("*.yaml"):
+        assert yaml.safe_load(path.read_text()) == templates[path.stem]
+
+
+def test_they_are_what_deploys(aws: Aws) -> None:
+    cloudformation = aws.client("cloudformation")
+    for path in (GOLDEN / DEFAULT).glob("*.yaml"):
+        deployed = cloudformation.get_template(StackName=path.stem)["TemplateBody"]
+        assert yaml.safe_load(path.read_text()) == deployed
+
+
+def test_cloudformation_would_take_them() -> None:
+    files = sorted(map(str, GOLDEN.glob("*/*.yaml")))
+    assert len(files) > 4
+    done = subprocess.run(["cfn-lint", *files], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout
+
+
+def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
+    """A new flag, or a new key, is a new way to hand out rights: it has its own golden templates."""
+    changing = {"administrator_access", "access_key", "second_access_key", "console_access"}
+    only_within = {"deployment", "group_name", "user_name", "queue_name", "delay_seconds", "max_receive_count"}
+    only_within |= {"visibility_timeout_seconds", "retention_seconds", "password_reset_required"}
+    assert {setting for settings in VARIANTS.values() for setting in settings} == changing
+    assert changing | only_within == set(Settings.__dataclass_fields__)
+
+
+def test_what_the_scripts_look_for_is_in_them() -> None:
+    """scripts/ and stacks/ share no code; they meet in these names."""
+    from common.options import DEFAULT_QUEUE
+    from common.stacks import IDENTITY, MESSAGING
+
+    found = {path.stem: yaml.safe_load(path.read_text()) for path in (GOLDEN / "console_access=true").glob("*.yaml")}
+    found |= {MESSAGING: yaml.safe_load((GOLDEN / DEFAULT / f"{MESSAGING}.yaml").read_text())}
+    assert {"QueueName", "QueueUrl", "QueueArn", "DeadLetterQueueUrl"} <= set(found[MESSAGING]["Outputs"])
+    assert {"AccessKeySecretArn", "ConsolePasswordSecretArn"} <= set(found[IDENTITY]["Outputs"])
+    queues = [
+        resource["Properties"]["QueueName"]
+        for resource in found[MESSAGING]["Resources"].values()
+        if resource["Type"] == "AWS::SQS::Queue"
+    ]
+    assert DEFAULT_QUEUE in queues
