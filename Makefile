@@ -10,7 +10,7 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 help:
 	@echo 'make demo   see it work, without an AWS account'
 	@echo 'make test   run the tests'
-	@echo 'make lint   ruff and mypy'
+	@echo 'make lint   ruff, mypy, and actionlint and zizmor for the workflows'
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
@@ -29,6 +29,8 @@ lint: setup
 	@$(BIN)/ruff check
 	@$(BIN)/ruff format --check
 	@$(BIN)/mypy
+	@$(BIN)/node tests/lint_workflows.mjs
+	@$(BIN)/zizmor --offline --quiet .github/workflows
 
 synth: setup
 	@node_modules/.bin/cdk synth --quiet
