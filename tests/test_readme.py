@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import subprocess
+from pathlib import Path
 
 import pytest
 
@@ -34,5 +36,18 @@ def test_the_files_and_targets_that_it_names_exist() -> None:
 def test_every_script_is_in_it() -> None:
     text = README.read_text()
     for script in (ROOT / "scripts").glob("*.py"):
-        if script.name != "demo.py":
-            assert f"**`{script.name}`**" in text, script
+        assert script.name in text or script.name in (ROOT / "Makefile").read_text(), script
+
+
+def test_its_workflow_stands_up_to_the_linters(tmp_path: Path) -> None:
+    """The example for deploying is what people copy."""
+    workflows = re.findall(r"```yaml\n(name: .+?)```", README.read_text(), re.DOTALL)
+    assert len(workflows) == 1
+    folder = tmp_path / ".github/workflows"
+    folder.mkdir(parents=True)
+    (folder / "deploy.yml").write_text(workflows[0])
+    (tmp_path / "lint.mjs").write_text((ROOT / "tests/lint_workflows.mjs").read_text())
+    (tmp_path / "node_modules").symlink_to(ROOT / "node_modules")
+    for command in (["node", "lint.mjs"], ["zizmor", "--offline", "--quiet", ".github/workflows"]):
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
