@@ -56,5 +56,5 @@ clean:
 
 node_modules/installed: package.json package-lock.json .venv/installed
 	@echo 'Setting up node_modules (once, some seconds) ...'
-	@npm ci --loglevel=error --no-audit --no-fund > /dev/null
+	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
 	@touch $@

@@ -8,6 +8,6 @@ fullDiff(before, after).resources.forEachDifference((id, resource) => {
   resource.forEachDifference((kind, name, difference) => {
     properties.push({ kind, name, before: difference.oldValue, after: difference.newValue, impact: difference.changeImpact });
   });
-  changes.push({ id, type: resource.resourceType, impact: resource.changeImpact, properties });
+  changes.push({ id, impact: resource.changeImpact, properties });
 });
 console.log(JSON.stringify(changes));

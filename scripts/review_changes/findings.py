@@ -27,6 +27,7 @@ WHY = {
     "exposed-secret": "A secret could be read by whoever may read the stack, its outputs or its parameters.",
     "data-loss": "Messages would be lost, or more easily lost than before.",
     "less-protection": "Encryption, logging or another safeguard is weaker or gone.",
+    "unseen": "What this makes or allows cannot be seen in the templates.",
     "new-acknowledgment": "A security rule no longer applies here. Is the reason good?",
 }
 """The kinds of findings that need a decision, and why each of them does."""
@@ -104,6 +105,8 @@ def compare(before: Templates, after: Templates) -> tuple[list[Finding], list[No
         *_secrets(before, after),
         *(finding for change in changes for finding in _data(change)),
         *(finding for change in changes for finding in _protection(change)),
+        *(finding for change in changes for finding in _unseen(change)),
+        *_transforms(before, after),
     ]
     notes = [Note(change.stack, _described(change)) for change in changes]
     for stack in sorted({*before, *after}):
@@ -152,19 +155,22 @@ def _changes(stack: str, before: Templates, after: Templates) -> Iterator[_Chang
     for change in json.loads(done.stdout):
         logical_id = change["id"]
         ours, theirs = (template.get("Resources", {}).get(logical_id, {}) for template in (old, new))
-        old_names, new_names = Names(old), Names(new)
-        name_before = old_names.of(logical_id)
-        yield _Change(
-            stack,
-            logical_id,
-            name=new_names.of(logical_id) if theirs else name_before,
-            name_before=name_before,
-            type=(theirs or ours)["Type"],
-            impact=change["impact"],
-            before=_with_names(ours, old_names),
-            after=_with_names(theirs, new_names),
-            properties=tuple(change["properties"]),
-        )
+        ours, theirs = _with_names(ours, Names(old)), _with_names(theirs, Names(new))
+        # What has another type under the old logical id is another resource: one goes, one comes.
+        another = bool(ours and theirs and ours["Type"] != theirs["Type"])
+        for one, other in ((ours, {}), ({}, theirs)) if another else ((ours, theirs),):
+            name_before = Names(old).of(logical_id)
+            yield _Change(
+                stack,
+                logical_id,
+                name=Names(new).of(logical_id) if other else name_before,
+                name_before=name_before,
+                type=(other or one)["Type"],
+                impact=change["impact"],
+                before=one,
+                after=other,
+                properties=() if another else tuple(change["properties"]),
+            )
 
 
 def _with_names(resource: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
@@ -366,6 +372,34 @@ def _protection(change: _Change) -> Iterator[Finding]:
     if _less(new, old, 10**9):
         what = f"{change.name} keeps its records for less long"
         yield change.finding("less-protection", what, "RetentionInDays", old, new)
+
+
+_OPAQUE = (
+    "AWS::CloudFormation::Stack",
+    "AWS::CloudFormation::CustomResource",
+    "AWS::CloudFormation::Macro",
+    "Custom::",
+)
+
+
+def _unseen(change: _Change) -> Iterator[Finding]:
+    if change.type.startswith(_OPAQUE) and not change.is_gone:
+        what = f"{change.stack}/{change.logical_id}"
+        yield change.finding("unseen", what, "", change.before and change.type, change.type)
+    if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.before:
+        yield change.finding("new-trust", f"whoever {change.logical_id} vouches for", "", None, change.type)
+
+
+def _transforms(before: Templates, after: Templates) -> Iterator[Finding]:
+    for stack, template in after.items():
+        old = before.get(stack, {})
+        if template.get("Transform") != old.get("Transform"):
+            what = f"{stack} is transformed when it is deployed"
+            values = _shown(old.get("Transform")), _shown(template.get("Transform"))
+            yield Finding("unseen", what, stack, "Transform", "", *values)
+        if "Fn::Transform" in json.dumps(template) and "Fn::Transform" not in json.dumps(old):
+            what = f"{stack} has parts that are transformed when it is deployed"
+            yield Finding("unseen", what, stack, "Fn::Transform", "", NOT_THERE, "Fn::Transform")
 
 
 def _less(new: Any, old: Any, default: int) -> bool:

@@ -158,20 +158,30 @@ def _rights_of_resource(
         yield from _statements({"Statement": [statement]}, None, name, names)
         return
     # Of everything else, whatever looks like a policy: those of queues, topics, secrets, buckets, keys ...
-    for document in _documents(properties):
+    for document in _documents(properties, names):
         yield from _statements(document, None, name, names)
 
 
-def _documents(value: Any) -> Iterator[Mapping[str, Any]]:
+def _documents(value: Any, names: Names) -> Iterator[Mapping[str, Any]]:
+    """The policy documents within a property, also those that are written as text."""
+    text = names.text(value) if isinstance(value, (str, Mapping)) else ""
+    if '"Statement"' in text and (isinstance(value, str) or len(value) == 1):
+        try:
+            document = json.loads(text)
+        except ValueError:
+            return
+        if isinstance(document, Mapping) and "Statement" in document:
+            yield document
+            return
     if isinstance(value, Mapping):
         if "Statement" in value:
             yield value
             return
         for each in value.values():
-            yield from _documents(each)
+            yield from _documents(each, names)
     elif isinstance(value, list):
         for each in value:
-            yield from _documents(each)
+            yield from _documents(each, names)
 
 
 def _statements(document: Any, who: list[str] | None, where: str, names: Names) -> Iterator[Right]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -208,6 +209,35 @@ def no_encryption(identity: Any, messaging: Any) -> None:
     properties(messaging, QUEUE)["SqsManagedSseEnabled"] = False
 
 
+def another_type(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE] = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "test"}}
+
+
+def a_policy_as_text(identity: Any, messaging: Any) -> None:
+    text = json.dumps(document(statement(Principal={"Service": "es.amazonaws.com"}, Action="logs:PutLogEvents")))
+    resource = {"PolicyName": "p", "PolicyDocument": text}
+    messaging["LogPolicy"] = {"Type": "AWS::Logs::ResourcePolicy", "Properties": resource}
+
+
+def a_policy_as_joined_text(identity: Any, messaging: Any) -> None:
+    text = json.dumps(document(statement(Principal={"Service": "es.amazonaws.com"}, Action="logs:PutLogEvents")))
+    resource = {"PolicyName": "p", "PolicyDocument": {"Fn::Join": ["", [text[:20], text[20:]]]}}
+    messaging["LogPolicy"] = {"Type": "AWS::Logs::ResourcePolicy", "Properties": resource}
+
+
+def a_nested_stack(identity: Any, messaging: Any) -> None:
+    messaging["Nested"] = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://x"}}
+
+
+def an_identity_provider(identity: Any, messaging: Any) -> None:
+    identity["GitHub"] = {"Type": "AWS::IAM::OIDCProvider", "Properties": {"Url": "https://x"}}
+
+
+def a_lambda_permission(identity: Any, messaging: Any) -> None:
+    grant = {"Action": "lambda:InvokeFunction", "FunctionName": "worker", "Principal": "sns.amazonaws.com"}
+    messaging["Permission"] = {"Type": "AWS::Lambda::Permission", "Properties": grant}
+
+
 DECISIONS: list[tuple[Change, list[str]]] = [
     (a_new_action, [f"wider-rights: user Administrator: allow sqs:PurgeQueue on {ARN}"]),
     (a_wildcard_in_the_middle, [f"wider-rights: user Administrator: allow sqs:*Queue on {ARN}"]),
@@ -300,6 +330,12 @@ DECISIONS: list[tuple[Change, list[str]]] = [
     (no_dead_letter_queue, ["data-loss: queue test has no dead-letter queue"]),
     (fewer_receives, ["data-loss: queue test gives up on a message sooner"]),
     (any_queue_may_redrive, ["less-protection: test-dlq has another RedriveAllowPolicy, or none"]),
+    (another_type, ["data-loss: queue test is removed"]),
+    (a_policy_as_text, ["wider-rights: es.amazonaws.com: allow logs:PutLogEvents on *"]),
+    (a_policy_as_joined_text, ["wider-rights: es.amazonaws.com: allow logs:PutLogEvents on *"]),
+    (a_nested_stack, ["unseen: HelloQueueMessaging/Nested"]),
+    (an_identity_provider, ["new-trust: whoever GitHub vouches for"]),
+    (a_lambda_permission, ["wider-rights: sns.amazonaws.com: allow lambda:InvokeFunction on worker"]),
     (no_encryption, ["less-protection: test is not encrypted"]),
 ]
 
@@ -492,6 +528,17 @@ def test_logging_and_alarms_are_taken_away() -> None:
         "less-protection: log is removed",
         "less-protection: alarm is removed",
     }
+
+
+def test_a_template_that_is_transformed() -> None:
+    after = golden()
+    after["HelloQueueMessaging"]["Transform"] = "Evil"
+    after["HelloQueueIdentity"]["Resources"]["X"] = {"Type": "AWS::SNS::Topic", "Properties": {"Fn::Transform": {}}}
+    findings, _ = compare(golden(), after)
+    assert [finding.id for finding in findings] == [
+        "unseen: HelloQueueIdentity has parts that are transformed when it is deployed",
+        "unseen: HelloQueueMessaging is transformed when it is deployed",
+    ]
 
 
 def test_the_ledger() -> None:
