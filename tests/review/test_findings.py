@@ -210,7 +210,7 @@ def no_encryption(identity: Any, messaging: Any) -> None:
 
 
 def another_type(identity: Any, messaging: Any) -> None:
-    messaging[QUEUE] = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "test"}}
+    messaging[QUEUE] = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "topic"}}
 
 
 def a_policy_as_text(identity: Any, messaging: Any) -> None:
