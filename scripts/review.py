@@ -20,7 +20,8 @@ from common.errors import DONE, FAILED, ScriptError, UsageError, run
 from common.options import parser
 from common.tools import ROOT, environment_with_tools
 from review_changes.base import ACCEPTED, Base, read_base
-from review_changes.findings import WHY, Finding, Note, compare, compare_ledgers
+from review_changes.comparison import compare, compare_ledgers
+from review_changes.findings import WHY, Finding, Note
 from review_changes.report import Review, as_markdown, as_text
 from review_changes.synthesis import DEFAULT, GOLDEN, Synthesis, Templates, as_yaml, ledger, synthesize
 

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from review_changes.findings import WHY, Finding, compare, compare_ledgers
+from review_changes.comparison import compare, compare_ledgers
+from review_changes.findings import WHY, Finding
 from review_changes.synthesis import GOLDEN
 
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:test"

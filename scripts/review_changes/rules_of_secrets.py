@@ -1,0 +1,60 @@
+"""Where a secret could be read by somebody who should not."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from review_changes.findings import NOT_THERE, Finding
+from review_changes.synthesis import Template, Templates
+
+_SECRET_WORDS = ("password", "secret", "token", "privatekey")
+
+
+def exposed_secrets(before: Templates, after: Templates) -> Iterator[Finding]:
+    old = {(stack, path, what) for stack, template in before.items() for path, what in _exposed(template)}
+    for stack, template in after.items():
+        for path, what in _exposed(template):
+            if (stack, path, what) not in old:
+                section, resource, prop = (*path, "", "")[0], (*path, "", "")[1], ".".join(path[2:])
+                where = "/".join((stack, *path))
+                yield Finding("exposed-secret", f"{what} in {where}", stack, resource or section, prop, NOT_THERE, what)
+
+
+def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
+    """Where a secret stands that does not belong there: the path to it, and what it is."""
+    resources = template.get("Resources", {})
+    for path, value in _walk(template):
+        home = resources.get(path[1], {}).get("Type") if len(path) > 1 and path[0] == "Resources" else None
+        place = path[3] if len(path) > 3 and path[2] == "Properties" else ""
+        at_home = (home, place) in (
+            ("AWS::SecretsManager::Secret", "SecretString"),
+            ("AWS::IAM::User", "LoginProfile"),
+        )
+        if isinstance(value, Mapping) and "Fn::GetAtt" in value and "SecretAccessKey" in str(value["Fn::GetAtt"]):
+            if not at_home:
+                yield path, "the secret of an access key"
+        elif isinstance(value, str) and "{{resolve:" in value and "{{resolve:ssm:" not in value and not at_home:
+            yield path, "a secret that is read at deploy time"
+        elif isinstance(value, str) and at_home and path[4:] in ((), ("Password",)):
+            if "{{resolve:" not in value:
+                yield path, "a literal secret"
+        elif isinstance(value, str) and ".SecretAccessKey}" in value:
+            yield path, "the secret of an access key"
+    for name, parameter in template.get("Parameters", {}).items():
+        named = any(word in name.lower() for word in _SECRET_WORDS)
+        if "Default" in parameter and (named or str(parameter.get("NoEcho")).lower() == "true"):
+            yield ("Parameters", name, "Default"), "a default for a secret"
+        elif named and str(parameter.get("NoEcho")).lower() != "true":
+            yield ("Parameters", name, "NoEcho"), "a secret that is shown to whoever may read the stack"
+
+
+def _walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
+    yield path, value
+    if isinstance(value, Mapping):
+        for key, each in value.items():
+            yield from _walk(each, (*path, str(key)))
+    elif isinstance(value, list):
+        for each in value:
+            # Without the place in the list: what is moved within it is not new.
+            yield from _walk(each, path)
