@@ -38,6 +38,12 @@ KEY_LIFETIME = timedelta(hours=1)
 """How long a process that got the key by `process` may use it before it asks again. The key itself does not expire;
 this is how a long-running process comes to the new one in a rotation."""
 
+OTHER_SOURCES = (
+    *("role_arn", "source_profile", "credential_source", "web_identity_token_file", "login_session"),
+    *("sso_session", "sso_account_id", "sso_role_name", "sso_start_url", "sso_region"),
+)
+"""What in a profile would make it somebody else's, whatever key it has."""
+
 _RUNNING = "CREDENTIALS_PY_RUNNING"
 
 
@@ -50,9 +56,9 @@ def main() -> int:
 
 def _profile(arguments: argparse.Namespace) -> None:
     name = checked_profile_name(arguments.name)
-    config: dict[str, str | None] = {"region": _region(arguments)}
     credentials: dict[str, str | None] = {"aws_access_key_id": None, "aws_secret_access_key": None}
     key = _read(arguments)
+    config: dict[str, str | None] = {"region": _region(arguments), **dict.fromkeys(OTHER_SOURCES)}
     if arguments.process:
         config["credential_process"] = _process_command(arguments, name)
     else:
@@ -60,13 +66,15 @@ def _profile(arguments: argparse.Namespace) -> None:
         credentials = {"aws_access_key_id": key.key_id, "aws_secret_access_key": key.secret}
     credentials["aws_session_token"] = None
     files = write_profile(name, credentials=credentials, config=config, overwrite=arguments.force)
-    _say(f"wrote profile {name} to {' and '.join(map(str, files))}")
+    _say(f"profile {name} is now in {' and '.join(map(str, files))}")
     _prove(key)
     _say(f"use it: AWS_PROFILE={name} python scripts/send.py")
 
 
 def _csv(arguments: argparse.Namespace) -> None:
     path = Path(arguments.file)
+    if not arguments.file or path.is_dir():
+        raise UsageError(f"{arguments.file!r} is no name for a file")
     if path.exists() and not arguments.force:
         raise ScriptError(f"{path} exists already: choose another file, or replace it with --force")
     key = _read(arguments)
@@ -76,7 +84,7 @@ def _csv(arguments: argparse.Namespace) -> None:
     writer.writerow(["User Name", "Access key ID", "Secret access key"])
     writer.writerow([owner, key.key_id, key.secret])
     write_private(path, table.getvalue())
-    _say(f"wrote {path}. Import it with `aws configure import --csv file://{path.resolve()}`, then delete it")
+    _say(f"wrote {path}. AWS CLI v2 takes it: `aws configure import --csv file://{path.resolve()}`; then delete it")
 
 
 def _export(arguments: argparse.Namespace) -> None:
@@ -86,7 +94,7 @@ def _export(arguments: argparse.Namespace) -> None:
     print(f"export AWS_ACCESS_KEY_ID={shlex.quote(key.key_id)}")
     print(f"export AWS_SECRET_ACCESS_KEY={shlex.quote(key.secret)}")
     print(f"export AWS_DEFAULT_REGION={shlex.quote(_region(arguments))}")
-    print("unset AWS_SESSION_TOKEN AWS_PROFILE")
+    print("unset AWS_SESSION_TOKEN AWS_PROFILE AWS_DEFAULT_PROFILE")
 
 
 def _process(arguments: argparse.Namespace) -> None:
@@ -98,7 +106,8 @@ def _process(arguments: argparse.Namespace) -> None:
         raise ScriptError("this profile fetches its key with itself: say in it whose right to use, with --as PROFILE")
     os.environ[_RUNNING] = "1"
     # Of the process that wants the key; with it we would be asking ourselves.
-    os.environ.pop("AWS_PROFILE", None)
+    for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
+        os.environ.pop(variable, None)
     key = _read(arguments)
     expiration = (datetime.now(timezone.utc) + KEY_LIFETIME).isoformat(timespec="seconds")
     answer = {"Version": 1, "AccessKeyId": key.key_id, "SecretAccessKey": key.secret, "Expiration": expiration}
@@ -106,6 +115,8 @@ def _process(arguments: argparse.Namespace) -> None:
 
 
 def _read(arguments: argparse.Namespace) -> AccessKey:
+    if arguments.region:
+        os.environ["AWS_DEFAULT_REGION"] = arguments.region
     secret = arguments.secret
     if secret is None:
         cloudformation = client("cloudformation", profile=arguments.as_profile)
@@ -126,10 +137,11 @@ def _prove(key: AccessKey) -> str:
 
 
 def _process_command(arguments: argparse.Namespace, name: str) -> str:
-    source = arguments.as_profile or os.environ.get("AWS_PROFILE")
+    source = arguments.as_profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
     if source == name:
         raise UsageError(f"profile {name} cannot fetch its key with itself: choose another name, or --as PROFILE")
     command = [sys.executable, str(Path(__file__).resolve()), "process"]
+    command += ["--region", _region(arguments)]
     command += ["--as", source] if source else []
     command += ["--secret", arguments.secret] if arguments.secret else []
     command += ["--deployment", arguments.deployment] if arguments.deployment else []
@@ -165,6 +177,7 @@ def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
     command: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
     command.add_argument("--deployment", metavar="NAME", default="", help="whose key (default: the one without a name)")
     command.add_argument("--secret", metavar="NAME", help="the secret, where you may not read the stack's outputs")
+    command.add_argument("--region", metavar="NAME", help="where the secret is (default: as boto3 finds it)")
     command.add_argument("--as", dest="as_profile", metavar="PROFILE", help="read the secret with this profile")
     return command
 

@@ -10,11 +10,13 @@ import tempfile
 from pathlib import Path
 
 from common.errors import DONE, ScriptError, run
+from common.options import parser
 
 SCRIPTS = Path(__file__).resolve().parent
 
 
 def main() -> int:
+    parser(__doc__ or "", "  make demo").parse_args()
     if "LOCAL_AWS_HTTP_ENDPOINT" not in os.environ:
         raise ScriptError("this runs inside the local AWS only: call `make demo`")
     print("A local AWS is up: nothing here leaves this machine, or needs an account.")

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -38,13 +39,15 @@ def main() -> int:
         "  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status\n"
         "  python scripts/local_aws.py                            stay up, print the exports for another terminal",
     )
-    parser.add_argument("--region", default="us-east-1", help="the AWS region to be (default: %(default)s)")
+    parser.add_argument("--region", default="us-east-1", type=_region, help="which to be (default: %(default)s)")
     parser.add_argument(
         "command", nargs="*", metavar="-- COMMAND", help="what to run, with its arguments (none: stay up until Ctrl-C)"
     )
     arguments = parser.parse_args()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _stop)
+    if arguments.command:
+        threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
     try:
         with local_aws(region=arguments.region) as instance:
             if arguments.command:
@@ -57,7 +60,7 @@ def main() -> int:
 def run_command(instance: Instance, command: list[str]) -> int:
     """Run the command inside the local AWS. Returns its exit status, or 128 + the signal that ended it.
 
-    The command gets a session of its own, so that nothing which it started outlives it.
+    The command gets a session of its own, so that what it started does not outlive it (unless that leaves the session).
     """
     try:
         process = subprocess.Popen(
@@ -68,7 +71,6 @@ def run_command(instance: Instance, command: list[str]) -> int:
         )
     except OSError as error:
         raise ScriptError(f"{command[0]}: {error.strerror}") from error
-    threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
     try:
         status = process.wait()
     except Stopped as stopped:
@@ -101,6 +103,12 @@ def stay_up(instance: Instance) -> int:
             return DONE
         raise
     raise ScriptError(f"the local AWS died. Its log ends:\n{instance.last_words()}")
+
+
+def _region(name: str) -> str:
+    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", name):
+        raise argparse.ArgumentTypeError(f"{name!r} is no AWS region: they are like us-east-1")
+    return name
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

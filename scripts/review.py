@@ -56,10 +56,9 @@ def make_review(base: Base, now: Mapping[str, Synthesis], accepted: Mapping[str,
     findings: dict[Finding, str] = {}
     notes: dict[str, list[Note]] = {}
     for variant, synthesis in now.items():
-        if variant not in base.variants:
-            notes[variant] = [Note("", "a new variant: read its templates in tests/golden")]
-            continue
-        found, notes[variant] = compare(base.variants[variant], synthesis.templates)
+        # A variant without files of its own is as the default is.
+        before = base.variants.get(variant, base.variants[DEFAULT])
+        found, notes[variant] = compare(before, synthesis.templates)
         for finding in found:
             findings.setdefault(finding, variant)
     found, ledger_notes = compare_ledgers(base.ledger, ledger(now))

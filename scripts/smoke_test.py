@@ -10,13 +10,15 @@ import dataclasses
 import json
 from collections.abc import Iterator
 
+from botocore.exceptions import BotoCoreError, ClientError
+
 from checks.delivery import delivery_checks
 from checks.identity import identity_checks
 from checks.messaging import messaging_checks
 from checks.model import Check
 from checks.rights import rights_checks, users_key
 from common.clients import client
-from common.errors import DONE, FAILED, run
+from common.errors import DONE, FAILED, explain, run
 from common.options import number, parser
 from common.stacks import IDENTITY, MESSAGING, DeployedStack
 
@@ -43,24 +45,37 @@ def main() -> int:
 
 def smoke_test(arguments: argparse.Namespace) -> Iterator[Check]:
     """All checks, in order. They need the rights of whoever deployed."""
-    cloudformation, sqs = client("cloudformation"), client("sqs")
+    cloudformation = client("cloudformation")
     messaging = DeployedStack(cloudformation, MESSAGING, arguments.deployment)
     identity = DeployedStack(cloudformation, IDENTITY, arguments.deployment)
-    yield from identity_checks(client("iam"), identity)
-    yield from messaging_checks(sqs, messaging)
-    declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"])
     key = None
+    yield from _group("identity", identity_checks(client("iam"), identity))
+    yield from _group("messaging", messaging_checks(client("sqs"), messaging))
     if "AccessKeySecretArn" in identity.outputs:
         key, made = users_key(identity)
         yield made
-    yield from rights_checks(identity, messaging, key)
-    yield from delivery_checks(
+    yield from _group("rights", rights_checks(identity, messaging, key))
+    declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
+    delivery = delivery_checks(
         client("sqs", key=key),
         messaging.outputs["QueueUrl"],
-        delay=declared.properties["DelaySeconds"],
+        delay=declared["DelaySeconds"],
+        max_receive_count=declared["RedrivePolicy"]["maxReceiveCount"],
         patience=arguments.patience,
         longest_delay=arguments.longest_delay,
     )
+    yield from _group("delivery", delivery)
+
+
+def _group(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
+    """The checks. What keeps them from being made is a check that failed, so that the others are made all the same."""
+    try:
+        yield from checks
+    except (ClientError, BotoCoreError) as error:
+        explained = explain(error)
+        if explained is None:
+            raise
+        yield Check(f"{subject} as a whole", "can be checked", explained, False)
 
 
 def print_table(checks: list[Check]) -> None:

@@ -9,6 +9,7 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 
 from stacks.acknowledgments import acknowledge
+from stacks.secrets import arn_of_secret
 from stacks.settings import Settings
 
 _OWN_MFA = ("iam:EnableMFADevice", "iam:GetUser", "iam:ListMFADevices", "iam:ResyncMFADevice")
@@ -54,7 +55,7 @@ def add_console_access(stack: cdk.Stack, user: iam.User, settings: Settings) -> 
     sign_in = f"https://{stack.account}.signin.aws.amazon.com/console"
     for output, value, description in (
         ("ConsoleSignInUrl", sign_in, "Where the user signs in"),
-        ("ConsolePasswordSecretArn", secret.secret_arn, "ARN of the secret that has the user's first password"),
+        ("ConsolePasswordSecretArn", arn_of_secret(secret), "ARN of the secret that has the user's first password"),
     ):
         cdk.CfnOutput(stack, output, value=value, description=description)
 
@@ -78,6 +79,7 @@ def _require_mfa(stack: cdk.Stack, settings: Settings) -> iam.ManagedPolicy:
     if settings.password_reset_required:
         allowed[user] += _OWN_PASSWORD
         allowed["*"] += _PASSWORD_RULES
+    without_mfa = {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
     policy = iam.ManagedPolicy(
         stack,
         "RequireMfaPolicy",
@@ -89,7 +91,15 @@ def _require_mfa(stack: cdk.Stack, settings: Settings) -> iam.ManagedPolicy:
                 effect=iam.Effect.DENY,
                 not_actions=sorted(action for actions in allowed.values() for action in actions),
                 resources=["*"],
-                conditions={"Bool": {"aws:MultiFactorAuthPresent": "false"}},
+                conditions=without_mfa,
+            ),
+            # An administrator could set up MFA for somebody else, and lock them out.
+            iam.PolicyStatement(
+                sid="NobodyElseWithoutMfa",
+                effect=iam.Effect.DENY,
+                actions=sorted(allowed[user]),
+                not_resources=[user],
+                conditions=without_mfa,
             ),
         ],
     )

@@ -10,6 +10,7 @@ from constructs import Construct
 from stacks.acknowledgments import acknowledge
 from stacks.console import add_console_access
 from stacks.messaging import queue_arn
+from stacks.secrets import arn_of_secret
 from stacks.settings import Settings
 
 QUEUE_USER_ACTIONS = (
@@ -107,4 +108,4 @@ class IdentityStack(cdk.Stack):
             "and three reviewed deploys instead, with both keys working in between (README, Rotating the access key).",
         )
         description = "ARN of the secret that has the user's access key, for credentials.py"
-        cdk.CfnOutput(self, "AccessKeySecretArn", value=secret.secret_arn, description=description)
+        cdk.CfnOutput(self, "AccessKeySecretArn", value=arn_of_secret(secret), description=description)

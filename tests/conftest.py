@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import json
 import os
@@ -17,6 +18,7 @@ from botocore.config import Config
 
 from common.tools import ROOT, environment_with_tools
 from emulator.instance import Instance, local_aws
+from stacks.settings import Settings
 
 # node, npm and cdk are the project's own, also where its virtual environment was not activated.
 os.environ.update(environment_with_tools())
@@ -25,6 +27,8 @@ Template = Mapping[str, Any]
 Environment = Mapping[str, str | None]
 """Variables to set; None: not to be set."""
 NO_CHANGES: Environment = {}
+DEFAULTS = {setting.name: json.dumps(setting.default).strip('"') for setting in dataclasses.fields(Settings)}
+"""Tests are about these, whatever a team has put into cdk.json."""
 Synth = Callable[..., dict[str, Template]]
 
 
@@ -38,7 +42,7 @@ def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
     def synthesize(**settings: Any) -> dict[str, Template]:
         directory = tmp_path_factory.mktemp("cdk.out")
         context = json.loads((ROOT / "cdk.json").read_text())["context"]
-        app.build(context={**context, **settings}, outdir=str(directory)).synth()
+        app.build(context={**context, **DEFAULTS, **settings}, outdir=str(directory)).synth()
         return {
             path.name.removesuffix(".template.json"): json.loads(path.read_text())
             for path in directory.glob("*.template.json")
@@ -97,8 +101,9 @@ class Aws:
         return self.run(sys.executable, f"scripts/{name}", *arguments, check=check, env=env)
 
     def cdk(self, verb: str, *arguments: str, check: bool = True, **settings: Any) -> subprocess.CompletedProcess[str]:
-        """Run the real CDK CLI, for all stacks, with settings as context."""
-        context = [argument for name, value in settings.items() for argument in ("-c", f"{name}={value}")]
+        """Run the real CDK CLI, for all stacks, with settings as context; otherwise the defaults, not cdk.json's."""
+        values = {**DEFAULTS, **settings}.items()
+        context = [argument for name, value in values for argument in ("-c", f"{name}={value}")]
         always = ["--all", f"--output={self._directory}/cdk.out"]
         always += {"deploy": ["--require-approval=never"], "destroy": ["--force"]}.get(verb, [])
         return self.run("cdk", verb, *always, *context, *arguments, check=check)

@@ -26,4 +26,10 @@ def test_the_console_needs_mfa_and_the_access_key_does_not(empty_aws: Aws) -> No
         iam.create_access_key(UserName="Administrator")
     with pytest.raises(ClientError, match="AccessDenied"):
         iam.deactivate_mfa_device(UserName="Administrator", SerialNumber="arn:aws:iam::111122223333:mfa/x")
+    own = iam.create_virtual_mfa_device(VirtualMFADeviceName="Administrator")["VirtualMFADevice"]["SerialNumber"]
+    empty_aws.client("iam").create_user(UserName="victim")
+    codes = {"AuthenticationCode1": "123456", "AuthenticationCode2": "654321"}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        iam.enable_mfa_device(UserName="victim", SerialNumber=own, **codes)
+    iam.enable_mfa_device(UserName="Administrator", SerialNumber=own, **codes)
     assert empty_aws.client("iam").get_login_profile(UserName="Administrator")["LoginProfile"]["PasswordResetRequired"]

@@ -153,5 +153,7 @@ def test_a_deploy_that_fails_leaves_nothing(empty_aws: Aws) -> None:
     assert failed.returncode == 1
     assert "already exists" in failed.stdout + failed.stderr
     assert status(empty_aws, "HelloQueueIdentity") == "ROLLBACK_COMPLETE"
+    said = empty_aws.script("credentials.py", "export", check=False).stderr
+    assert "the stack HelloQueueIdentity is ROLLBACK_COMPLETE: its deploy failed" in said
     after = what_there_is(empty_aws)
     assert {**after, "queues": []} == {**before, "queues": []}

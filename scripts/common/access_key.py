@@ -38,7 +38,7 @@ def read_access_key(secretsmanager: Any, secret_id: str) -> AccessKey:
         botocore.exceptions.ClientError: the right is missing, among others.
     """
     try:
-        text = secretsmanager.get_secret_value(SecretId=secret_id)["SecretString"]
+        text = secretsmanager.get_secret_value(SecretId=secret_id).get("SecretString", "")
     except ClientError as error:
         if error_code(error) != "ResourceNotFoundException":
             raise

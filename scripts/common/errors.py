@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import signal
@@ -28,6 +29,8 @@ class UsageError(ScriptError):
 
 def run(main: Callable[[], int]) -> None:
     """Run a script's main function and exit with its status."""
+    if sys.stdout is None or sys.stderr is None:
+        sys.exit(FAILED)  # there is nowhere to say anything to
     # A body that this terminal cannot show is shown as far as it can be, and does not come back for ever.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -46,6 +49,11 @@ def run(main: Callable[[], int]) -> None:
         # Whoever read the output went away. Python would complain once more when it closes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EBADF, errno.EIO):
+            raise
+        _report(f"the output cannot be written: {error.strerror}", FAILED)
+        os._exit(FAILED)  # Python would try once more to write what is left
     except KeyboardInterrupt:
         status = _report("interrupted", 128 + signal.SIGINT)
     sys.exit(status)

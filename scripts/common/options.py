@@ -55,8 +55,8 @@ def queue_url(sqs: Any, arguments: argparse.Namespace) -> str:
         if not is_no_such_queue(error):
             raise
         raise ScriptError(
-            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: deploy it with `npx cdk deploy --all`, "
-            "or check --queue, AWS_PROFILE and the region"
+            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: check --queue, AWS_PROFILE and the "
+            "region, or deploy it with `npx cdk deploy --all`"
         ) from None
 
 

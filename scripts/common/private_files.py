@@ -29,19 +29,22 @@ def read_text(path: Path) -> str:
         raise ScriptError(f"{path} cannot be read: {_reason(error)}") from None
 
 
-def write_private(path: Path, text: str) -> None:
+def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:
     """Put the text into the file, with mode 0600 from the first byte on. A link stays a link.
 
     The text goes to a new file beside the old one, which then takes its place: a crash at any moment leaves the old
     file or the new one. It can also leave that new file behind, as private, under a name with ``.partial`` at its end;
-    the next call removes it.
+    the next call removes it. ``make_folder`` makes the file's folder, too, for its owner alone.
 
     Raises:
         ScriptError: the folder or the file cannot be written.
     """
     target = path.resolve()
+    if target.exists() and not target.is_file():
+        raise ScriptError(f"{path} is no regular file: choose another place")
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if make_folder:
+            target.parent.mkdir(mode=0o700, exist_ok=True)
         _remove_leftovers(target)
         descriptor, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=_PARTIAL)
         try:

@@ -55,7 +55,7 @@ def write_profile(name: str, *, credentials: Values, config: Values, overwrite: 
             holders.append(path)
     for path, before, after in changes:
         if after != before:
-            write_private(path, after)
+            write_private(path, after, make_folder=True)
     return holders
 
 

@@ -15,6 +15,12 @@ MESSAGING = "HelloQueueMessaging"
 IDENTITY = "HelloQueueIdentity"
 
 
+_USABLE = {
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+    *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
+}
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource of a deployed stack, with its properties as they were declared."""
@@ -40,10 +46,16 @@ class DeployedStack:
         except ClientError as error:
             if error.response["Error"]["Code"] != "ValidationError":
                 raise
+            named = f" -c deployment={deployment}" if deployment else ""
             raise ScriptError(
-                f"there is no stack {self.name} in {cloudformation.meta.region_name}: deploy it with "
-                "`npx cdk deploy --all`, or check --deployment, AWS_PROFILE and the region"
+                f"there is no stack {self.name} in {cloudformation.meta.region_name}: check --deployment, AWS_PROFILE "
+                f"and the region, or deploy it with `npx cdk deploy --all{named}`"
             ) from None
+        if described["StackStatus"] not in _USABLE:
+            raise ScriptError(
+                f"the stack {self.name} is {described['StackStatus']}: its deploy failed or has not ended. "
+                "`npx cdk deploy --all` says why"
+            )
         self._arn = described["StackId"]
         self.outputs: Mapping[str, str] = {
             output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])

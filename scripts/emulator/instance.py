@@ -29,9 +29,10 @@ SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,l
 _NOWHERE = "http://127.0.0.1:9"
 """A proxy that refuses: what would go past AWS_ENDPOINT_URL to the real AWS ends here."""
 
+_SERVICES_CALLED = ("CLOUDFORMATION", "CLOUDWATCH", "IAM", "LAMBDA", "S3", "SECRETS_MANAGER", "SQS", "SSM", "STS")
 _LEADING_ELSEWHERE = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
-    *("AWS_ENDPOINT_URL_CLOUDFORMATION", "AWS_ENDPOINT_URL_IAM", "AWS_ENDPOINT_URL_SQS", "AWS_ENDPOINT_URL_STS"),
+    *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES_CALLED),
     *("ALL_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"),
 )
 

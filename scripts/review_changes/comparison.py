@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from review_changes.changes import changes_of, described, section_notes
 from review_changes.findings import NOT_THERE, Finding, Note
-from review_changes.rules_of_resources import data_loss, less_protection, transforms, unseen
+from review_changes.rules_of_resources import data_loss, deciding_sections, less_protection, unseen
 from review_changes.rules_of_rights import identities, memberships, wider_rights
 from review_changes.rules_of_secrets import exposed_secrets
 from review_changes.synthesis import Templates
@@ -21,7 +21,7 @@ def compare(before: Templates, after: Templates) -> tuple[list[Finding], list[No
         *(finding for change in changes for finding in data_loss(change)),
         *(finding for change in changes for finding in less_protection(change)),
         *(finding for change in changes for finding in unseen(change)),
-        *transforms(before, after),
+        *deciding_sections(before, after),
     ]
     notes = [Note(change.stack, described(change)) for change in changes]
     for stack in sorted({*before, *after}):

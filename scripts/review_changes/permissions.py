@@ -73,6 +73,8 @@ class Right:
     def conditions(self) -> set[tuple[str, str, str]]:
         """Each condition as operator, key and value."""
         document = json.loads(self.condition)
+        if not all(isinstance(keys, Mapping) for keys in document.values()):
+            return {("decided when it is deployed", "", self.condition)}
         return {
             (operator, key, json.dumps(value)) for operator, keys in document.items() for key, value in keys.items()
         }
@@ -94,11 +96,15 @@ def overlap(one: str, other: str) -> bool:
 
 
 def rights(templates: Templates) -> set[Right]:
-    """All that the templates' policies allow and deny, each by who has it."""
+    """All that the templates' policies allow and deny, each by who has it.
+
+    A resource with a condition may not be there: what it allows counts, and what it denies does not.
+    """
     return {
         replace(right, where=f"{stack}/{logical_id}")
         for stack, template in templates.items()
         for logical_id, right in _rights(template)
+        if right.effect == "Allow" or "Condition" not in template["Resources"][logical_id]
     }
 
 
@@ -186,19 +192,32 @@ def _documents(value: Any, names: Names) -> Iterator[Mapping[str, Any]]:
 
 def _statements(document: Any, who: list[str] | None, where: str, names: Names) -> Iterator[Right]:
     """The rights of a policy document: of ``who``, or of the principals that its statements name."""
-    if not isinstance(document, Mapping):
+    if document is None:
         return
-    for statement in _listed(document.get("Statement")):
+    if not isinstance(document, Mapping) or "Statement" not in document:
+        yield from _unreadable(document, who, names)
+        return
+    for statement in _listed(document["Statement"]):
+        readable = isinstance(statement, Mapping) and statement.get("Effect") in ("Allow", "Deny")
+        if not readable or not ("Action" in statement or "NotAction" in statement):
+            yield from _unreadable(statement, who, names)
+            continue
         holders = who if who is not None else _principals(statement, names)
         condition = _text_of(statement.get("Condition", {}), names)
         resources = [names.text(each) for each in _listed(statement.get("Resource"))] or [where]
         if "NotResource" in statement:
             but = ", ".join(sorted(names.text(each) for each in _listed(statement["NotResource"])))
             resources = [f"everything but {but}"]
-        excluded = frozenset(map(str, _listed(statement.get("NotAction"))))
-        actions = ["*"] if excluded else [str(action) for action in _listed(statement.get("Action"))]
+        excluded = frozenset(names.text(each) for each in _listed(statement.get("NotAction")))
+        actions = ["*"] if excluded else [names.text(each) for each in _listed(statement.get("Action"))]
         for holder, action, resource in itertools.product(holders, actions, resources):
             yield Right(holder, statement["Effect"], action, resource, condition, excluded)
+
+
+def _unreadable(policy: Any, who: list[str] | None, names: Names) -> Iterator[Right]:
+    """What is only decided when it is deployed (Fn::If, say) may allow anything."""
+    for holder in who if who is not None else ["whoever it names"]:
+        yield Right(holder, "Allow", f"what this allows: {_text_of(policy, names)}", "*")
 
 
 def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:

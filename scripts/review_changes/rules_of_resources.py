@@ -28,6 +28,9 @@ def data_loss(change: Change) -> Iterator[Finding]:
         what = f"queue {name} is replaced" + (f" by {change.name}" if change.name != name else "")
         before, after = (", ".join(shown(change.values(reason)[side]) for reason in reasons) for side in (0, 1))
         yield change.finding("data-loss", what, ", ".join(reasons), before, after)
+    was, now = change.before.get("Condition"), change.after.get("Condition")
+    if now and now != was:
+        yield change.finding("data-loss", f"queue {name} is there on a condition only", "Condition", was, now)
     old, new = change.values("MessageRetentionPeriod")
     if _less(new, old, _DEFAULT_RETENTION_SECONDS):
         yield change.finding(
@@ -97,13 +100,18 @@ def unseen(change: Change) -> Iterator[Finding]:
         yield change.finding("new-trust", f"whoever {change.logical_id} vouches for", "", None, change.type)
 
 
-def transforms(before: Templates, after: Templates) -> Iterator[Finding]:
+_DECIDING = ("Transform", "Parameters", "Mappings", "Conditions", "Rules")
+"""The sections of a template that decide what its resources are when it is deployed."""
+
+
+def deciding_sections(before: Templates, after: Templates) -> Iterator[Finding]:
     for stack, template in after.items():
         old = before.get(stack, {})
-        if template.get("Transform") != old.get("Transform"):
-            what = f"{stack} is transformed when it is deployed"
-            values = shown(old.get("Transform")), shown(template.get("Transform"))
-            yield Finding("unseen", what, stack, "Transform", "", *values)
+        for section in _DECIDING:
+            if template.get(section) != old.get(section):
+                what = f"{stack} is decided otherwise when it is deployed ({section})"
+                values = shown(old.get(section)), shown(template.get(section))
+                yield Finding("unseen", what, stack, section, "", *values)
         if "Fn::Transform" in json.dumps(template) and "Fn::Transform" not in json.dumps(old):
             what = f"{stack} has parts that are transformed when it is deployed"
             yield Finding("unseen", what, stack, "Fn::Transform", "", NOT_THERE, "Fn::Transform")

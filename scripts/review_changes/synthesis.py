@@ -22,11 +22,12 @@ DEFAULT = "default"
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     DEFAULT: {},
     "administrator_access=false": {"administrator_access": "false"},
-    "access_key=0": {"access_key": "0"},
-    "second_access_key=2": {"second_access_key": "2"},
+    "access_key=0": {"access_key": "0", "second_access_key": "0"},
+    "second_access_key=2": {"access_key": "1", "second_access_key": "2"},
     "console_access=true": {"console_access": "true"},
 }
-"""The settings that change rights or resources, each as context for the app."""
+"""The settings that change rights or resources, each as context for the app: on top of what cdk.json has, so each says
+all that has to go together."""
 
 LEDGER = "acknowledgments.yaml"
 

@@ -239,6 +239,28 @@ def a_lambda_permission(identity: Any, messaging: Any) -> None:
     messaging["Permission"] = {"Type": "AWS::Lambda::Permission", "Properties": grant}
 
 
+def a_statement_that_is_decided_later(identity: Any, messaging: Any) -> None:
+    later = {"Fn::If": ["Later", statement(), {"Ref": "AWS::NoValue"}]}
+    properties(identity, POLICY)["PolicyDocument"]["Statement"].append(later)
+
+
+def a_document_that_is_decided_later(identity: Any, messaging: Any) -> None:
+    policy = {"PolicyDocument": {"Fn::If": ["Later", document(statement()), {}]}, "PolicyName": "p"}
+    identity["P"] = {"Type": "AWS::IAM::UserPolicy", "Properties": {**policy, "UserName": {"Ref": USER}}}
+
+
+def a_condition_that_is_decided_later(identity: Any, messaging: Any) -> None:
+    tls_only(messaging)[0]["Condition"] = {"Fn::If": ["Later", {}, {"Bool": {"aws:SecureTransport": "false"}}]}
+
+
+def a_denial_that_may_not_be_there(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE_POLICY]["Condition"] = "Never"
+
+
+def a_queue_that_may_not_be_there(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE]["Condition"] = "Never"
+
+
 DECISIONS: list[tuple[Change, list[str]]] = [
     (a_new_action, [f"wider-rights: user Administrator: allow sqs:PurgeQueue on {ARN}"]),
     (a_wildcard_in_the_middle, [f"wider-rights: user Administrator: allow sqs:*Queue on {ARN}"]),
@@ -337,6 +359,29 @@ DECISIONS: list[tuple[Change, list[str]]] = [
     (a_nested_stack, ["unseen: HelloQueueMessaging/Nested"]),
     (an_identity_provider, ["new-trust: whoever GitHub vouches for"]),
     (a_lambda_permission, ["wider-rights: sns.amazonaws.com: allow lambda:InvokeFunction on worker"]),
+    (
+        a_statement_that_is_decided_later,
+        [
+            'wider-rights: user Administrator: allow what this allows: {"Fn::If": ["Later", {"Action": '
+            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}, "${AWS::NoValue}"]} on *'
+        ],
+    ),
+    (
+        a_document_that_is_decided_later,
+        [
+            'wider-rights: user Administrator: allow what this allows: {"Fn::If": ["Later", {"Statement": [{"Action": '
+            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}], "Version": "2012-10-17"}, {}]} on *'
+        ],
+    ),
+    (
+        a_condition_that_is_decided_later,
+        [f'weaker-denial: everybody: deny sqs:* on {ARN} if {{"Bool": {{"aws:SecureTransport": "false"}}}}'],
+    ),
+    (
+        a_denial_that_may_not_be_there,
+        [f'weaker-denial: everybody: deny sqs:* on {ARN} if {{"Bool": {{"aws:SecureTransport": "false"}}}}'],
+    ),
+    (a_queue_that_may_not_be_there, ["data-loss: queue test is there on a condition only"]),
     (no_encryption, ["less-protection: test is not encrypted"]),
 ]
 
@@ -469,7 +514,7 @@ def test_mfa_is_no_longer_needed() -> None:
     before = golden("console_access=true")
 
     def without_condition(identity: Any, messaging: Any) -> None:
-        *_, deny = properties(identity, "RequireMfaPolicyE7CF471E")["PolicyDocument"]["Statement"]
+        *_, deny, _ = properties(identity, "RequireMfaPolicyE7CF471E")["PolicyDocument"]["Statement"]
         deny["NotAction"].append("s3:*")
 
     findings, _ = apply(without_condition, before)
@@ -501,7 +546,10 @@ def test_secrets_in_outputs_and_parameters() -> None:
         "ApiToken": {"Type": "String"},
     }
     findings, _ = compare(before, after)
-    assert [finding.id.partition(" in ")[2] for finding in findings] == [
+    assert [finding.id for finding in findings if finding.kind == "unseen"] == [
+        "unseen: HelloQueueMessaging is decided otherwise when it is deployed (Parameters)"
+    ]
+    assert [finding.id.partition(" in ")[2] for finding in findings if finding.kind == "exposed-secret"] == [
         "HelloQueueIdentity/Outputs/Oops/Value/Fn::Join",
         "HelloQueueIdentity/Outputs/Sub/Value/Fn::Sub",
         "HelloQueueMessaging/Parameters/DbPassword/Default",
@@ -538,7 +586,7 @@ def test_a_template_that_is_transformed() -> None:
     findings, _ = compare(golden(), after)
     assert [finding.id for finding in findings] == [
         "unseen: HelloQueueIdentity has parts that are transformed when it is deployed",
-        "unseen: HelloQueueMessaging is transformed when it is deployed",
+        "unseen: HelloQueueMessaging is decided otherwise when it is deployed (Transform)",
     ]
 
 

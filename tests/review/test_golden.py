@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from typing import Any
 
 import pytest
 import yaml
@@ -14,6 +16,12 @@ from stacks.settings import Settings
 from tests.conftest import Aws, Synth
 
 
+def own_settings() -> dict[str, Any]:
+    """The settings that cdk.json has, if it has any."""
+    context = json.loads((ROOT / "cdk.json").read_text())["context"]
+    return {name: value for name, value in context.items() if name in Settings.__dataclass_fields__}
+
+
 def test_they_are_fresh() -> None:
     command = [sys.executable, "scripts/golden.py", "--check"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
@@ -22,13 +30,14 @@ def test_they_are_fresh() -> None:
 
 @pytest.mark.parametrize("variant", VARIANTS)
 def test_they_are_what_the_cdk_synthesizes(synth: Synth, variant: str) -> None:
-    templates = synth(**VARIANTS[variant])
+    templates = synth(**{**own_settings(), **VARIANTS[variant]})
     for path in (GOLDEN / variant).glob("*.yaml"):
         assert yaml.safe_load(path.read_text()) == templates[path.stem]
 
 
-def test_they_are_what_deploys(aws: Aws) -> None:
-    cloudformation = aws.client("cloudformation")
+def test_they_are_what_deploys(empty_aws: Aws) -> None:
+    empty_aws.cdk("deploy", **own_settings())
+    cloudformation = empty_aws.client("cloudformation")
     for path in (GOLDEN / DEFAULT).glob("*.yaml"):
         deployed = cloudformation.get_template(StackName=path.stem)["TemplateBody"]
         assert yaml.safe_load(path.read_text()) == deployed

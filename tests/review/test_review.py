@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -125,6 +126,36 @@ def test_what_was_accepted_once_is_not_accepted_for_ever(repository: Repository)
     assert repository.review().returncode == 1
     repository.accept(A_SECOND_KEY, "this change")
     assert repository.review().returncode == 0
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        {"second_access_key": 2},
+        {"access_key": 2, "second_access_key": 1},
+        {"access_key": 2},
+        {"administrator_access": False, "console_access": True},
+    ],
+    ids=str,
+)
+def test_settings_in_cdk_json_do_not_get_in_the_way(repository: Repository, step: dict[str, object]) -> None:
+    """The variants are on top of what a team has put into cdk.json: each step of a rotation, say."""
+    path = repository.folder / "cdk.json"
+    settings = json.loads(path.read_text())
+    settings["context"] |= step
+    path.write_text(json.dumps(settings))
+    done = repository.review()
+    assert done.stderr == ""
+    assert done.returncode in (0, 1)
+    assert "All changes:" in done.stdout
+
+
+def test_a_setting_that_makes_no_sense_is_told_as_it_is(repository: Repository) -> None:
+    repository.edit("cdk.json", '"context": {', '"context": { "delay_seconds": 901,')
+    done = repository.review()
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1].startswith("settings: delay_seconds: 901 is out of range")
+    assert "Traceback" not in done.stderr
 
 
 def test_a_variant_that_changes_is_told_with_its_name(repository: Repository) -> None:

@@ -193,6 +193,29 @@ def test_an_existing_profile_is_replaced_only_when_told(aws: Aws, files: dict[st
     assert values(str(path), "queue")["aws_access_key_id"] != "MINE"
 
 
+@pytest.mark.parametrize("line", ["role_arn = arn:aws:iam::111122223333:role/x", "sso_session = x"])
+def test_a_profile_that_is_somebody_elses(aws: Aws, files: dict[str, str], line: str) -> None:
+    """With such a line the key that is written would not be the one that is used."""
+    config = Path(files["AWS_CONFIG_FILE"])
+    config.write_text(f"[profile queue]\n{line}\n")
+    assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
+    aws.script("credentials.py", "profile", "queue", "--force", env=files)
+    assert values(str(config), "profile queue") == {"region": "us-east-1"}
+
+
+def test_a_profile_that_fetches_knows_its_region(aws: Aws, files: dict[str, str]) -> None:
+    aws.script("credentials.py", "profile", "fetched", "--process", env=files)
+    bare = {**files, "AWS_PROFILE": "fetched", "AWS_REGION": None, "AWS_DEFAULT_REGION": None}
+    aws.script("send.py", env=bare)
+
+
+def test_a_fifo_is_not_replaced(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    done = aws.script("credentials.py", "csv", str(tmp_path / "fifo"), "--force", check=False, env=files)
+    assert "is no regular file" in done.stderr
+    assert done.returncode == 1
+
+
 def test_a_region_of_ones_own_is_not_replaced_either(aws: Aws, files: dict[str, str]) -> None:
     Path(files["AWS_CONFIG_FILE"]).write_text("[profile queue]\nregion = eu-west-1\n")
     assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
@@ -284,6 +307,15 @@ def test_what_cannot_be_written_or_read_is_one_line(aws: Aws, open_files: dict[s
     done = as_nobody(aws, "profile", "queue", "--secret", "Administrator/access-key", env=open_files)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("file", ["", ".", "no/such/folder/key.csv"])
+def test_a_csv_in_no_place(aws: Aws, files: dict[str, str], file: str) -> None:
+    """A folder is not made for it: a slip of the pen would put the key where nobody looks."""
+    done = aws.script("credentials.py", "csv", file, check=False, env=files)
+    assert done.returncode in (1, 2)
+    assert "is no name for a file" in done.stderr or "cannot be written: No such file" in done.stderr
+    assert not (ROOT / "no").exists()
 
 
 def test_a_file_in_the_way(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:

@@ -98,6 +98,14 @@ def test_the_exit_status_is_the_commands(home: Path, command: str, status: int) 
     assert list(home.iterdir()) == []
 
 
+@pytest.mark.parametrize("region", ["", "mars", "us-east", "US-EAST-1"])
+def test_a_region_that_is_none(region: str) -> None:
+    command = [*LOCAL_AWS, f"--region={region}"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"{region!r} is no AWS region" in done.stderr
+
+
 def test_a_command_that_does_not_exist(home: Path) -> None:
     done = local_aws(home, "no-such-command")
     assert done.returncode == 1

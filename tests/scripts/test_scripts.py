@@ -65,6 +65,14 @@ def test_a_message_that_could_not_be_printed_stays(aws: Aws, queue: str) -> None
     aws.client("sqs").send_message(QueueUrl=queue, MessageBody="precious")
     done = aws.run("sh", "-c", f"python scripts/process.py --queue-url {queue} --count 1 >&-", check=False)
     assert done.returncode != 0
+    assert bodies(aws, queue) == ["precious"]
+
+
+def test_a_full_disk_is_no_traceback(aws: Aws, queue: str) -> None:
+    aws.client("sqs").send_message(QueueUrl=queue, MessageBody="precious")
+    done = aws.run("sh", "-c", f"python scripts/process.py --queue-url {queue} --count 1 > /dev/full", check=False)
+    assert done.returncode == 1
+    assert done.stderr == "process.py: the output cannot be written: No space left on device\n"
     attributes = aws.client("sqs").get_queue_attributes(QueueUrl=queue, AttributeNames=["All"])["Attributes"]
     assert attributes["ApproximateNumberOfMessagesNotVisible"] == "1"
 

@@ -193,6 +193,29 @@ def test_a_message_that_never_comes_is_red(aws: Aws) -> None:
     aws.client("sqs").purge_queue(QueueUrl=queue_url(aws))
 
 
+def test_what_cannot_be_checked_is_red_and_the_rest_is_checked(aws: Aws) -> None:
+    """The user's key does not work any more: that is one red line, in a whole table."""
+    iam, (key_id, _) = aws.client("iam"), aws.access_key()
+    iam.update_access_key(UserName="Administrator", AccessKeyId=key_id, Status="Inactive")
+    try:
+        done = aws.script("smoke_test.py", check=False)
+    finally:
+        iam.update_access_key(UserName="Administrator", AccessKeyId=key_id, Status="Active")
+    assert done.returncode == 1
+    assert "FAILED  delivery as a whole" in done.stdout
+    assert "ok      test: DelaySeconds" in done.stdout
+
+
+def test_messages_with_one_receive_are_not_looked_at(empty_aws: Aws) -> None:
+    empty_aws.cdk("deploy", max_receive_count=1, delay_seconds=0)
+    sqs = empty_aws.client("sqs")
+    url = queue_url(empty_aws)
+    sqs.send_message(QueueUrl=url, MessageBody="theirs")
+    assert "would cost it its only receive" in empty_aws.script("smoke_test.py").stdout
+    (theirs,) = sqs.receive_message(QueueUrl=url)["Messages"]
+    assert theirs["Body"] == "theirs"
+
+
 def test_what_is_not_deployed(aws: Aws) -> None:
     done = aws.script("smoke_test.py", "--deployment", "nope", check=False)
     assert done.returncode == 1

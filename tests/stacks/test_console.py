@@ -20,11 +20,15 @@ def test_the_console_comes_with_mfa(synth: Synth, reset: str) -> None:
     user = only(template, "AWS::IAM::User")
     assert user["LoginProfile"]["PasswordResetRequired"] is (reset == "true")
     (attached,) = user["ManagedPolicyArns"]
-    *allows, deny = template["Resources"][attached["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
+    *allows, deny, deny_for_others = template["Resources"][attached["Ref"]]["Properties"]["PolicyDocument"]["Statement"]
     assert deny["Effect"] == "Deny"
     assert deny["Resource"] == "*"
     # Bool, not BoolIfExists: a request by the access key has no such key, and must go through.
     assert deny["Condition"] == {"Bool": {"aws:MultiFactorAuthPresent": "false"}}
+    assert deny_for_others["Effect"] == "Deny"
+    assert deny_for_others["Condition"] == deny["Condition"]
+    assert str(deny_for_others["NotResource"]).count("user/Administrator") == 1
+    assert "iam:EnableMFADevice" in deny_for_others["Action"]
     assert ("iam:ChangePassword" in deny["NotAction"]) is (reset == "true")
     allowed = [allow["Action"] for allow in allows]
     assert sorted(deny["NotAction"]) == sorted(
