@@ -18,7 +18,7 @@ WHY = {
     "exposed-secret": "A secret could be read by whoever may read the stack, its outputs or its parameters.",
     "data-loss": "Messages would be lost, or more easily lost than before.",
     "less-protection": "Encryption, logging or another safeguard is weaker or gone.",
-    "unseen": "What this makes or allows cannot be seen in the templates.",
+    "unseen": "What this makes or allows cannot be told from the templates: somebody must look.",
     "new-acknowledgment": "A security rule no longer applies here. Is the reason good?",
 }
 """The kinds of findings that need a decision, and why each of them does."""

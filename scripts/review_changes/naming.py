@@ -8,6 +8,8 @@ from typing import Any
 
 from review_changes.synthesis import Template
 
+NO_VALUE = {"Ref": "AWS::NoValue"}
+
 _NAMED_BY = (
     *("QueueName", "UserName", "GroupName", "RoleName", "ManagedPolicyName", "PolicyName", "TopicName", "Name"),
     *("FunctionName", "LogGroupName", "AlarmName", "BucketName"),
@@ -40,8 +42,8 @@ class Names:
             if function == "Ref":
                 return self._reference(argument)
             if function == "Fn::GetAtt":
-                parts = argument.split(".", 1) if isinstance(argument, str) else argument
-                return self._attribute(*map(str, parts))
+                parts = argument.split(".", 1) if isinstance(argument, str) else [self.text(part) for part in argument]
+                return self._attribute(*parts) if len(parts) == 2 else json.dumps(value)
             if function == "Fn::Join" and isinstance(argument[1], list):
                 return self.text(argument[0]).join(self.text(each) for each in argument[1])
             if function == "Fn::Sub" and isinstance(argument, str):
@@ -49,13 +51,13 @@ class Names:
         return json.dumps(value, sort_keys=True)
 
     def plain(self, value: Any) -> Any:
-        """A value in which every reference is text."""
+        """A value in which every reference is text, and what is not there (AWS::NoValue) is not there."""
         if isinstance(value, list):
-            return [self.plain(each) for each in value]
+            return [self.plain(each) for each in value if each != NO_VALUE]
         if isinstance(value, Mapping):
             if len(value) == 1 and next(iter(value)) in ("Ref", "Fn::GetAtt", "Fn::Join", "Fn::Sub"):
                 return self.text(value)
-            return {key: self.plain(each) for key, each in value.items()}
+            return {key: self.plain(each) for key, each in value.items() if each != NO_VALUE}
         return value
 
     def _reference(self, target: str) -> str:

@@ -24,9 +24,14 @@ _PRINCIPALS = {
 }
 _ATTACHED_BY = {"Users": "user", "Groups": "group", "Roles": "role", "UserName": "user", "GroupName": "group"}
 _ATTACHED_BY |= {"RoleName": "role"}
+_POLICIES_AS_TEXT = ("PolicyDocument", "ResourcePolicy", "KeyPolicy", "Policy", "AccessPolicy", "InlinePolicy")
+_ATTACHED_TO = ("Queues", "Topics", "Bucket", "SecretId")
 _POLICIES = tuple(
     f"AWS::IAM::{kind}" for kind in ("Policy", "ManagedPolicy", "UserPolicy", "GroupPolicy", "RolePolicy")
 )
+
+
+ALL_BUT = "everything but "
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class Right:
     condition: str = "{}"
     """As JSON with sorted keys."""
     but: frozenset[str] = frozenset()
+    attached: str = ""
+    """For the policy of a resource: the resource that has it."""
     where: str = field(default="", compare=False)
     """The resource that says so, as stack/logical id."""
 
@@ -57,11 +64,14 @@ class Right:
             f"everything but {', '.join(sorted(each.but))}" if each.but else each.action for each in rights
         )
         condition = "" if first.condition == "{}" else f" if {first.condition}"
-        return f"{first.effect.lower()} {', '.join(actions)} on {first.resource}{condition}"
+        of = "" if first.attached in first.resource else f" (of {first.attached})"
+        return f"{first.effect.lower()} {', '.join(actions)} on {first.resource}{of}{condition}"
 
     def covers(self, other: Right) -> bool:
         """Whether this allows (or denies) all that the other does, conditions aside."""
-        if self.who != other.who or self.effect != other.effect or not contains(self.resource, other.resource):
+        if (self.who, self.effect, self.attached) != (other.who, other.effect, other.attached):
+            return False
+        if not self._covers_resource(other):
             return False
         if self.but:
             if other.but:
@@ -69,22 +79,27 @@ class Right:
             return not any(overlap(ours, other.action) for ours in self.but)
         return self.action == "*" or (not other.but and contains(self.action, other.action))
 
+    def _covers_resource(self, other: Right) -> bool:
+        if "*" in (self.resource, other.resource) or not (self.resource + other.resource).count(ALL_BUT):
+            return contains(self.resource, other.resource, ignore_case=False)
+        return self.resource == other.resource
+
     @property
     def conditions(self) -> set[tuple[str, str, str]]:
         """Each condition as operator, key and value."""
         document = json.loads(self.condition)
-        if not all(isinstance(keys, Mapping) for keys in document.values()):
+        if not isinstance(document, Mapping) or not all(isinstance(keys, Mapping) for keys in document.values()):
             return {("decided when it is deployed", "", self.condition)}
         return {
             (operator, key, json.dumps(value)) for operator, keys in document.items() for key, value in keys.items()
         }
 
 
-def contains(wide: str, narrow: str) -> bool:
-    """Whether the pattern ``wide`` matches all that the pattern ``narrow`` does."""
+def contains(wide: str, narrow: str, *, ignore_case: bool = True) -> bool:
+    """Whether the pattern ``wide`` matches all that the pattern ``narrow`` does. Actions have no case, ARNs do."""
     # A ? of the wide one may not stand for a * of the narrow one, which can be longer.
     pattern = "".join({"*": ".*", "?": "[^*]"}.get(character, re.escape(character)) for character in wide)
-    return re.fullmatch(pattern, narrow, re.DOTALL | re.IGNORECASE) is not None
+    return re.fullmatch(pattern, narrow, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
 
 
 def overlap(one: str, other: str) -> bool:
@@ -146,8 +161,9 @@ def _rights_of_resource(
         return
     if kind in _PRINCIPALS:
         who = [f"{_PRINCIPALS[kind]} {name}"]
-        for policy in properties.get("Policies", []):
-            yield from _statements(policy.get("PolicyDocument"), who, name, names)
+        for policy in _listed(properties.get("Policies")):
+            readable = isinstance(policy, Mapping) and "PolicyDocument" in policy
+            yield from _statements(policy["PolicyDocument"] if readable else policy, who, name, names)
         yield from _statements(properties.get("AssumeRolePolicyDocument"), None, f"role {name}", names)
         return
     if kind == "AWS::Lambda::Permission":
@@ -164,30 +180,29 @@ def _rights_of_resource(
         yield from _statements({"Statement": [statement]}, None, name, names)
         return
     # Of everything else, whatever looks like a policy: those of queues, topics, secrets, buckets, keys ...
+    targets = [names.name(each) for key in _ATTACHED_TO for each in _listed(properties.get(key))] or [name]
     for document in _documents(properties, names):
-        yield from _statements(document, None, name, names)
+        for right in _statements(document, None, name, names):
+            yield from (replace(right, attached=target) for target in targets)
 
 
-def _documents(value: Any, names: Names) -> Iterator[Mapping[str, Any]]:
-    """The policy documents within a property, also those that are written as text."""
-    text = names.text(value) if isinstance(value, (str, Mapping)) else ""
-    if '"Statement"' in text and (isinstance(value, str) or len(value) == 1):
+def _documents(value: Any, names: Names, key: str = "") -> Iterator[Any]:
+    """The policy documents within a property: what has statements, and what is named a policy but is text."""
+    text = isinstance(value, str) or (isinstance(value, Mapping) and len(value) == 1 and "Statement" not in value)
+    if text and key in _POLICIES_AS_TEXT:
         try:
-            document = json.loads(text)
+            yield json.loads(names.text(value))
         except ValueError:
-            return
-        if isinstance(document, Mapping) and "Statement" in document:
-            yield document
-            return
-    if isinstance(value, Mapping):
+            yield {"unreadable": value}
+    elif isinstance(value, Mapping):
         if "Statement" in value:
             yield value
             return
-        for each in value.values():
-            yield from _documents(each, names)
+        for name, each in value.items():
+            yield from _documents(each, names, name)
     elif isinstance(value, list):
         for each in value:
-            yield from _documents(each, names)
+            yield from _documents(each, names, key)
 
 
 def _statements(document: Any, who: list[str] | None, where: str, names: Names) -> Iterator[Right]:
@@ -207,7 +222,7 @@ def _statements(document: Any, who: list[str] | None, where: str, names: Names) 
         resources = [names.text(each) for each in _listed(statement.get("Resource"))] or [where]
         if "NotResource" in statement:
             but = ", ".join(sorted(names.text(each) for each in _listed(statement["NotResource"])))
-            resources = [f"everything but {but}"]
+            resources = [f"{ALL_BUT}{but}"]
         excluded = frozenset(names.text(each) for each in _listed(statement.get("NotAction")))
         actions = ["*"] if excluded else [names.text(each) for each in _listed(statement.get("Action"))]
         for holder, action, resource in itertools.product(holders, actions, resources):
@@ -227,8 +242,12 @@ def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
     if not isinstance(principal, Mapping):
         principal = {"AWS": principal}
     return [
-        "everybody" if names.text(each) == "*" else names.text(each)
-        for values in principal.values()
+        "everybody"
+        if names.text(each) == "*"
+        else names.text(each)
+        if kind == "AWS"
+        else f"{kind.lower()} {names.text(each)}"
+        for kind, values in principal.items()
         for each in _listed(values)
     ]
 

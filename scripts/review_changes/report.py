@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ def _text(review: Review) -> Iterator[str]:
     yield f"Compared with {review.base}: {review.verdict}"
     for finding, variant in review.open.items():
         yield ""
-        yield f"DECIDE  {finding.id}"
+        yield f"DECIDE  {_on_one_line(finding.id)}"
         for name, value in _facts(finding, variant):
             yield f"        {name + ':':<8} {value}"
     if review.open:
@@ -96,11 +97,11 @@ def _markdown(review: Review) -> Iterator[str]:
         yield ""
         yield "To accept one, add it to `tests/golden/accepted.yaml` in this change, with a reason:"
         yield ""
-        yield "```yaml"
-        for finding in review.open:
-            yield f"- finding: {_quoted(finding.id)}"
-            yield "  reason: ..."
-        yield "```"
+        entries = [f"- finding: {_quoted(finding.id)}\n  reason: ..." for finding in review.open]
+        fence = _fence("\n".join(entries))
+        yield f"{fence}yaml"
+        yield from entries
+        yield fence
     if review.accepted:
         yield ""
         yield "### Accepted in this change"
@@ -119,7 +120,7 @@ def _markdown(review: Review) -> Iterator[str]:
                 yield f"  - {note.stack}: {_escaped(note.text)}"
     for stack, detail in review.details.items():
         # Longer than any run of backticks within, so that nothing in a template ends it.
-        fence = "`" * max([3, *(len(run) + 1 for run in re.findall("`+", detail))])
+        fence = _fence(detail)
         yield ""
         yield f"<details><summary>Details of {stack}, by <code>cdk diff</code></summary>"
         yield ""
@@ -132,16 +133,27 @@ def _markdown(review: Review) -> Iterator[str]:
 def _facts(finding: Finding, variant: str) -> Iterator[tuple[str, str]]:
     where = f"{finding.stack}, {finding.resource}" + (f", {finding.attribute}" if finding.attribute else "")
     yield "where", where + ("" if variant == "default" else f" (with {variant})")
-    yield "before", finding.before
-    yield "after", finding.after
+    yield "before", _on_one_line(finding.before)
+    yield "after", _on_one_line(finding.after)
     yield "why", WHY[finding.kind]
 
 
+def _fence(text: str) -> str:
+    """A fence that nothing in the text ends."""
+    return "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+
+
 def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
+    """The text for YAML, on one line."""
+    return "'" + text.replace("'", "''") + "'" if text.isprintable() else json.dumps(text)
+
+
+def _on_one_line(text: str) -> str:
+    """The text with control characters and line ends spelled out: its author must not write the report."""
+    return text if text.isprintable() else json.dumps(text)
 
 
 def _escaped(text: str) -> str:
     """Text of a change, which its author chose, so that it is only text in Markdown and in HTML."""
-    escaped = text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    escaped = _on_one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{character}" if character in r"\`*_[]()#@!|~" else character for character in escaped)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from review_changes.changes import Change
@@ -39,7 +39,7 @@ def data_loss(change: Change) -> Iterator[Finding]:
     old, new = change.values("RedrivePolicy")
     if old and not new:
         yield change.finding("data-loss", f"queue {name} has no dead-letter queue", "RedrivePolicy", old, new)
-    elif old and new:
+    elif isinstance(old, Mapping) and isinstance(new, Mapping):
         if old.get("deadLetterTargetArn") != new.get("deadLetterTargetArn"):
             targets = old.get("deadLetterTargetArn"), new.get("deadLetterTargetArn")
             what = f"queue {name} has another dead-letter queue"
@@ -84,6 +84,17 @@ def less_protection(change: Change) -> Iterator[Finding]:
         yield change.finding("less-protection", what, "RetentionInDays", old, new)
 
 
+_KNOWN = {
+    *("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Lambda::Permission", "AWS::SSM::Parameter"),
+    *("AWS::IAM::AccessKey", "AWS::IAM::Group", "AWS::IAM::GroupPolicy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"),
+    *("AWS::IAM::OIDCProvider", "AWS::IAM::Role", "AWS::IAM::RolePolicy", "AWS::IAM::SAMLProvider", "AWS::IAM::User"),
+    *("AWS::IAM::UserPolicy", "AWS::IAM::UserToGroupAddition", "AWS::KMS::Alias", "AWS::KMS::Key"),
+    *("AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"),
+    *("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"),
+    *("AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::Secret"),
+}
+"""The types of resources that the rules understand. Of any other one, a new one is for a person to look at."""
+
 _OPAQUE = (
     "AWS::CloudFormation::Stack",
     "AWS::CloudFormation::CustomResource",
@@ -96,8 +107,11 @@ def unseen(change: Change) -> Iterator[Finding]:
     if change.type.startswith(_OPAQUE) and not change.is_gone:
         what = f"{change.stack}/{change.logical_id}"
         yield change.finding("unseen", what, "", change.before and change.type, change.type)
-    if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.before:
-        yield change.finding("new-trust", f"whoever {change.logical_id} vouches for", "", None, change.type)
+    elif not change.before and change.type not in _KNOWN:
+        yield change.finding("unseen", f"{change.stack}/{change.logical_id}", "", None, change.type)
+    if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.is_gone:
+        properties = (each.get("Properties") for each in (change.before, change.after))
+        yield change.finding("new-trust", f"whoever {change.logical_id} vouches for", "", *properties)
 
 
 _DECIDING = ("Transform", "Parameters", "Mappings", "Conditions", "Rules")
@@ -112,7 +126,7 @@ def deciding_sections(before: Templates, after: Templates) -> Iterator[Finding]:
                 what = f"{stack} is decided otherwise when it is deployed ({section})"
                 values = shown(old.get(section)), shown(template.get(section))
                 yield Finding("unseen", what, stack, section, "", *values)
-        if "Fn::Transform" in json.dumps(template) and "Fn::Transform" not in json.dumps(old):
+        if "Fn::Transform" in json.dumps(template) and template != old:
             what = f"{stack} has parts that are transformed when it is deployed"
             yield Finding("unseen", what, stack, "Fn::Transform", "", NOT_THERE, "Fn::Transform")
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from review_changes import permissions
 from review_changes.changes import Change
@@ -53,22 +53,31 @@ def _members(templates: Templates) -> Iterator[tuple[str, str, str, str]]:
         for logical_id, resource in template.get("Resources", {}).items():
             properties = resource.get("Properties", {})
             if resource["Type"] == "AWS::IAM::User":
-                for group in properties.get("Groups", []):
+                groups = properties.get("Groups", [])
+                for group in groups if isinstance(groups, list) else [groups]:
                     yield names.of(logical_id), names.name(group), stack, logical_id
             if resource["Type"] == "AWS::IAM::UserToGroupAddition":
-                for user in properties.get("Users", []):
+                users = properties.get("Users", [])
+                for user in users if isinstance(users, list) else [users]:
                     yield names.name(user), names.name(properties.get("GroupName")), stack, logical_id
 
 
 def identities(change: Change) -> Iterator[Finding]:
-    made = not change.before or change.is_replaced
+    # What was there on a condition only may not have been there.
+    was_sure = "Condition" not in change.before or change.before["Condition"] == change.after.get("Condition")
+    made = not change.before or change.is_replaced or not was_sure
     if change.type == "AWS::IAM::User":
         if made:
             yield change.finding("new-user", change.name, "UserName", change.before and "another", change.name)
         old, new = change.values("LoginProfile")
         if new and not old:
             yield change.finding("console-access", change.name, "LoginProfile", None, "a password")
-        elif new and old.get("PasswordResetRequired") and not new.get("PasswordResetRequired"):
+        elif (
+            isinstance(old, Mapping)
+            and isinstance(new, Mapping)
+            and old.get("PasswordResetRequired")
+            and not new.get("PasswordResetRequired")
+        ):
             what = f"{change.name} may keep the generated password"
             yield change.finding("less-protection", what, "LoginProfile.PasswordResetRequired", True, False)
     if change.type == "AWS::IAM::AccessKey":

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from review_changes.findings import NOT_THERE, Finding
+from review_changes.naming import NO_VALUE, Names
 from review_changes.synthesis import Template, Templates
+
+_RESOLVED = r"\{\{resolve:(?!ssm:)"
+"""A dynamic reference to a secret, or to a secure parameter."""
 
 _SECRET_WORDS = ("password", "secret", "token", "privatekey")
 
@@ -23,7 +28,7 @@ def exposed_secrets(before: Templates, after: Templates) -> Iterator[Finding]:
 
 def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
     """Where a secret stands that does not belong there: the path to it, and what it is."""
-    resources = template.get("Resources", {})
+    resources, names = template.get("Resources", {}), Names(template)
     for path, value in _walk(template):
         home = resources.get(path[1], {}).get("Type") if len(path) > 1 and path[0] == "Resources" else None
         place = path[3] if len(path) > 3 and path[2] == "Properties" else ""
@@ -34,11 +39,13 @@ def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
         if isinstance(value, Mapping) and "Fn::GetAtt" in value and "SecretAccessKey" in str(value["Fn::GetAtt"]):
             if not at_home:
                 yield path, "the secret of an access key"
-        elif isinstance(value, str) and "{{resolve:" in value and "{{resolve:ssm:" not in value and not at_home:
-            yield path, "a secret that is read at deploy time"
-        elif isinstance(value, str) and at_home and path[4:] in ((), ("Password",)):
-            if "{{resolve:" not in value:
+        elif at_home and path[4:] == (("Password",) if place == "LoginProfile" else ()) and value != NO_VALUE:
+            text = names.text(value)
+            if not re.search(_RESOLVED, text) and ".SecretAccessKey}" not in text:
                 yield path, "a literal secret"
+        elif isinstance(value, (str, Mapping)) and not at_home and re.search(_RESOLVED, names.text(value)):
+            if isinstance(value, str) or len(value) == 1:
+                yield path, "a secret that is read at deploy time"
         elif isinstance(value, str) and ".SecretAccessKey}" in value:
             yield path, "the secret of an access key"
     for name, parameter in template.get("Parameters", {}).items():

@@ -18,6 +18,7 @@ from common.tools import ROOT, environment_with_tools
 
 GOLDEN = ROOT / "tests/golden"
 
+APP = "python3 app.py"
 DEFAULT = "default"
 VARIANTS: Mapping[str, Mapping[str, str]] = {
     DEFAULT: {},
@@ -51,7 +52,12 @@ def synthesize(variants: Mapping[str, Mapping[str, str]] = VARIANTS, root: Path 
     Raises:
         ScriptError: the app refuses; its own words are in the message.
     """
-    context = json.loads((root / "cdk.json").read_text())["context"]
+    project = json.loads((root / "cdk.json").read_text())
+    if project["app"] != APP:
+        raise ScriptError(f"cdk.json runs {project['app']!r}, not {APP!r}: what that deploys, a person must find out")
+    if (root / "cdk.context.json").exists():
+        raise ScriptError("cdk.context.json has context that the golden templates do not show: move it to cdk.json")
+    context = project["context"]
     with tempfile.TemporaryDirectory() as directory:
         done = subprocess.run(
             [sys.executable, str(Path(__file__).with_name("run_app.py")), directory],
@@ -70,8 +76,12 @@ def synthesize(variants: Mapping[str, Mapping[str, str]] = VARIANTS, root: Path 
 def _read(directory: Path) -> Synthesis:
     templates = {
         path.name.removesuffix(".template.json"): json.loads(path.read_text())
-        for path in sorted(directory.glob("*.template.json"))
+        for path in sorted(directory.rglob("*.template.json"))
     }
+    for manifest in directory.rglob("manifest.json"):
+        for name, artifact in json.loads(manifest.read_text()).get("artifacts", {}).items():
+            if artifact["type"] == "aws:cloudformation:stack":
+                _check_place(name, artifact)
     (report,) = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
     excused = [
         {"finding": each["ruleName"], "where": construct["constructPath"], "reason": each["reason"]}
@@ -79,6 +89,15 @@ def _read(directory: Path) -> Synthesis:
         for construct in each["violatingConstructs"]
     ]
     return Synthesis(templates, sorted(excused, key=lambda each: (each["where"], each["finding"])))
+
+
+def _check_place(name: str, artifact: Mapping[str, Any]) -> None:
+    """See that a stack goes where its template's name says, and where the caller's credentials do."""
+    deployed_as = artifact.get("properties", {}).get("stackName", name)
+    if deployed_as != name:
+        raise ScriptError(f"stack {name} is deployed as {deployed_as}: a review could not tell it from another one")
+    if artifact["environment"] != "aws://unknown-account/unknown-region":
+        raise ScriptError(f"stack {name} is bound to {artifact['environment']}: the golden templates do not show that")
 
 
 def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:

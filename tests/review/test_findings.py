@@ -261,6 +261,52 @@ def a_queue_that_may_not_be_there(identity: Any, messaging: Any) -> None:
     messaging[QUEUE]["Condition"] = "Never"
 
 
+def the_denial_moves_to_another_queue(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE_POLICY)["Queues"] = [{"Ref": DEAD_LETTER_QUEUE}]
+
+
+def an_inline_policy_that_is_decided_later(identity: Any, messaging: Any) -> None:
+    policy = {"PolicyName": "p", "PolicyDocument": document(statement(Action="*"))}
+    properties(identity, USER)["Policies"] = [{"Fn::If": ["Later", policy, {"Ref": "AWS::NoValue"}]}]
+
+
+def a_policy_whose_text_is_decided_later(identity: Any, messaging: Any) -> None:
+    later = {"Fn::Join": ["", ['{"\\u0053tatement":', {"Ref": "Statements"}, "}"]]}
+    messaging["P"] = {"Type": "AWS::Logs::ResourcePolicy", "Properties": {"PolicyName": "p", "PolicyDocument": later}}
+
+
+def a_literal_secret_in_pieces(identity: Any, messaging: Any) -> None:
+    literal = {"Fn::Join": ["", ['{"AccessKeyId":"AKIA",', '"SecretAccessKey":"wJalr"}']]}
+    properties(identity, "AccessKeySecret3B8AA135")["SecretString"] = literal
+
+
+def a_reference_behind_another(identity: Any, messaging: Any) -> None:
+    value = {"Fn::Join": ["", ["{{resolve:ssm:x}}{{res", "olve:secretsmanager:s:SecretString}}"]]}
+    properties(messaging, QUEUE)["Tags"] = [{"Key": "k", "Value": value}]
+
+
+def encryption_by_nothing(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["SqsManagedSseEnabled"] = False
+    properties(messaging, QUEUE)["KmsMasterKeyId"] = {"Ref": "AWS::NoValue"}
+
+
+def no_redrive_by_nothing(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["RedrivePolicy"] = {"Ref": "AWS::NoValue"}
+
+
+def a_third_partys_resource(identity: Any, messaging: Any) -> None:
+    messaging["Thing"] = {"Type": "Evil::Corp::Thing", "Properties": {}}
+
+
+def another_consumer(identity: Any, messaging: Any) -> None:
+    mapping = {"EventSourceArn": {"Fn::GetAtt": [QUEUE, "Arn"]}, "FunctionName": "theirs"}
+    messaging["Consumer"] = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping}
+
+
+def members_that_are_decided_later(identity: Any, messaging: Any) -> None:
+    properties(identity, USER)["Groups"] = {"Fn::If": ["Later", ["root"], []]}
+
+
 DECISIONS: list[tuple[Change, list[str]]] = [
     (a_new_action, [f"wider-rights: user Administrator: allow sqs:PurgeQueue on {ARN}"]),
     (a_wildcard_in_the_middle, [f"wider-rights: user Administrator: allow sqs:*Queue on {ARN}"]),
@@ -297,11 +343,11 @@ DECISIONS: list[tuple[Change, list[str]]] = [
         ["wider-rights: user Administrator: allow what arn:aws:iam::aws:policy/IAMFullAccess allows on *"],
     ),
     (administrator_access_for_the_user_itself, ["wider-rights: user Administrator: allow * on *"]),
-    (everybody_may_send, ["wider-rights: everybody: allow sqs:SendMessage on *"]),
+    (everybody_may_send, ["wider-rights: everybody: allow sqs:SendMessage on * (of test)"]),
     (
         another_account_may_send_if,
         [
-            'wider-rights: 444455556666: allow sqs:SendMessage on * if {"ArnLike": {"aws:SourceArn": '
+            'wider-rights: 444455556666: allow sqs:SendMessage on * (of test) if {"ArnLike": {"aws:SourceArn": '
             '"arn:aws:sns:*:*:*"}}'
         ],
     ),
@@ -354,16 +400,16 @@ DECISIONS: list[tuple[Change, list[str]]] = [
     (fewer_receives, ["data-loss: queue test gives up on a message sooner"]),
     (any_queue_may_redrive, ["less-protection: test-dlq has another RedriveAllowPolicy, or none"]),
     (another_type, ["data-loss: queue test is removed"]),
-    (a_policy_as_text, ["wider-rights: es.amazonaws.com: allow logs:PutLogEvents on *"]),
-    (a_policy_as_joined_text, ["wider-rights: es.amazonaws.com: allow logs:PutLogEvents on *"]),
+    (a_policy_as_text, ["wider-rights: service es.amazonaws.com: allow logs:PutLogEvents on * (of p)"]),
+    (a_policy_as_joined_text, ["wider-rights: service es.amazonaws.com: allow logs:PutLogEvents on * (of p)"]),
     (a_nested_stack, ["unseen: HelloQueueMessaging/Nested"]),
     (an_identity_provider, ["new-trust: whoever GitHub vouches for"]),
-    (a_lambda_permission, ["wider-rights: sns.amazonaws.com: allow lambda:InvokeFunction on worker"]),
+    (a_lambda_permission, ["wider-rights: service sns.amazonaws.com: allow lambda:InvokeFunction on worker"]),
     (
         a_statement_that_is_decided_later,
         [
             'wider-rights: user Administrator: allow what this allows: {"Fn::If": ["Later", {"Action": '
-            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}, "${AWS::NoValue}"]} on *'
+            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}]} on *'
         ],
     ),
     (
@@ -382,6 +428,44 @@ DECISIONS: list[tuple[Change, list[str]]] = [
         [f'weaker-denial: everybody: deny sqs:* on {ARN} if {{"Bool": {{"aws:SecureTransport": "false"}}}}'],
     ),
     (a_queue_that_may_not_be_there, ["data-loss: queue test is there on a condition only"]),
+    (
+        the_denial_moves_to_another_queue,
+        [f'weaker-denial: everybody: deny sqs:* on {ARN} if {{"Bool": {{"aws:SecureTransport": "false"}}}}'],
+    ),
+    (
+        an_inline_policy_that_is_decided_later,
+        [
+            'wider-rights: user Administrator: allow what this allows: {"Fn::If": ["Later", {"PolicyDocument": '
+            '{"Statement": [{"Action": "*", "Effect": "Allow", "Resource": "*"}], "Version": "2012-10-17"}, '
+            '"PolicyName": "p"}]} on *'
+        ],
+    ),
+    (
+        a_policy_whose_text_is_decided_later,
+        [
+            'wider-rights: whoever it names: allow what this allows: {"unreadable": '
+            '"{\\"\\\\u0053tatement\\":${Statements}}"} on * (of p)'
+        ],
+    ),
+    (
+        a_literal_secret_in_pieces,
+        [
+            "exposed-secret: a literal secret in "
+            "HelloQueueIdentity/Resources/AccessKeySecret3B8AA135/Properties/SecretString"
+        ],
+    ),
+    (
+        a_reference_behind_another,
+        [
+            "exposed-secret: a secret that is read at deploy time in "
+            f"HelloQueueMessaging/Resources/{QUEUE}/Properties/Tags/Value"
+        ],
+    ),
+    (encryption_by_nothing, ["less-protection: test is not encrypted"]),
+    (no_redrive_by_nothing, ["data-loss: queue test has no dead-letter queue"]),
+    (a_third_partys_resource, ["unseen: HelloQueueMessaging/Thing"]),
+    (another_consumer, ["unseen: HelloQueueMessaging/Consumer"]),
+    (members_that_are_decided_later, ['new-member: Administrator in {"Fn::If": ["Later", ["root"], []]}']),
     (no_encryption, ["less-protection: test is not encrypted"]),
 ]
 

@@ -55,6 +55,18 @@ def test_rights_of_others_do_not_count() -> None:
     assert widenings([Right("user a", "Allow", "*", "*")], [Right("user b", "Allow", "sqs:A", "*")])
 
 
+def test_all_resources_but_some() -> None:
+    one, other = (Right("a", "Allow", "s3:*", f"everything but arn:aws:s3:::pay{end}") for end in ("*", "roll"))
+    assert widenings([one], [other])
+    assert widenings([other], [one])
+    assert not widenings([Right("a", "Allow", "s3:*", "*")], [one])
+
+
+def test_an_arn_has_a_case_and_an_action_has_none() -> None:
+    assert widenings([Right("a", "Allow", "sqs:*", "q")], [Right("a", "Allow", "sqs:*", "Q")])
+    assert not widenings([Right("a", "Allow", "sqs:Send", "q")], [Right("a", "Allow", "SQS:send", "q")])
+
+
 def test_an_allow_does_not_stand_in_for_a_denial() -> None:
     deny = Right("user a", "Deny", "sqs:A", "*")
     (found,) = widenings([deny], [Right("user a", "Allow", "*", "*")])[1:]

@@ -257,6 +257,47 @@ def test_an_app_that_does_not_synthesize(repository: Repository) -> None:
     assert "the working tree cannot be synthesized" in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("file", "old", "new", "said"),
+    [
+        ("cdk.json", "python3 app.py", "python3 other.py", "cdk.json runs 'python3 other.py'"),
+        ("stacks/identity.py", "tags=tags)", 'tags=tags, stack_name="Other")', "is deployed as Other"),
+        (
+            "stacks/identity.py",
+            "tags=tags)",
+            'tags=tags, env=cdk.Environment(account="444455556666", region="eu-west-1"))',
+            "is bound to aws://444455556666/eu-west-1",
+        ),
+    ],
+)
+def test_what_the_templates_would_not_show_is_refused(
+    repository: Repository, file: str, old: str, new: str, said: str
+) -> None:
+    repository.edit(file, old, new)
+    done = repository.review()
+    assert done.returncode == 1
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_context_from_elsewhere_is_refused(repository: Repository) -> None:
+    (repository.folder / "cdk.context.json").write_text('{"console_access": "true"}')
+    assert "cdk.context.json has context that the golden templates do not show" in repository.review().stderr
+
+
+def test_a_stack_in_a_stage_is_not_overlooked(repository: Repository) -> None:
+    stage = """    evil = cdk.Stack(cdk.Stage(app, "Prod"), "Evil")
+    from aws_cdk import aws_iam
+
+    aws_iam.CfnAccessKey(evil, "Key", user_name="Administrator")
+    return app
+"""
+    repository.edit("app.py", "    return app\n", stage)
+    done = repository.review()
+    assert done.returncode == 1
+    assert "is deployed as Prod-Evil" in done.stderr
+
+
 def test_text_of_a_change_is_only_text_in_markdown() -> None:
     hostile = "</details><script>x</script> [link](http://x) `code` @team #1 **bold**"
     finding = Finding("new-user", hostile, "S", "R", "P", "nothing", hostile)
@@ -264,4 +305,8 @@ def test_text_of_a_change_is_only_text_in_markdown() -> None:
     before_details = markdown.partition("<details>")[0].replace("```yaml", "").rpartition("```")[0]
     told = [line for line in before_details.splitlines() if not line.startswith("- finding:")]
     assert not any("<script>" in line or "[link](" in line or "@team" in line.replace("\\@", "") for line in told)
+    spoof = Finding("new-user", "*\n```\n\n# nothing needs a decision\n<!--", "S", "R", "P", "nothing", "x\ny")
+    markdown = as_markdown(Review("abc", {spoof: "default"}, {}, [], {}, {}))
+    assert not any(line.startswith(("# nothing", "<!--")) for line in markdown.splitlines())
+    markdown = as_markdown(Review("abc", {finding: "default"}, {}, [], {}, {"S": "```````\n</details>"}))
     assert "````````\n```````\n</details>\n````````" in markdown
