@@ -641,6 +641,20 @@ def test_secrets_in_outputs_and_parameters() -> None:
     ]
 
 
+def test_what_was_bound_switched_off_or_encrypted_by_a_key_of_ones_own() -> None:
+    before = golden()
+    identity, messaging = (before[f"HelloQueue{name}"]["Resources"] for name in ("Identity", "Messaging"))
+    properties(identity, USER)["PermissionsBoundary"] = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+    properties(identity, "AccessKey1208A5092")["Status"] = "Inactive"
+    properties(messaging, QUEUE)["KmsMasterKeyId"] = "alias/ours"
+    findings, _ = compare(before, golden())
+    assert {finding.id for finding in findings} == {
+        "wider-rights: Administrator has another boundary",
+        "new-access-key: HelloQueueIdentity/AccessKey1208A5092 is active again",
+        "less-protection: test has another KmsMasterKeyId, or none",
+    }
+
+
 def test_logging_and_alarms_are_taken_away() -> None:
     before = golden()
     resources = before["HelloQueueMessaging"]["Resources"]
