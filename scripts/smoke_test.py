@@ -15,10 +15,10 @@ from botocore.exceptions import BotoCoreError, ClientError
 from checks.delivery import delivery_checks
 from checks.identity import identity_checks
 from checks.messaging import messaging_checks
-from checks.model import Check
+from checks.model import Check, failure
 from checks.rights import rights_checks, users_key
 from common.clients import client
-from common.errors import DONE, FAILED, explain, run
+from common.errors import DONE, FAILED, run
 from common.options import number, parser
 from common.stacks import IDENTITY, MESSAGING, DeployedStack
 
@@ -72,10 +72,7 @@ def _group(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
     try:
         yield from checks
     except (ClientError, BotoCoreError) as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        yield Check(f"{subject} as a whole", "can be checked", explained, False)
+        yield failure(f"{subject} as a whole", "can be checked", error)
 
 
 def print_table(checks: list[Check]) -> None:

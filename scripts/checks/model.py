@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -25,16 +24,21 @@ class Check:
     passed: bool | None
 
 
-def check(name: str, expected: Any, find: Callable[[], Any], passes: Callable[[Any, Any], bool] = operator.eq) -> Check:
+def check(name: str, expected: Any, find: Callable[[], Any]) -> Check:
     """Look, and compare with what was expected. An error of AWS is a finding, and fails the check."""
     try:
         found = find()
     except (ClientError, BotoCoreError) as error:
-        explained = explain(error)
-        if explained is None:
-            raise
-        return Check(name, _text(expected), explained, False)
-    return Check(name, _text(expected), _text(found), passes(found, expected))
+        return failure(name, _text(expected), error)
+    return Check(name, _text(expected), _text(found), found == expected)
+
+
+def failure(name: str, expected: str, error: ClientError | BotoCoreError) -> Check:
+    """The check that failed because AWS answered with an error. An error that nobody can expect is raised again."""
+    explained = explain(error)
+    if explained is None:
+        raise error
+    return Check(name, expected, explained, False)
 
 
 def _text(value: Any) -> str:

@@ -60,9 +60,7 @@ class Right:
     def told(rights: list[Right]) -> str:
         """Rights that differ in their actions only, as one."""
         first = rights[0]
-        actions = sorted(
-            f"everything but {', '.join(sorted(each.but))}" if each.but else each.action for each in rights
-        )
+        actions = sorted(f"{ALL_BUT}{', '.join(sorted(each.but))}" if each.but else each.action for each in rights)
         condition = "" if first.condition == "{}" else f" if {first.condition}"
         of = "" if first.attached in first.resource else f" (of {first.attached})"
         return f"{first.effect.lower()} {', '.join(actions)} on {first.resource}{of}{condition}"
@@ -80,9 +78,9 @@ class Right:
         return self.action == "*" or (not other.but and contains(self.action, other.action))
 
     def _covers_resource(self, other: Right) -> bool:
-        if "*" in (self.resource, other.resource) or not (self.resource + other.resource).count(ALL_BUT):
-            return contains(self.resource, other.resource, ignore_case=False)
-        return self.resource == other.resource
+        if self.resource.startswith(ALL_BUT):  # is no pattern
+            return self.resource == other.resource
+        return contains(self.resource, other.resource, ignore_case=False)
 
     @property
     def conditions(self) -> set[tuple[str, str, str]]:
@@ -155,8 +153,7 @@ def _rights_of_resource(
     if kind in _POLICIES:
         who = list(holders)
         for attribute, principal in _ATTACHED_BY.items():
-            values = properties.get(attribute, [])
-            who += [f"{principal} {names.name(each)}" for each in (values if isinstance(values, list) else [values])]
+            who += [f"{principal} {names.name(each)}" for each in _listed(properties.get(attribute))]
         yield from _statements(properties.get("PolicyDocument"), who or [f"whoever gets policy {name}"], name, names)
         return
     if kind in _PRINCIPALS:
@@ -241,15 +238,13 @@ def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
     principal = statement.get("Principal", "*")
     if not isinstance(principal, Mapping):
         principal = {"AWS": principal}
-    return [
-        "everybody"
-        if names.text(each) == "*"
-        else names.text(each)
-        if kind == "AWS"
-        else f"{kind.lower()} {names.text(each)}"
-        for kind, values in principal.items()
-        for each in _listed(values)
-    ]
+    return [_holder(kind, names.text(each)) for kind, values in principal.items() for each in _listed(values)]
+
+
+def _holder(kind: str, name: str) -> str:
+    if name == "*":
+        return "everybody"
+    return name if kind == "AWS" else f"{kind.lower()} {name}"
 
 
 def _text_of(document: Any, names: Names) -> str:
