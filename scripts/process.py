@@ -1,86 +1,130 @@
-"""Process the queue: print each message's body and its author (if set), then delete it.
+"""Process the queue: print each message's body and its author (if set), then delete it. Or have your own function do it.
 
-A message is deleted only after it was printed. One that was printed but not yet deleted when this is killed comes again
-after the queue's visibility timeout.
+A message is deleted only after it was handled. One that was handled but not yet deleted when this is killed comes again
+after the queue's visibility timeout. Ctrl-C or SIGTERM: what is being handled is finished, the rest is given back.
 """
 
 from __future__ import annotations
 
 import argparse
+import contextlib
+import functools
+import json
 import sys
+import threading
 import time
-from collections.abc import Callable, Mapping
 from typing import Any
 
-from common.clients import LONG_POLL_SECONDS, client
-from common.errors import DONE, run
-from common.messages import author_of, for_terminal
-from common.options import add_queue_options, number, parser, queue_url
+from common.clients import client
+from common.errors import DONE, FAILED, UsageError, run
+from common.interrupts import finish_first
+from common.messages import for_terminal
+from common.options import add_load_options, add_queue_options, number, parser, queue_url
+from common.progress import every, tell
+from queueing.consumers import Consumers, Consumption
+from queueing.handlers import CannotGoOn, Handler, Message, NoSuchHandler, load_handler
 
-BATCH = 10
-"""The most messages that one ReceiveMessage returns."""
+UNHIDDEN_SECONDS = 30
+"""The visibility timeout where the queue's is 0, which would hand out each message again and again."""
 
 EXAMPLES = """\
   python scripts/process.py                     until the queue has been empty for 20 seconds
   python scripts/process.py --count 1           one message
-  python scripts/process.py --empty-after 60    more patient"""
+  python scripts/process.py --forever --handler orders:book --concurrency 16 --stats 60
+                                                each message to the function book in orders.py, until stopped
+
+a handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is done;
+queueing/handlers.py tells what it may raise"""
 
 
 def main() -> int:
     arguments = _parse()
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
-    processed = process(sqs, url, print_message, count=arguments.count, empty_after=arguments.empty_after)
-    print(f"{processed} processed", file=sys.stderr)
+    consumers = Consumers(_how(arguments, sqs, url), functools.partial(_load, arguments.handler), arguments.processes)
+    began = time.monotonic()
+
+    def say() -> None:
+        counts = consumers.counts()
+        seconds = time.monotonic() - began
+        tell(json.dumps({**counts, "seconds": round(seconds, 1)}) if arguments.json else _told(counts, seconds))
+
+    with contextlib.ExitStack() as stack:
+        interrupts = stack.enter_context(finish_first(consumers.stop, lambda: _told(consumers.counts(), None)))
+        stack.enter_context(every(arguments.stats, say))
+        try:
+            finished = consumers.run(arguments.grace)
+        finally:
+            if arguments.json:
+                say()
+            else:
+                tell(_told(consumers.counts(), None))
+    if interrupts.signum is not None:
+        return DONE if finished else FAILED
     return DONE
 
 
-def process(
-    sqs: Any, url: str, handle: Callable[[Mapping[str, Any]], None], *, count: int | None, empty_after: float
-) -> int:
-    """Give each message to ``handle``, and delete it when that returns.
-
-    Args:
-        sqs: a boto3 client.
-        url: the queue's.
-        handle: takes a message as ReceiveMessage returns it. What it raises ends the processing; the message stays.
-        count: stop after that many messages.
-        empty_after: stop when no message has come for so many seconds.
-
-    Returns:
-        How many were handled and deleted.
-    """
-    processed = 0
-    deadline = time.monotonic() + empty_after
-    while processed != count:
-        wait = min(LONG_POLL_SECONDS, max(1, round(deadline - time.monotonic())))
-        received = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=BATCH if count is None else min(BATCH, count - processed),
-            WaitTimeSeconds=wait,
-            MessageAttributeNames=["All"],
-        ).get("Messages", [])
-        for message in received:
-            handle(message)
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-            processed += 1
-        if received:
-            deadline = time.monotonic() + empty_after
-        elif time.monotonic() >= deadline:
-            break
-    return processed
-
-
-def print_message(message: Mapping[str, Any]) -> None:
+def print_message(message: Message) -> None:
     """Print the message's body and its author (if set)."""
-    author = author_of(message)
-    text = message["Body"] if author is None else f"{message['Body']} (author: {author})"
-    print(for_terminal(text) if sys.stdout.isatty() else text, flush=True)
+    text = message.body if message.author is None else f"{message.body} (author: {message.author})"
+    try:
+        with _PRINTING:
+            sys.stdout.write(f"{for_terminal(text) if sys.stdout.isatty() else text}\n")
+            sys.stdout.flush()
+    except OSError as error:
+        raise CannotGoOn from error
+
+
+_PRINTING = threading.Lock()
+
+
+def _load(name: str | None) -> Handler:
+    if name is None:
+        return print_message
+    try:
+        return load_handler(name)
+    except NoSuchHandler as error:
+        raise UsageError(f"--handler: {error}") from None
+
+
+def _how(arguments: argparse.Namespace, sqs: Any, url: str) -> Consumption:
+    name = "VisibilityTimeout"
+    visibility_timeout = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+    return Consumption(
+        url=url,
+        concurrency=arguments.concurrency,
+        visibility_timeout=visibility_timeout or UNHIDDEN_SECONDS,
+        max_handling_seconds=arguments.max_handling_time,
+        limit=arguments.count,
+        empty_after=None if arguments.forever else arguments.empty_after,
+        patience=arguments.patience,
+    )
+
+
+def _told(counts: dict[str, int], seconds: float | None) -> str:
+    told = [f"{counts['processed']:,} processed"]
+    told += [
+        f"{counts[name]:,} {words}"
+        for name, words in (
+            ("failed", "failed"),
+            ("postponed", "to be tried later"),
+            ("lost", "no longer ours"),
+            ("undeleted", "not deleted"),
+            ("given_back", "given back"),
+        )
+        if counts[name]
+    ]
+    if seconds:
+        told.append(f"{counts['processed'] / seconds:,.0f}/s")
+    return ", ".join(told)
 
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--count", metavar="N", type=number(1, 1_000_000_000), help="stop after N messages")
+    options.add_argument("--handler", metavar="MODULE:FUNCTION", help="what handles a message (default: it is printed)")
+    ends = options.add_mutually_exclusive_group()
+    ends.add_argument("--count", metavar="N", type=number(1, 1_000_000_000), help="stop after N messages")
+    ends.add_argument("--forever", action="store_true", help="do not stop when the queue is empty")
     options.add_argument(
         "--empty-after",
         metavar="SECONDS",
@@ -89,7 +133,26 @@ def _parse() -> argparse.Namespace:
         help="stop when no message has come for so long (default: %(default)s)",
     )
     add_queue_options(options)
-    return options.parse_args()
+    many = options.add_argument_group("many messages")
+    add_load_options(options, many, concurrency=1, unit="messages are handled at once, in each process", stats=0)
+    many.add_argument(
+        "--max-handling-time",
+        metavar="SECONDS",
+        type=number(1, 43_200),
+        default=43_200,
+        help="keep a message no longer than that for its handler; it comes again (default: %(default)s, SQS's limit)",
+    )
+    many.add_argument(
+        "--grace",
+        metavar="SECONDS",
+        type=number(0, 86_400),
+        default=30,
+        help="how long handlers may take to finish after Ctrl-C or SIGTERM (default: %(default)s)",
+    )
+    arguments = options.parse_args()
+    if arguments.count is not None and arguments.processes > 1:
+        options.error("--count needs --processes 1: nobody counts for several")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -25,10 +25,13 @@ class MessagingStack(cdk.Stack):
         super().__init__(
             scope, construct_id, description="SQS queue with a dead-letter queue, encrypted and TLS-only", tags=tags
         )
+        # True or nothing: a queue that is none has no such property.
+        fifo = settings.fifo or None
         dead_letter_queue = sqs.Queue(
             self,
             "DeadLetterQueue",
             queue_name=settings.physical_dead_letter_queue_name,
+            fifo=fifo,
             retention_period=cdk.Duration.seconds(DEAD_LETTER_RETENTION_SECONDS),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
@@ -43,6 +46,8 @@ class MessagingStack(cdk.Stack):
             self,
             "Queue",
             queue_name=settings.physical_queue_name,
+            fifo=fifo,
+            content_based_deduplication=settings.content_based_deduplication or None,
             delivery_delay=cdk.Duration.seconds(settings.delay_seconds),
             visibility_timeout=cdk.Duration.seconds(settings.visibility_timeout_seconds),
             retention_period=cdk.Duration.seconds(settings.retention_seconds),

@@ -21,6 +21,7 @@ _IAM_NAME = r"[A-Za-z0-9+=.@_-]+"
 _IAM_NAME_WORDS = "letters, digits and +=.@_-"
 _QUEUE_NAME = r"[A-Za-z0-9_-]+"
 _QUEUE_NAME_WORDS = "letters, digits, - and _"
+_FIFO_SUFFIX = ".fifo"
 _DEPLOYMENT = r"([A-Za-z][A-Za-z0-9-]*)?"
 _DEPLOYMENT_WORDS = "letters, digits and -, a letter first"
 
@@ -106,6 +107,15 @@ class Settings:
         longest=76,
         meaning="The queue. Its dead-letter queue is named after it, with `-dlq` at the end",
     )
+    fifo: bool = _flag(
+        False,
+        meaning="A FIFO queue, which keeps the order within a message group and takes no message twice within five "
+        "minutes. The names get `.fifo` at the end. Changing it replaces both queues",
+    )
+    content_based_deduplication: bool = _flag(
+        False,
+        meaning="With `fifo`: messages with the same body are the same message, unless they say otherwise",
+    )
     delay_seconds: int = _integer(
         5,
         unit="seconds",
@@ -142,6 +152,8 @@ class Settings:
             _check(setting, types[setting.name], getattr(self, setting.name))
         for setting_name in ("group_name", "user_name", "queue_name"):
             self._check_physical_length(setting_name)
+        if self.content_based_deduplication and not self.fifo:
+            raise SettingsError("content_based_deduplication: only a FIFO queue has it: set fifo to true as well")
         if self.second_access_key and not self.access_key:
             raise SettingsError(
                 f"second_access_key: {self.second_access_key} needs a first one: set access_key to the key in use"
@@ -189,14 +201,20 @@ class Settings:
 
     @property
     def physical_queue_name(self) -> str:
-        return self.prefixed(self.queue_name)
+        return self.prefixed(self.queue_name) + self._queue_suffix
 
     @property
     def physical_dead_letter_queue_name(self) -> str:
-        return f"{self.physical_queue_name}-dlq"
+        return f"{self.prefixed(self.queue_name)}-dlq{self._queue_suffix}"
+
+    @property
+    def _queue_suffix(self) -> str:
+        return _FIFO_SUFFIX if self.fifo else ""
 
     def _check_physical_length(self, setting_name: str) -> None:
         longest = type(self).__dataclass_fields__[setting_name].metadata["longest"]
+        if setting_name == "queue_name":
+            longest -= len(self._queue_suffix)
         physical = self.prefixed(getattr(self, setting_name))
         if len(physical) > longest:
             raise SettingsError(

@@ -12,9 +12,12 @@ LONG_POLL_SECONDS = 20
 """The longest WaitTimeSeconds:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html"""
 
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = LONG_POLL_SECONDS + 10
+
 _CONFIG = Config(
-    connect_timeout=5,
-    read_timeout=LONG_POLL_SECONDS + 10,
+    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+    read_timeout=READ_TIMEOUT_SECONDS,
     retries={"mode": "standard", "total_max_attempts": 3},
 )
 
@@ -28,7 +31,12 @@ class AccessKey:
 
 
 def client(
-    service: str, *, profile: str | None = None, key: AccessKey | None = None, endpoint_url: str | None = None
+    service: str,
+    *,
+    profile: str | None = None,
+    key: AccessKey | None = None,
+    endpoint_url: str | None = None,
+    config: Config | None = None,
 ) -> Any:
     """A client that gives up within a minute, not boto3's five, where there is no network.
 
@@ -37,7 +45,8 @@ def client(
         profile: a profile other than the usual one.
         key: an access key instead of any profile's.
         endpoint_url: where to call instead of the usual place.
+        config: what shall differ from the usual configuration.
     """
     credentials = {"aws_access_key_id": key.key_id, "aws_secret_access_key": key.secret} if key else {}
     session = boto3.Session(profile_name=profile, **credentials)
-    return session.client(service, config=_CONFIG, endpoint_url=endpoint_url)
+    return session.client(service, config=_CONFIG.merge(config) if config else _CONFIG, endpoint_url=endpoint_url)

@@ -34,6 +34,35 @@ def add_queue_options(options: argparse.ArgumentParser) -> None:
     )
 
 
+def add_load_options(options: argparse.ArgumentParser, group: Any, *, concurrency: int, unit: str, stats: int) -> None:
+    """What the scripts that work through many messages have in common."""
+    group.add_argument(
+        "--concurrency",
+        metavar="N",
+        type=number(1, 100),
+        default=concurrency,
+        help=f"how many {unit}, at the most (default: %(default)s)",
+    )
+    group.add_argument(
+        "--processes", metavar="N", type=number(1, 64), default=1, help="for more than one core's work (default: 1)"
+    )
+    group.add_argument(
+        "--patience",
+        metavar="SECONDS",
+        type=number(0, 86_400),
+        default=60,
+        help="how long to repeat calls that fail for a passing reason (default: %(default)s)",
+    )
+    group.add_argument(
+        "--stats",
+        metavar="SECONDS",
+        type=number(0, 86_400),
+        default=stats,
+        help="say how it goes every so often (default: %(default)s; 0: never)",
+    )
+    options.add_argument("--json", action="store_true", help="say the result as JSON")
+
+
 def queue_url(sqs: Any, arguments: argparse.Namespace) -> str:
     """The URL of the queue that the options mean.
 
@@ -55,8 +84,8 @@ def queue_url(sqs: Any, arguments: argparse.Namespace) -> str:
         if not is_no_such_queue(error):
             raise
         raise ScriptError(
-            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: check --queue, AWS_PROFILE and the "
-            "region, or deploy it with `npx cdk deploy --all`"
+            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: check --queue (a FIFO queue's ends in "
+            ".fifo), AWS_PROFILE and the region, or deploy it with `npx cdk deploy --all`"
         ) from None
 
 
