@@ -89,7 +89,7 @@ def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int
         )
         lines = itertools.repeat(arguments.body.encode(), arguments.count) if file is None else read_lines(file, stop)
         sender.send(Portions(lines, arguments.skip))
-    _summarize(arguments, ledger, time.monotonic() - began)
+    _summarize(arguments, ledger, time.monotonic() - began, early=stop.is_set())
     if interrupts.signum is not None:
         return 128 + interrupts.signum
     if ledger.error is not None and not isinstance(ledger.error, Stopped):
@@ -168,7 +168,7 @@ def _how_far(ledger: Ledger) -> str:
     return text + (f" ({beyond:,} after that have been sent already, and would be sent twice)" if beyond else "")
 
 
-def _summarize(arguments: argparse.Namespace, ledger: Ledger, seconds: float) -> None:
+def _summarize(arguments: argparse.Namespace, ledger: Ledger, seconds: float, *, early: bool) -> None:
     if arguments.json:
         summary = {
             "sent": ledger.sent,
@@ -180,7 +180,7 @@ def _summarize(arguments: argparse.Namespace, ledger: Ledger, seconds: float) ->
         }
         print(json.dumps(summary))
         return
-    if ledger.error is not None:
+    if early:
         tell(_how_far(ledger))
     else:
         print(f"{ledger.sent:,} sent, {ledger.failed:,} failed")

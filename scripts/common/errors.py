@@ -87,7 +87,7 @@ def explain(error: aws.BotoCoreError | aws.ClientError) -> str | None:
     """One line on an error of AWS or of the way there, or None where it is not one that a caller can expect."""
     if isinstance(error, aws.ClientError):
         return _explain_answer(error)
-    text = " ".join(str(error).split())
+    text = " ".join(str(error).split()).rstrip(".")
     if isinstance(error, (aws.NoCredentialsError, aws.PartialCredentialsError, aws.TokenRetrievalError)):
         return f"no usable AWS credentials ({text}). Set AWS_PROFILE, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
     if isinstance(error, (aws.CredentialRetrievalError, aws.SSOError, aws.LoginError)):
@@ -95,7 +95,7 @@ def explain(error: aws.BotoCoreError | aws.ClientError) -> str | None:
     if isinstance(error, aws.ProfileNotFound):
         return f"{text}. `aws configure list-profiles` lists those that exist; AWS_PROFILE chooses one"
     if isinstance(error, (aws.NoRegionError, aws.InvalidRegionError)):
-        return f"{text.rstrip('.')}. Set AWS_DEFAULT_REGION, or `region` in the profile"
+        return f"{text}. Set AWS_DEFAULT_REGION, or `region` in the profile"
     if isinstance(error, aws.SSLError):
         return f"the TLS certificate was not accepted: {text}. Is AWS_CA_BUNDLE right for this endpoint?"
     if isinstance(error, (aws.HTTPClientError, aws.ConnectionError)):

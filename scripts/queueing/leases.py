@@ -17,9 +17,11 @@ from botocore import exceptions as aws
 
 from common.errors import explain
 from queueing.handlers import Message
-from queueing.retries import Patience, code_may_pass, may_pass
+from queueing.retries import Patience, code_may_pass, may_have_acted, may_pass
 
 MAX_ENTRIES = 10
+_UNKNOWN = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}
+"""What a receipt handle gets that belongs to no message any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -127,6 +129,7 @@ class Leases:
 
     def _delete(self, pending: list[Lease]) -> None:
         attempt = 0
+        uncertain = False
         try:
             while pending := self._still_ours(pending):
                 attempt += 1
@@ -142,10 +145,11 @@ class Leases:
                 except (aws.ClientError, aws.BotoCoreError) as error:
                     if not may_pass(error):
                         raise
+                    uncertain = uncertain or may_have_acted(error)
                     trouble = error
                 else:
                     self._patience.succeeded()
-                    pending, trouble = self._deleted(answer, pending)
+                    pending, trouble = self._deleted(answer, pending, uncertain)
                 if pending:
                     self._patience.wait(attempt, trouble)
         except Exception:
@@ -166,14 +170,20 @@ class Leases:
                 )
         return ours
 
-    def _deleted(self, answer: Any, leases: list[Lease]) -> tuple[list[Lease], str]:
-        """Settle what the answer settles. Returns what stays, and why."""
-        successes = answer.get("Successful", [])
-        settled = {int(success["Id"]) for success in successes}
-        self._counts.add("processed", len(successes))
+    def _deleted(self, answer: Any, leases: list[Lease], uncertain: bool) -> tuple[list[Lease], str]:
+        """Settle what the answer settles. Returns what stays, and why.
+
+        ``uncertain``: the answer to an earlier attempt was lost, so that what SQS no longer knows was deleted by that.
+        """
+        settled = {int(success["Id"]) for success in answer.get("Successful", [])}
+        if uncertain:
+            settled |= {int(each["Id"]) for each in answer.get("Failed", []) if each["Code"] in _UNKNOWN}
+        self._counts.add("processed", len(settled))
         trouble = "SQS did not answer for every message of a batch"
         for failure in answer.get("Failed", []):
             number = int(failure["Id"])
+            if number in settled:
+                continue
             reason = f"{failure.get('Message') or 'no reason given'} ({failure['Code']})"
             if failure.get("SenderFault") and not code_may_pass(failure["Code"]):
                 settled.add(number)

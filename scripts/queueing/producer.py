@@ -42,6 +42,7 @@ class Producer:
     def __init__(self, sqs: Any, url: str, patience: Patience) -> None:
         self._sqs = sqs
         self._url = url
+        self._takes_nothing_twice = url.endswith(".fifo")
         self._patience = patience
 
     def send(self, batch: Sequence[Entry], outcome: Outcome) -> None:
@@ -67,7 +68,7 @@ class Producer:
                 if not may_pass(error):
                     outcome.error = error
                     return
-                if may_have_acted(error):
+                if may_have_acted(error) and not self._takes_nothing_twice:
                     uncertain.update(pending)
                 trouble = error
             else:

@@ -54,7 +54,12 @@ def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
     """A new flag, or a new key, is a new way to hand out rights: it has its own golden templates."""
     changing = {"administrator_access", "access_key", "second_access_key", "console_access", "fifo"}
     only_within = {"deployment", "group_name", "user_name", "queue_name", "delay_seconds", "max_receive_count"}
-    only_within |= {"visibility_timeout_seconds", "retention_seconds", "password_reset_required", "content_based_deduplication"}
+    only_within |= {
+        "visibility_timeout_seconds",
+        "retention_seconds",
+        "password_reset_required",
+        "content_based_deduplication",
+    }
     assert {setting for settings in VARIANTS.values() for setting in settings} == changing
     assert changing | only_within == set(Settings.__dataclass_fields__)
 

@@ -1,0 +1,166 @@
+"""A faulty path to the local AWS: a proxy that lets requests through, or does to them what networks and servers do."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import ssl
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+import trustme
+
+from emulator.instance import Instance
+
+
+@dataclass
+class Fault:
+    """What happens to a request.
+
+    Attributes:
+        status, code: the answer is this error, and the server never hears of the request.
+        lose_answer: the server acts, and the connection ends without an answer.
+        cut_answer: the server acts, and the connection ends in the middle of the answer.
+        stall: seconds before the answer, after the server has acted.
+        edit: changes the server's answer.
+    """
+
+    status: int = 0
+    code: str = ""
+    lose_answer: bool = False
+    cut_answer: bool = False
+    stall: float = 0
+    edit: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+
+
+Plan = Callable[[str, dict[str, Any]], Fault | None]
+"""Takes the action and the request's content; what happens to it, or None for nothing."""
+
+THROTTLED = Fault(status=400, code="RequestThrottled")
+BROKEN = Fault(status=500, code="InternalFailure")
+
+
+@dataclass
+class FaultyPath:
+    """The proxy.
+
+    Attributes:
+        endpoint: what AWS_ENDPOINT_URL is to be.
+        authority: what AWS_CA_BUNDLE is to be.
+        plan: decides on each request; tests set it.
+        seen: the actions that came, in their order.
+        down: while it is set, connections end at once.
+    """
+
+    endpoint: str
+    authority: Path
+    plan: Plan = lambda action, content: None
+    seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    down: threading.Event = field(default_factory=threading.Event)
+
+    def variables(self) -> dict[str, str | None]:
+        return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_CA_BUNDLE": str(self.authority)}
+
+    def count(self, action: str) -> int:
+        return sum(seen == action for seen, _ in self.seen)
+
+
+@contextlib.contextmanager
+def faulty_path(instance: Instance, directory: Path) -> Iterator[FaultyPath]:
+    authority, certificate = directory / "proxy-authority.pem", directory / "proxy.pem"
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(authority)
+    issuer.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(certificate)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+
+    class Handler(_Handler):
+        pass
+
+    server = _Server(("127.0.0.1", 0), Handler)
+    server.context = context
+    path = FaultyPath(f"https://127.0.0.1:{server.server_port}", authority)
+    Handler.path_ = path
+    Handler.upstream = urlsplit(instance.variables["AWS_ENDPOINT_URL"]).netloc
+    Handler.trust = ssl.create_default_context(cafile=instance.variables["AWS_CA_BUNDLE"])
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05}, daemon=True)
+    thread.start()
+    try:
+        yield path
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 128
+    context: ssl.SSLContext
+
+    def finish_request(self, request: Any, client_address: Any) -> None:
+        # The handshake, too, in the connection's own thread.
+        with contextlib.suppress(OSError), self.context.wrap_socket(request, server_side=True) as connection:
+            super().finish_request(connection, client_address)
+
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        pass  # clients are killed here all the time
+
+
+class _Handler(BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    path_: FaultyPath
+    upstream: str
+    trust: ssl.SSLContext
+    _connection: http.client.HTTPSConnection | None = None
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        action = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
+        content = json.loads(body) if action else {}
+        self.path_.seen.append((action, content))
+        if self.path_.down.is_set():
+            self._end()
+            return
+        fault = self.path_.plan(action, content) or Fault()
+        if fault.status:
+            self._answer(fault.status, json.dumps({"__type": fault.code, "message": "a fault of the test"}).encode())
+            return
+        status, answer = self._forward(body)
+        time.sleep(fault.stall)
+        if fault.edit is not None:
+            answer = json.dumps(fault.edit(json.loads(answer))).encode()
+        if fault.lose_answer or self.path_.down.is_set():
+            self._end()
+        elif fault.cut_answer:
+            self._answer(status, answer, cut=True)
+            self._end()
+        else:
+            self._answer(status, answer)
+
+    def _forward(self, body: bytes) -> tuple[int, bytes]:
+        if self._connection is None:
+            self._connection = http.client.HTTPSConnection(self.upstream, context=self.trust)
+        # With the same headers, so that the signature is still right.
+        self._connection.request("POST", self.path, body, dict(self.headers))
+        answer = self._connection.getresponse()
+        return answer.status, answer.read()
+
+    def _answer(self, status: int, body: bytes, *, cut: bool = False) -> None:
+        self.send_response_only(status)
+        self.send_header("Content-Type", "application/x-amz-json-1.0")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body[: len(body) // 2] if cut else body)
+
+    def _end(self) -> None:
+        self.close_connection = True
+
+    def log_message(self, format: str, *args: Any) -> None:
+        pass
