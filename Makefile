@@ -1,10 +1,11 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test lint synth golden review docs clean
+.PHONY: setup demo test lint synth golden review bench faults docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BASE ?= origin/main
 BIN := .venv/bin
+PEERS := scripts/benchmark/peers
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 help:
@@ -14,6 +15,7 @@ help:
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
+	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
 	@echo 'make docs   refresh what in README.md comes from the code'
 	@echo 'make clean  remove what the others installed and wrote'
 
@@ -22,7 +24,7 @@ setup: .venv/installed node_modules/installed
 demo: setup
 	@$(BIN)/python scripts/local_aws.py -- python scripts/demo.py
 
-test: setup
+test: setup $(PEERS)/node_modules/installed
 	@$(BIN)/python -m pytest
 
 lint: setup
@@ -41,11 +43,14 @@ golden: setup
 review: setup
 	@$(BIN)/python scripts/review.py --base $(BASE)
 
+bench: setup $(PEERS)/node_modules/installed
+	@$(BIN)/python scripts/bench.py
+
 docs: setup
 	@PYTHONPATH=scripts $(BIN)/python -m tests.generated
 
 clean:
-	rm -rf .venv node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv node_modules $(PEERS)/node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache
 
 .venv/installed: requirements.txt requirements-dev.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose it with: make PYTHON=python3.12 ...")'
@@ -57,4 +62,9 @@ clean:
 node_modules/installed: package.json package-lock.json .venv/installed
 	@echo 'Setting up node_modules (once, some seconds) ...'
 	@npm ci --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
+	@touch $@
+
+$(PEERS)/node_modules/installed: $(PEERS)/package.json $(PEERS)/package-lock.json .venv/installed
+	@echo 'Setting up $(PEERS) (once, some seconds) ...'
+	@npm ci --prefix $(PEERS) --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
 	@touch $@

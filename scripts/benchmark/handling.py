@@ -1,0 +1,5 @@
+"""The handler that the benchmark has: none."""
+
+
+def nothing(message: object) -> None:
+    pass
