@@ -22,6 +22,7 @@ from common.messages import for_terminal
 from common.options import add_load_options, add_queue_options, number, parser, queue_url
 from common.progress import every, tell
 from queueing.consumers import Consumers, Consumption
+from queueing.crew import calm_threads
 from queueing.handlers import CannotGoOn, Handler, Message, NoSuchHandler, load_handler
 
 UNHIDDEN_SECONDS = 30
@@ -39,6 +40,7 @@ queueing/handlers.py tells what it may raise"""
 
 def main() -> int:
     arguments = _parse()
+    calm_threads()
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
     consumers = Consumers(_how(arguments, sqs, url), functools.partial(_load, arguments.handler), arguments.processes)

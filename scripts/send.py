@@ -26,6 +26,7 @@ from common.messages import MAX_DELAY_SECONDS, message
 from common.options import add_load_options, add_queue_options, number, parser, queue_url
 from common.progress import bar, every, tell
 from queueing.children import Child
+from queueing.crew import calm_threads
 from queueing.entries import DEFAULT_GROUP, Reading
 from queueing.ledger import Ledger
 from queueing.lines import Portions, read_lines
@@ -71,6 +72,7 @@ def send(sqs: Any, url: str, parameters: Mapping[str, Any]) -> str:
 def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int:
     if reading.fifo and arguments.processes > 1:
         raise UsageError(f"--processes {arguments.processes}: one alone keeps the order of a FIFO queue: use 1")
+    calm_threads()
     stop = threading.Event()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
@@ -79,13 +81,15 @@ def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int
         interrupts = stack.enter_context(finish_first(stop.set, lambda: _how_far(ledger)))
         stack.enter_context(_progress(arguments, file, ledger, began))
         child = (serve, url, reading, arguments.concurrency, arguments.patience)
+        # The children first: they take longest to get ready.
+        children = [Child(*child) for _ in range(arguments.processes - 1)]
         sender = Sender(
             Producer(queue_client(), url, Patience(arguments.patience, stop, tell)),
             reading,
             ledger,
             stop,
             concurrency=arguments.concurrency,
-            children=[Child(*child) for _ in range(arguments.processes - 1)],
+            children=children,
         )
         lines = itertools.repeat(arguments.body.encode(), arguments.count) if file is None else read_lines(file, stop)
         sender.send(Portions(lines, arguments.skip))

@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from common.errors import ScriptError
+from queueing.crew import calm_threads
 
 
 class Child:
@@ -64,5 +65,6 @@ def stopped_by_parent() -> threading.Event:
 
 def _run(target: Callable[..., None], connection: Any, *arguments: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    calm_threads()
     with contextlib.suppress(BrokenPipeError):  # the parent is gone: nobody is left to tell
         target(connection, *arguments)
