@@ -16,6 +16,7 @@ help:
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
 	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
+	@echo 'make faults 100,000 messages through 200 kills and faults'
 	@echo 'make docs   refresh what in README.md comes from the code'
 	@echo 'make clean  remove what the others installed and wrote'
 
@@ -45,6 +46,9 @@ review: setup
 
 bench: setup $(PEERS)/node_modules/installed
 	@$(BIN)/python scripts/bench.py
+
+faults: setup
+	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s tests/test_faults.py
 
 docs: setup
 	@PYTHONPATH=scripts $(BIN)/python -m tests.generated

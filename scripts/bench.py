@@ -1,7 +1,8 @@
-"""Measure send.py and process.py against others: ratios of medians, all measured in this run, one after the other in turn.
+"""Measure send.py and process.py against others: ratios of medians, all measured in this run, one after the other in
+turn.
 
-The clients are measured against an endpoint of canned answers, at once and after 10 ms as from a region, and against the
-local AWS. No messages are lost in any of it: what the endpoint has counted must be what was asked for.
+The clients are measured against an endpoint of canned answers, at once and after 10 ms as from a region, and against
+the local AWS. No messages are lost in any of it: what the endpoint has counted must be what was asked for.
 """
 
 from __future__ import annotations
@@ -18,11 +19,10 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import boto3
-
 from benchmark.endpoint import Endpoint, endpoint
+
 from common.errors import DONE, ScriptError, run
 from common.options import number, parser
 from common.progress import tell

@@ -1,4 +1,5 @@
-"""Process the queue: print each message's body and its author (if set), then delete it. Or have your own function do it.
+"""Process the queue: print each message's body and its author (if set), then delete it. Or have your own function do
+it.
 
 A message is deleted only after it was handled. One that was handled but not yet deleted when this is killed comes again
 after the queue's visibility timeout. Ctrl-C or SIGTERM: what is being handled is finished, the rest is given back.
@@ -34,8 +35,8 @@ EXAMPLES = """\
   python scripts/process.py --forever --handler orders:book --concurrency 16 --stats 60
                                                 each message to the function book in orders.py, until stopped
 
-a handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is done;
-queueing/handlers.py tells what it may raise"""
+a handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
+done; queueing/handlers.py tells what it may raise"""
 
 
 def main() -> int:

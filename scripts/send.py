@@ -1,7 +1,7 @@
 """Send messages to the queue: "Hello World", what you say, or the lines of a file.
 
-Lines go in batches, several at once. What SQS cannot take at the moment is sent again; what it never will is told with its
-line and the reason, and the rest goes on. After Ctrl-C it says with which --skip to go on.
+Lines go in batches, several at once. What SQS cannot take at the moment is sent again; what it never will is told with
+its line and the reason, and the rest goes on. After Ctrl-C it says with which --skip to go on.
 """
 
 from __future__ import annotations
@@ -43,8 +43,8 @@ EXAMPLES = """\
   python scripts/send.py --author Ada 'Good morning'      with an author
   python scripts/send.py --count 1000                     a thousand times
   python scripts/send.py --file lines.txt                 each line is a message (- is stdin)
-  python scripts/send.py --file m.jsonl --json-lines      each line is {"body": …} with, if wanted, "author", "attributes",
-                                                          "delay", "group" and "deduplication_id\""""
+  python scripts/send.py --file m.jsonl --json-lines      each line is {"body": …} with, if wanted, "author",
+                                                          "attributes", "delay", "group", "deduplication_id\""""
 
 
 def main() -> int:

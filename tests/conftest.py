@@ -24,7 +24,7 @@ from stacks.settings import Settings
 os.environ.update(environment_with_tools())
 
 Template = Mapping[str, Any]
-Environment = Mapping[str, str | None]
+Environment = Mapping[str, str] | Mapping[str, str | None]
 """Variables to set; None: not to be set."""
 NO_CHANGES: Environment = {}
 DEFAULTS = {setting.name: json.dumps(setting.default).strip('"') for setting in dataclasses.fields(Settings)}

@@ -8,6 +8,7 @@ import json
 import ssl
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -57,6 +58,7 @@ class FaultyPath:
         plan: decides on each request; tests set it.
         seen: the actions that came, in their order.
         down: while it is set, connections end at once.
+        accepted: how many entries of batches the server has taken, by action, whatever became of its answer.
     """
 
     endpoint: str
@@ -64,8 +66,9 @@ class FaultyPath:
     plan: Plan = lambda action, content: None
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     down: threading.Event = field(default_factory=threading.Event)
+    accepted: Counter[str] = field(default_factory=Counter)
 
-    def variables(self) -> dict[str, str | None]:
+    def variables(self) -> dict[str, str]:
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_CA_BUNDLE": str(self.authority)}
 
     def count(self, action: str) -> int:
@@ -97,6 +100,9 @@ def faulty_path(instance: Instance, directory: Path) -> Iterator[FaultyPath]:
     finally:
         server.shutdown()
         server.server_close()
+
+
+_COUNTING = threading.Lock()
 
 
 class _Server(ThreadingHTTPServer):
@@ -133,6 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
             self._answer(fault.status, json.dumps({"__type": fault.code, "message": "a fault of the test"}).encode())
             return
         status, answer = self._forward(body)
+        if action.endswith("Batch") and status == 200:
+            with _COUNTING:
+                self.path_.accepted[action] += len(json.loads(answer).get("Successful", []))
         time.sleep(fault.stall)
         if fault.edit is not None:
             answer = json.dumps(fault.edit(json.loads(answer))).encode()

@@ -42,8 +42,8 @@ def delivery_checks(
     body = f"smoke test {uuid.uuid4()}"
     sent_at = time.monotonic()
     # Not sqs.send_message alone: what send.py sends is what is to be proven.
-    fifo = {"group": AUTHOR, "deduplication_id": str(uuid.uuid4())} if url.endswith(".fifo") else {}
-    sqs.send_message(QueueUrl=url, **message(body, AUTHOR, **fifo))
+    group, deduplication_id = (AUTHOR, str(uuid.uuid4())) if url.endswith(".fifo") else (None, None)
+    sqs.send_message(QueueUrl=url, **message(body, AUTHOR, group=group, deduplication_id=deduplication_id))
     print(f"sent a message, waiting for it ({delay} s and a little)", file=sys.stderr)
     received = _find(sqs, url, body, until=sent_at + delay + patience, hold=delay + patience)
     elapsed = time.monotonic() - sent_at

@@ -69,9 +69,9 @@ class _Lane:
 class Consumer:
     """Has the messages of one queue handled, by threads that receive, handle and delete.
 
-    A message is deleted only after its handler has returned, and only while it is surely ours. A crash at any point leaves
-    it in the queue: it comes again after the visibility timeout, which a heartbeat extends for as long as a handler runs.
-    One thread polls while there is nothing to do; others join in as long as they are of use.
+    A message is deleted only after its handler has returned, and only while it is surely ours. A crash at any point
+    leaves it in the queue: it comes again after the visibility timeout, which a heartbeat extends for as long as a
+    handler runs. One thread polls while there is nothing to do; others join in as long as they are of use.
 
     Args:
         sqs: a client.

@@ -107,8 +107,8 @@ class Consumers:
 
 
 def _consume(connection: Connection, how: Consumption, load: Callable[[], Handler]) -> None:
-    """The main function of a child: its first message is the grace time, it answers with counts, and last with whether it
-    finished all, or with what went wrong."""
+    """The main function of a child: its first message is the grace time, it answers with counts, and last with whether
+    it finished all, or with what went wrong."""
     stop = stopped_by_parent()
     consumer = how.consumer(load())
     grace = connection.recv()

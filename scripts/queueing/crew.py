@@ -14,8 +14,8 @@ _LEARNING_ROUNDS = 3
 def calm_threads() -> None:
     """Let a thread compute until it waits by itself.
 
-    Python would have those that want to go on look every 5 ms whether they may: with sixteen that wait for answers, this is
-    a tenth of the work. Who computes without end still has to let others in, ten times a second.
+    Python would have those that want to go on look every 5 ms whether they may: with sixteen that wait for answers,
+    this is a tenth of the work. Who computes without end still has to let others in, ten times a second.
     """
     sys.setswitchinterval(0.1)
 
@@ -60,8 +60,8 @@ class Crew:
                 thread.start()
 
     def join(self, timeout: float | None = None, *, until: threading.Event | None = None) -> bool:
-        """Wait until all threads have ended, for so many seconds, or until the event is set and `wake` is called. Whether
-        they have ended."""
+        """Wait until all threads have ended, for so many seconds, or until the event is set and `wake` is called.
+        Whether they have ended."""
         with self._over:
             self._over.wait_for(lambda: not self._threads or (until is not None and until.is_set()), timeout)
             return not self._threads

@@ -43,7 +43,8 @@ class Reading:
     """How lines become messages.
 
     Attributes:
-        json_lines: each line is a JSON object with ``body`` and, each if wanted, ``author``, ``attributes`` (text, number,
+        json_lines: each line is a JSON object with ``body`` and, each if wanted, ``author``, ``attributes`` (text,
+        number,
             or ``{"base64": "…"}``), ``delay``, ``group`` and ``deduplication_id``; otherwise it is the body as it is.
         author, delay, group: for messages that do not say their own.
         fifo: a FIFO queue is meant: each message gets a group.

@@ -5,11 +5,12 @@ A handler is a function that takes a `Message`.
 - It returns (whatever): the message is done, and deleted.
 - It raises `RetryLater(seconds)`: the message comes again after so long.
 - It raises any other exception: the message comes again after the queue's visibility timeout.
-- It raises `CannotGoOn`: as before, and no further messages are taken: what all of them need is gone, not this one's fault.
+- It raises `CannotGoOn`: as before, and no further messages are taken: what all of them need is gone, not this one's
+fault.
 
-A message that has failed as often as the queue's max receive count moves to the dead-letter queue. SQS delivers at least
-once: a handler may get a message again that it has handled, and must bear that. With concurrency, it runs on several threads
-at once.
+A message that has failed as often as the queue's max receive count moves to the dead-letter queue. SQS delivers at
+least once: a handler may get a message again that it has handled, and must bear that. With concurrency, it runs on
+several threads at once.
 
 This module needs nothing but Python, so that it can travel to where a handler runs.
 """

@@ -1,8 +1,8 @@
 """The time that a received message is ours, and how it is kept, given back or ended.
 
 SQS hides a received message for the visibility timeout. Who deletes it after that may delete what another consumer is
-working on. Here each message has the latest time at which it is surely still ours, counted from before the call that got
-it was made: an answer that was long on its way cannot make it look longer than it is.
+working on. Here each message has the latest time at which it is surely still ours, counted from before the call that
+got it was made: an answer that was long on its way cannot make it look longer than it is.
 """
 
 from __future__ import annotations
@@ -112,11 +112,11 @@ class Leases:
             self._delete(list(leases[start : start + MAX_ENTRIES]))
 
     def extend(self, leases: Sequence[Lease]) -> None:
-        """Keep the messages for another visibility timeout. Tries once: there will be another time, or it is too late."""
+        """Keep the messages for another visibility timeout. Tries once: there is another time, or it is too late."""
         self._change(leases, self._timeout)
 
     def give_back(self, leases: Sequence[Lease]) -> None:
-        """Have the messages visible to everybody again at once. If that fails, they are after the visibility timeout."""
+        """Have the messages visible again at once. If that fails, they are after the visibility timeout."""
         self._change(leases, 0)
         for lease in leases:
             lease.over = True
@@ -165,8 +165,8 @@ class Leases:
                 lease.over = True
                 self._counts.add("lost")
                 self._tell(
-                    f"message {lease.message.id} was handled, but is not deleted: its visibility timeout was over before. "
-                    "It comes again"
+                    f"message {lease.message.id} was handled, but is not deleted: its visibility timeout was over "
+                    "before. It comes again"
                 )
         return ours
 

@@ -20,8 +20,8 @@ _PASSING = {
     *("TooManyRequestsException", "KmsThrottled", "KMS.ThrottlingException", "OverLimit"),
     *("InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout"),
 }
-"""Codes of errors that go away. The legacy query names and the JSON names, as botocore gives either. OverLimit: too many
-messages in flight, which ends as they are deleted."""
+"""Codes of errors that go away. The legacy query names and the JSON names, as botocore gives either. OverLimit: too
+many messages in flight, which ends as they are deleted."""
 
 
 def may_pass(error: aws.BotoCoreError | aws.ClientError) -> bool:

@@ -90,7 +90,9 @@ class Sender:
         return (0, []) if self._stop.is_set() else self._portions.take(most)
 
     def _queue_up(self, entries: Sequence[Entry], settled: threading.Event) -> list[threading.Event]:
-        """What to wait for, so that the messages of a group keep their order: the entries before with the same groups."""
+        """What to wait for, so that a group keeps its order: the batches before that have messages of the same
+        groups.
+        """
         groups = {entry.parameters["MessageGroupId"] for entry in entries}
         before = [self._last_of_group[group] for group in groups if group in self._last_of_group]
         self._last_of_group = {group: event for group, event in self._last_of_group.items() if not event.is_set()}

@@ -1,4 +1,6 @@
-"""The consumer: what is not handled is not deleted, what is ours stays ours, and nothing is kept that others could do."""
+"""The consumer: what is not handled is not deleted, what is ours stays ours, and nothing is kept that others could
+do.
+"""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ def test_a_received_message_and_a_lambda_record_are_the_same_message() -> None:
             "b": {"dataType": "Binary", "binaryValue": "AP8="},
         },
     }
-    attributes = {"Author": "Ada", "n": "5", "b": b"\x00\xff"}
+    attributes: dict[str, str | bytes] = {"Author": "Ada", "n": "5", "b": b"\x00\xff"}
     expected = Message("1", "b", attributes, receive_count=2, sent_at=1_700_000_000.5, group="g")
     assert from_receive(received) == from_lambda(record) == expected
     assert expected.author == "Ada"

@@ -1,0 +1,127 @@
+"""What send.py sends, others process; what others send, process.py processes: with attributes and any characters."""
+
+from __future__ import annotations
+
+import base64
+import json
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from common.tools import ROOT
+from tests.conftest import Aws
+
+PEERS = ROOT / "scripts/benchmark/peers"
+BODY = 'ünï 漢字 🚀 "quoted"\t\\'
+BINARY = b"\x00\xff\x80"
+
+
+def aws_cli() -> str | None:
+    """The AWS CLI v2, if there is one: v1 knows no AWS_ENDPOINT_URL."""
+    for candidate in ("/usr/bin/aws", shutil.which("aws")):
+        if candidate and Path(candidate).exists():
+            said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
+            if said.startswith("aws-cli/2"):
+                return candidate
+    return None
+
+
+needs_aws_cli = pytest.mark.skipif(aws_cli() is None, reason="there is no AWS CLI v2")
+
+
+def as_json(message: Any) -> dict[str, Any]:
+    """What a handler gets, in JSON."""
+    attributes = {
+        name: value if isinstance(value, str) else {"base64": base64.b64encode(value).decode()}
+        for name, value in message.attributes.items()
+    }
+    return {"body": message.body, "attributes": attributes}
+
+
+def print_json(message: Any) -> None:
+    """A handler for process.py."""
+    print(json.dumps(as_json(message)), flush=True)
+
+
+def send(aws: Aws, queue: str, tmp_path: Path) -> None:
+    attributes = {"n": 1.5, "b": {"base64": base64.b64encode(BINARY).decode()}}
+    lines = tmp_path / "lines"
+    lines.write_text(json.dumps({"body": BODY, "author": "Änne", "attributes": attributes}, ensure_ascii=False) + "\n")
+    aws.script("send.py", "--file", str(lines), "--json-lines", "--queue-url", queue)
+
+
+def processed(aws: Aws, queue: str) -> dict[str, Any]:
+    """What process.py gives its handler."""
+    handler = "tests.test_interoperation:print_json"
+    python_path = {"PYTHONPATH": f"{ROOT}:{ROOT}/scripts"}
+    done = aws.script("process.py", "--queue-url", queue, "--count=1", "--handler", handler, env=python_path)
+    content: dict[str, Any] = json.loads(done.stdout)
+    return content
+
+
+EXPECTED = {
+    "body": BODY,
+    "attributes": {"Author": "Änne", "n": "1.5", "b": {"base64": base64.b64encode(BINARY).decode()}},
+}
+
+
+def test_to_ourselves(aws: Aws, queue: str, tmp_path: Path) -> None:
+    send(aws, queue, tmp_path)
+    assert processed(aws, queue) == EXPECTED
+
+
+def node(aws: Aws, script: str, queue: str, **variables: str) -> str:
+    key = aws.instance.root
+    keys = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
+    return aws.run("node", str(PEERS / script), queue, env={**keys, **variables}).stdout
+
+
+def test_to_sqs_consumer(aws: Aws, queue: str, tmp_path: Path) -> None:
+    send(aws, queue, tmp_path)
+    message = json.loads(node(aws, "consume.mjs", queue, COUNT="1", PRINT="1"))
+    assert message["Body"] == BODY
+    attributes = message["MessageAttributes"]
+    assert attributes["Author"]["StringValue"] == "Änne"
+    assert attributes["n"] == {**attributes["n"], "DataType": "Number", "StringValue": "1.5"}
+    assert bytes(attributes["b"]["BinaryValue"].values()) == BINARY
+
+
+def test_from_sqs_producer(aws: Aws, queue: str) -> None:
+    message = {
+        "id": "1",
+        "body": BODY,
+        "messageAttributes": {
+            "Author": {"DataType": "String", "StringValue": "Änne"},
+            "n": {"DataType": "Number", "StringValue": "1.5"},
+            "b": {"DataType": "Binary", "BinaryValue": base64.b64encode(BINARY).decode()},
+        },
+    }
+    node(aws, "produce.mjs", queue, MESSAGES=json.dumps([message]))
+    assert processed(aws, queue) == EXPECTED
+
+
+@needs_aws_cli
+def test_to_the_aws_cli(aws: Aws, queue: str, tmp_path: Path) -> None:
+    send(aws, queue, tmp_path)
+    command = [str(aws_cli()), "sqs", "receive-message", "--queue-url", queue, "--message-attribute-names", "All"]
+    (message,) = json.loads(aws.run(*command, "--output", "json").stdout)["Messages"]
+    assert message["Body"] == BODY
+    values = {
+        name: each.get("StringValue", each.get("BinaryValue")) for name, each in message["MessageAttributes"].items()
+    }
+    assert values == {"Author": "Änne", "n": "1.5", "b": base64.b64encode(BINARY).decode()}
+
+
+@needs_aws_cli
+def test_from_the_aws_cli(aws: Aws, queue: str) -> None:
+    attributes = {
+        "Author": {"DataType": "String", "StringValue": "Änne"},
+        "n": {"DataType": "Number", "StringValue": "1.5"},
+        "b": {"DataType": "Binary", "BinaryValue": base64.b64encode(BINARY).decode()},
+    }
+    command = [str(aws_cli()), "sqs", "send-message", "--queue-url", queue, "--message-body", BODY]
+    aws.run(*command, "--message-attributes", json.dumps(attributes))
+    assert processed(aws, queue) == EXPECTED
