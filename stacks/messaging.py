@@ -1,4 +1,4 @@
-"""The queue, and the dead-letter queue that takes what cannot be processed."""
+"""The queue, the dead-letter queue that takes what cannot be processed, and what watches over both."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from stacks.monitoring import add_monitoring
 from stacks.settings import DEAD_LETTER_RETENTION_SECONDS, Settings
 
 
@@ -19,7 +20,7 @@ def queue_arn(stack: cdk.Stack, queue_name: str) -> str:
 
 
 class MessagingStack(cdk.Stack):
-    """An encrypted queue and its dead-letter queue, which answer over TLS only."""
+    """An encrypted queue and its dead-letter queue, which answer over TLS only, with alarms and a dashboard."""
 
     def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, tags: dict[str, str]) -> None:
         super().__init__(
@@ -57,6 +58,7 @@ class MessagingStack(cdk.Stack):
                 queue=dead_letter_queue, max_receive_count=settings.max_receive_count
             ),
         )
+        add_monitoring(self, settings, queue, dead_letter_queue)
         for output, value, description in (
             ("QueueName", queue.queue_name, "Name of the queue"),
             ("QueueUrl", queue.queue_url, "URL of the queue, for send.py and process.py"),

@@ -22,6 +22,7 @@ _IAM_NAME_WORDS = "letters, digits and +=.@_-"
 _QUEUE_NAME = r"[A-Za-z0-9_-]+"
 _QUEUE_NAME_WORDS = "letters, digits, - and _"
 _FIFO_SUFFIX = ".fifo"
+_EMAIL = r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?"
 _DEPLOYMENT = r"([A-Za-z][A-Za-z0-9-]*)?"
 _DEPLOYMENT_WORDS = "letters, digits and -, a letter first"
 
@@ -144,6 +145,35 @@ class Settings:
         minimum=1,
         maximum=1_000,
         meaning="How often a message may be received before it moves to the dead-letter queue",
+    )
+
+    alarm_dead_letters: int = _integer(
+        1,
+        unit="messages",
+        minimum=1,
+        maximum=1_000_000,
+        meaning="The alarm goes off when so many messages are in the dead-letter queue",
+    )
+    alarm_age_seconds: int = _integer(
+        600,
+        unit="seconds",
+        minimum=60,
+        maximum=DEAD_LETTER_RETENTION_SECONDS,
+        meaning="The alarm goes off when the oldest message has waited longer than this for three minutes",
+    )
+    alarm_in_flight: int = _integer(
+        100_000,
+        unit="messages",
+        minimum=1,
+        maximum=120_000,
+        meaning="The alarm goes off when so many messages are in flight for five minutes; SQS allows 120,000",
+    )
+    alarm_email: str = _name(
+        "",
+        pattern=_EMAIL,
+        words="an e-mail address",
+        longest=254,
+        meaning="Who gets an e-mail when an alarm goes off or ends; the address must confirm it once. Empty: nobody",
     )
 
     def __post_init__(self) -> None:

@@ -31,6 +31,7 @@ class Fault:
         cut_answer: the server acts, and the connection ends in the middle of the answer.
         stall: seconds before the answer, after the server has acted.
         edit: changes the server's answer.
+        reply: the answer, for what the local AWS does not have; it never hears of the request.
     """
 
     status: int = 0
@@ -39,6 +40,7 @@ class Fault:
     cut_answer: bool = False
     stall: float = 0
     edit: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    reply: dict[str, Any] | None = None
 
 
 Plan = Callable[[str, dict[str, Any]], Fault | None]
@@ -137,6 +139,9 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.path_.plan(action, content) or Fault()
         if fault.status:
             self._answer(fault.status, json.dumps({"__type": fault.code, "message": "a fault of the test"}).encode())
+            return
+        if fault.reply is not None:
+            self._answer(200, json.dumps(fault.reply).encode())
             return
         status, answer = self._forward(body)
         if action.endswith("Batch") and status == 200:

@@ -24,12 +24,15 @@ from common.tools import ROOT, environment_with_tools
 ACCOUNT = "111122223333"
 START_SECONDS = 60
 BOOTSTRAP_TEMPLATE = ROOT / "node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
-SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,logs"
+SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,logs,sns,kms"
 
 _NOWHERE = "http://127.0.0.1:9"
 """A proxy that refuses: what would go past AWS_ENDPOINT_URL to the real AWS ends here."""
 
-_SERVICES_CALLED = ("CLOUDFORMATION", "CLOUDWATCH", "IAM", "LAMBDA", "S3", "SECRETS_MANAGER", "SQS", "SSM", "STS")
+_SERVICES_CALLED = (
+    *("CLOUDFORMATION", "CLOUDWATCH", "CLOUDWATCH_LOGS", "IAM", "KMS", "LAMBDA", "S3", "SECRETS_MANAGER"),
+    *("SNS", "SQS", "SSM", "STS"),
+)
 _LEADING_ELSEWHERE = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
     *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES_CALLED),

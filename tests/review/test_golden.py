@@ -52,7 +52,7 @@ def test_cloudformation_would_take_them() -> None:
 
 def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
     """A new flag, or a new key, is a new way to hand out rights: it has its own golden templates."""
-    changing = {"administrator_access", "access_key", "second_access_key", "console_access", "fifo"}
+    changing = {"administrator_access", "access_key", "second_access_key", "console_access", "fifo", "alarm_email"}
     only_within = {"deployment", "group_name", "user_name", "queue_name", "delay_seconds", "max_receive_count"}
     only_within |= {
         "visibility_timeout_seconds",
@@ -60,6 +60,7 @@ def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
         "password_reset_required",
         "content_based_deduplication",
     }
+    only_within |= {"alarm_dead_letters", "alarm_age_seconds", "alarm_in_flight"}
     assert {setting for settings in VARIANTS.values() for setting in settings} == changing
     assert changing | only_within == set(Settings.__dataclass_fields__)
 

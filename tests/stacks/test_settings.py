@@ -51,6 +51,9 @@ def test_every_setting_has_a_meaning_and_is_of_a_kind_that_is_tested_here() -> N
         ("max_receive_count", 1, 1_000),
         ("access_key", 0, 9_999),
         ("second_access_key", 0, 9_999),
+        ("alarm_dead_letters", 1, 1_000_000),
+        ("alarm_age_seconds", 60, 1_209_600),
+        ("alarm_in_flight", 1, 120_000),
     ],
 )
 def test_the_ranges_are_those_of_sqs(name: str, minimum: int, maximum: int) -> None:
@@ -75,8 +78,9 @@ def test_what_is_no_whole_number_is_refused(field: dataclasses.Field[Any], value
 
 @pytest.mark.parametrize("field", FLAGS, ids=lambda field: field.name)
 def test_flags(field: dataclasses.Field[Any]) -> None:
+    needed = {"fifo": True} if field.name == "content_based_deduplication" else {}
     for given, meant in (("true", True), ("false", False), (True, True), (False, False)):
-        assert getattr(read(**{field.name: given}), field.name) is meant
+        assert getattr(read(**{**needed, field.name: given}), field.name) is meant
     for value in ("", "no", "True", "1", 1, 0, None):
         assert "is not true or false" in refusal(**{field.name: value})
 
@@ -92,6 +96,23 @@ def test_the_longest_names(name: str, longest: int) -> None:
 
 def test_the_longest_queue_name_leaves_room_for_the_dead_letter_queue() -> None:
     assert len(read(queue_name="a" * 76).physical_dead_letter_queue_name) == 80
+    assert len(read(queue_name="a" * 71, fifo=True).physical_dead_letter_queue_name) == 80
+    assert "queue_name" in refusal(queue_name="a" * 72, fifo=True)
+
+
+def test_a_fifo_queue_is_named_so() -> None:
+    settings = read(fifo="true", content_based_deduplication="true", deployment="staging")
+    assert settings.physical_queue_name == "staging-test.fifo"
+    assert settings.physical_dead_letter_queue_name == "staging-test-dlq.fifo"
+    assert "set fifo to true" in refusal(content_based_deduplication="true")
+
+
+@pytest.mark.parametrize(
+    "address", ["a@b", "a b@example.com", "@example.com", "a@", "a@b@example.com", "ä@example.com"]
+)
+def test_what_is_no_email_address(address: str) -> None:
+    assert "alarm_email" in refusal(alarm_email=address)
+    assert read(alarm_email="first.last+x@mail.example.com").alarm_email
 
 
 @pytest.mark.parametrize("field", NAMES, ids=lambda field: field.name)

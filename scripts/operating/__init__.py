@@ -1,0 +1,1 @@
+"""What whoever runs the queue needs on a bad day."""
