@@ -24,6 +24,18 @@ QUEUE_USER_ACTIONS = (
 """What send.py and process.py call. The batch calls are authorized by the same actions:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html"""
 
+DEAD_LETTER_ACTIONS = (
+    "sqs:GetQueueUrl",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:StartMessageMoveTask",
+    "sqs:CancelMessageMoveTask",
+    "sqs:ListMessageMoveTasks",
+)
+"""What redrive.py calls on the dead-letter queue."""
+
 
 class IdentityStack(cdk.Stack):
     """The IAM group with AdministratorAccess, the user in it, its access key, and the policy for using the queue.
@@ -52,9 +64,11 @@ class IdentityStack(cdk.Stack):
                 )
             ],
         )
+        operator = _operator_policy(self, settings)
         for output, value, description in (
             ("UserName", user.user_name, "Name of the IAM user"),
             ("QueueUserPolicyArn", policy.managed_policy_arn, "ARN of the policy that allows use of the queue only"),
+            ("OperatorPolicyArn", operator.managed_policy_arn, "ARN of the policy for status.py and redrive.py"),
         ):
             cdk.CfnOutput(self, output, value=value, description=description)
         if settings.access_key:
@@ -109,3 +123,33 @@ class IdentityStack(cdk.Stack):
         )
         description = "ARN of the secret that has the user's access key, for credentials.py"
         cdk.CfnOutput(self, "AccessKeySecretArn", value=arn_of_secret(secret), description=description)
+
+
+def _operator_policy(scope: Construct, settings: Settings) -> iam.ManagedPolicy:
+    """What status.py and redrive.py need: a policy of its own, attached to nobody. Who sends and processes need not be
+    who decides that failed messages are tried again."""
+    policy = iam.ManagedPolicy(
+        scope,
+        "OperatorPolicy",
+        managed_policy_name=settings.prefixed(f"{settings.queue_name}-operator"),
+        description="Look into the queue and its dead-letter queue, and move messages back",
+        statements=[
+            iam.PolicyStatement(
+                sid="MoveToTheQueue",
+                actions=["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"],
+                resources=[queue_arn(cdk.Stack.of(scope), settings.physical_queue_name)],
+            ),
+            iam.PolicyStatement(
+                sid="MoveFromTheDeadLetterQueue",
+                actions=list(DEAD_LETTER_ACTIONS),
+                resources=[queue_arn(cdk.Stack.of(scope), settings.physical_dead_letter_queue_name)],
+            ),
+            iam.PolicyStatement(sid="ReadFigures", actions=["cloudwatch:GetMetricStatistics"], resources=["*"]),
+        ],
+    )
+    acknowledge(
+        policy,
+        "AwsSolutions-IAM5[Resource::*]",
+        "CloudWatch knows no resources for reading figures: the action takes * only. It reads, and shows no content.",
+    )
+    return policy

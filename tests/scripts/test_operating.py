@@ -199,7 +199,7 @@ def test_an_empty_one(aws: Aws, pair: Pair) -> None:
 
 
 def test_killed_at_any_moment_it_loses_nothing(aws: Aws, pair: Pair, tmp_path: Path) -> None:
-    """Twenty times, under a thousand messages. Each is in one of the queues afterwards, or in both, and that is counted."""
+    """Twenty times, under a thousand messages: each is there afterwards, and those that are there twice are counted."""
     chance = random.Random(time.time_ns())  # noqa: S311 (when it is killed)
     texts = [f"{number:04}" for number in range(1000)]
     fill(aws, pair.dead, texts)
@@ -277,7 +277,10 @@ def test_where_sqs_moves_them_itself_it_does(aws: Aws, pair: Pair, path: FaultyP
 def test_a_move_task_that_fails(aws: Aws, pair: Pair, path: FaultyPath) -> None:
     fill(aws, pair.dead, ["a"])
     task = {"Status": "FAILED", "ApproximateNumberOfMessagesMoved": 3, "FailureReason": "AccessDenied"}
-    replies = {"StartMessageMoveTask": {"TaskHandle": "handle"}, "ListMessageMoveTasks": {"Results": [task]}}
+    replies: dict[str, dict[str, Any]] = {
+        "StartMessageMoveTask": {"TaskHandle": "handle"},
+        "ListMessageMoveTasks": {"Results": [task]},
+    }
     path.plan = lambda action, _: Fault(reply=replies[action]) if action in replies else None
     done = aws.script("redrive.py", "--queue-url", pair.url, "--move", "--yes", env=path.variables(), check=False)
     assert done.returncode == 1

@@ -38,5 +38,5 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
         yield from walk(each, f"{path}/{key}")
 
 
-EVERYTHING_ON = {"console_access": "true", "second_access_key": "2"}
-"""The settings that bring the most secrets."""
+EVERYTHING_ON = {"console_access": "true", "second_access_key": "2", "alarm_email": "alarms@example.com"}
+"""The settings that bring the most."""

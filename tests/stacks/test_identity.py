@@ -32,7 +32,7 @@ def test_without_administrator_access_it_is_nowhere(synth: Synth) -> None:
 @pytest.mark.parametrize("administrator_access", ["true", "false"])
 def test_the_users_policy_is_the_scripts_calls_on_the_queue(synth: Synth, administrator_access: str) -> None:
     template = synth(administrator_access=administrator_access)["HelloQueueIdentity"]
-    policy = only(template, "AWS::IAM::ManagedPolicy")
+    (policy,) = [each for each in resources(template, "AWS::IAM::ManagedPolicy") if each.get("Users")]
     assert policy["ManagedPolicyName"] == "test-queue-user"
     (statement,) = policy["PolicyDocument"]["Statement"]
     calls = ["ChangeMessageVisibility", "DeleteMessage", "GetQueueAttributes", "GetQueueUrl"]

@@ -34,7 +34,16 @@ def test_secrets_are_where_they_belong_and_nowhere_else(synth: Synth, settings: 
 def test_every_name_of_another_deployment_is_its_own(synth: Synth) -> None:
     def names(templates: dict[str, Template]) -> set[str]:
         properties = [each["Properties"] for template in templates.values() for each in template["Resources"].values()]
-        named = ("QueueName", "GroupName", "UserName", "ManagedPolicyName", "Name")
+        named = (
+            "QueueName",
+            "GroupName",
+            "UserName",
+            "ManagedPolicyName",
+            "Name",
+            "AlarmName",
+            "DashboardName",
+            "TopicName",
+        )
         found = {each[name] for each in properties for name in named if isinstance(each.get(name), str)}
         return found | set(templates)
 
