@@ -10,10 +10,9 @@ from ministack.core.router import extract_access_key_id
 
 from emulator.private import private
 
-
 _MISSING = {"sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask"}
-"""ministack does not have them and does not know what they ask for. Not authorized, they get the answer that they are not
-there, instead of a denial to whoever has the right."""
+"""ministack does not have them and does not know what they ask for. Not authorized, they get the answer that they are
+not there, instead of a denial to whoever has the right."""
 
 
 def install() -> None:

@@ -569,7 +569,7 @@ def test_a_stack_is_added() -> None:
     before = {"HelloQueueMessaging": after["HelloQueueMessaging"]}
     findings, notes = compare(before, after)
     kinds = [finding.kind for finding in findings]
-    assert kinds == ["wider-rights", "wider-rights", "new-member", "new-user", "new-access-key"]
+    assert kinds == ["wider-rights"] * 5 + ["new-member", "new-user", "new-access-key"]
     assert "added: AWS::IAM::User Administrator" in [note.text for note in notes]
 
 
@@ -579,6 +579,9 @@ def test_a_stack_is_removed() -> None:
     assert [finding.id for finding in findings] == [
         "data-loss: queue test-dlq is removed",
         "data-loss: queue test is removed",
+        "less-protection: test-dead-letters is removed",
+        "less-protection: test-oldest-message is removed",
+        "less-protection: test-in-flight is removed",
     ]
     assert "removed: AWS::SQS::Queue test" in [note.text for note in notes]
 
