@@ -9,6 +9,7 @@ from cdk_nag import AwsSolutionsChecks
 from stacks.identity import IdentityStack
 from stacks.messaging import MessagingStack
 from stacks.settings import Settings, SettingsError
+from stacks.workers import WorkersStack
 
 
 def build(**options: Any) -> cdk.App:
@@ -26,8 +27,11 @@ def build(**options: Any) -> cdk.App:
     app = cdk.App(default_stack_synthesizer=synthesizer, **options)
     settings = Settings.from_context(app.node.get_all_context())
     tags = {"Project": "hello-queue", "Deployment": settings.deployment or "default"}
-    MessagingStack(app, settings.prefixed("HelloQueueMessaging"), settings=settings, tags=tags)
+    messaging = MessagingStack(app, settings.prefixed("HelloQueueMessaging"), settings=settings, tags=tags)
     IdentityStack(app, settings.prefixed("HelloQueueIdentity"), settings=settings, tags=tags)
+    if settings.workers == "lambda":
+        workers = WorkersStack(app, settings.prefixed("HelloQueueWorkers"), settings=settings, tags=tags)
+        workers.add_stack_dependency(messaging)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     return app
 

@@ -176,6 +176,52 @@ class Settings:
         meaning="Who gets an e-mail when an alarm goes off or ends; the address must confirm it once. Empty: nobody",
     )
 
+    workers: str = _name(
+        "none",
+        pattern="none|lambda",
+        words="none or lambda",
+        longest=10,
+        meaning="`lambda`: a function on AWS Lambda handles the messages, in a stack of its own",
+    )
+    worker_handler: str = _name(
+        "example:log",
+        pattern=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*",
+        words="module:function",
+        longest=200,
+        meaning="What handles a message, as process.py's `--handler`",
+    )
+    worker_folder: str = _name(
+        "scripts/workers",
+        pattern=r"[A-Za-z0-9._/-]+",
+        words="letters, digits and ._/-",
+        longest=200,
+        meaning="The folder of the handler's module, from the root of the project, with a requirements.txt if it needs "
+        "one",
+    )
+    worker_timeout_seconds: int = _integer(
+        5,
+        unit="seconds",
+        minimum=1,
+        maximum=900,
+        meaning="How long a batch may take; the visibility timeout must be six times that, and the batch window",
+    )
+    worker_memory_mb: int = _integer(
+        128, unit="MB", minimum=128, maximum=10_240, meaning="The function's memory, and with it its CPU"
+    )
+    worker_concurrency: int = _integer(
+        10, unit="batches", minimum=2, maximum=1_000, meaning="How many batches are handled at once, at the most"
+    )
+    worker_batch_size: int = _integer(
+        10, unit="messages", minimum=1, maximum=10, meaning="How many messages the function gets at once, at the most"
+    )
+    worker_batch_window_seconds: int = _integer(
+        0,
+        unit="seconds",
+        minimum=0,
+        maximum=300,
+        meaning="How long to wait for a batch to become full; not with `fifo`",
+    )
+
     def __post_init__(self) -> None:
         types = get_type_hints(type(self))
         for setting in dataclasses.fields(self):
@@ -192,6 +238,20 @@ class Settings:
             raise SettingsError(
                 f"second_access_key: {self.second_access_key} is access_key already: take another number, or 0 for none"
             )
+
+        if self.workers == "lambda":
+            self._check_workers()
+
+    def _check_workers(self) -> None:
+        """https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-configure.html"""
+        needed = 6 * self.worker_timeout_seconds + self.worker_batch_window_seconds
+        if self.visibility_timeout_seconds < needed:
+            raise SettingsError(
+                f"visibility_timeout_seconds: {self.visibility_timeout_seconds} is too short for the workers: six "
+                f"times worker_timeout_seconds and worker_batch_window_seconds are {needed}. Raise it, or lower those"
+            )
+        if self.fifo and self.worker_batch_window_seconds:
+            raise SettingsError("worker_batch_window_seconds: a FIFO queue has no batch window: set it to 0")
 
     @classmethod
     def from_context(cls, context: Mapping[str, Any]) -> Settings:

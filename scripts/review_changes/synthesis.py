@@ -27,6 +27,7 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "second_access_key=2": {"access_key": "1", "second_access_key": "2"},
     "console_access=true": {"console_access": "true"},
     "fifo=true": {"fifo": "true"},
+    "workers=lambda": {"workers": "lambda"},
     "alarm_email=set": {"alarm_email": "alarms@example.com"},
 }
 """The settings that change rights or resources, each as context for the app: on top of what cdk.json has, so each says

@@ -1,0 +1,12 @@
+"""A handler to begin with: what `-c workers=lambda` runs unless worker_handler says otherwise."""
+
+from __future__ import annotations
+
+from queueing.handlers import Message
+
+
+def log(message: Message) -> None:
+    """Write the message's body and its author (if set) to the log. A body that begins with "fail" fails, to see how."""
+    if message.body.startswith("fail"):
+        raise ValueError(message.body)
+    print(message.body if message.author is None else f"{message.body} (author: {message.author})")
