@@ -14,6 +14,7 @@ import json
 import sys
 import threading
 import time
+from pathlib import Path
 from typing import Any
 
 from common.clients import client
@@ -84,6 +85,7 @@ _PRINTING = threading.Lock()
 def _load(name: str | None) -> Handler:
     if name is None:
         return print_message
+    sys.path.append(str(Path.cwd()))  # a handler is looked for where one is, after what the scripts need
     try:
         return load_handler(name)
     except NoSuchHandler as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import tempfile
 from collections.abc import Mapping
@@ -10,6 +11,7 @@ from pathlib import Path
 from common.tools import ROOT
 from stacks.settings import settings_table
 from tests.conftest import Aws, start
+from tests.picture import draw
 
 README = ROOT / "README.md"
 
@@ -18,6 +20,8 @@ EXAMPLES = {
     "send": ["python scripts/send.py", "python scripts/send.py --author Ada 'Good morning'"],
     "process": ["python scripts/process.py --count 2"],
     "smoke": ["python scripts/smoke_test.py"],
+    "status": ["python scripts/status.py --watch 1 --looks 2"],
+    "redrive": ["python scripts/redrive.py", "python scripts/redrive.py --move --yes"],
 }
 
 _STEADY = {
@@ -26,13 +30,26 @@ _STEADY = {
     r"/\S*/aws/(config|credentials)": r"~/.aws/\1",
     r"after \d+\.\d\d s": "after 5.03 s",
     r"(access-key|console-password)-\w{6}\b": r"\1-a1b2c3",
+    r" \d+ s  received": "12 s  received",
 }
 """What differs from run to run, and what stands in the README for it."""
 
 
+def pictures(aws: Aws) -> dict[Path, str]:
+    """The generated files beside the README."""
+    body = aws.client("cloudwatch").get_dashboard(DashboardName="test")["DashboardBody"]
+    return {ROOT / "tests/dashboard.svg": draw(json.loads(body))}
+
+
 def pieces(aws: Aws) -> dict[str, str]:
     """The generated parts, from a deployment with the default settings."""
-    outputs = {name: "".join(_shown(aws, command) for command in commands) for name, commands in EXAMPLES.items()}
+    sqs = aws.client("sqs")
+    dead = sqs.get_queue_url(QueueName="test-dlq")["QueueUrl"]
+    outputs = {}
+    for name, commands in EXAMPLES.items():
+        if name == "redrive":
+            sqs.send_message(QueueUrl=dead, MessageBody="an order that nobody understood")
+        outputs[name] = "".join(_shown(aws, command) for command in commands)
     examples = {name: f"```console\n{text}```\n" for name, text in outputs.items()}
     return {**examples, "settings": settings_table()}
 
@@ -67,6 +84,8 @@ def main() -> None:
         for aws in start(Path(directory)):
             aws.cdk("deploy")
             README.write_text(refreshed(README.read_text(), pieces(aws)))
+            for path, content in pictures(aws).items():
+                path.write_text(content)
 
 
 if __name__ == "__main__":

@@ -20,7 +20,7 @@ BINARY = b"\x00\xff\x80"
 
 
 def aws_cli() -> str | None:
-    """The AWS CLI v2, if there is one: v1 knows no AWS_ENDPOINT_URL."""
+    """The AWS CLI v2, if there is one."""
     for candidate in ("/usr/bin/aws", shutil.which("aws")):
         if candidate and Path(candidate).exists():
             said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
@@ -103,11 +103,17 @@ def test_from_sqs_producer(aws: Aws, queue: str) -> None:
     assert processed(aws, queue) == EXPECTED
 
 
+def with_aws_cli(aws: Aws, *command: str) -> str:
+    """What the AWS CLI prints. Older ones know no AWS_ENDPOINT_URL."""
+    endpoint = aws.instance.variables["AWS_ENDPOINT_URL"]
+    return aws.run(str(aws_cli()), "--endpoint-url", endpoint, "sqs", *command, env={"LC_ALL": "C.UTF-8"}).stdout
+
+
 @needs_aws_cli
 def test_to_the_aws_cli(aws: Aws, queue: str, tmp_path: Path) -> None:
     send(aws, queue, tmp_path)
-    command = [str(aws_cli()), "sqs", "receive-message", "--queue-url", queue, "--message-attribute-names", "All"]
-    (message,) = json.loads(aws.run(*command, "--output", "json").stdout)["Messages"]
+    options = ["--queue-url", queue, "--message-attribute-names", "All", "--output", "json"]
+    (message,) = json.loads(with_aws_cli(aws, "receive-message", *options))["Messages"]
     assert message["Body"] == BODY
     values = {
         name: each.get("StringValue", each.get("BinaryValue")) for name, each in message["MessageAttributes"].items()
@@ -122,6 +128,6 @@ def test_from_the_aws_cli(aws: Aws, queue: str) -> None:
         "n": {"DataType": "Number", "StringValue": "1.5"},
         "b": {"DataType": "Binary", "BinaryValue": base64.b64encode(BINARY).decode()},
     }
-    command = [str(aws_cli()), "sqs", "send-message", "--queue-url", queue, "--message-body", BODY]
-    aws.run(*command, "--message-attributes", json.dumps(attributes))
+    options = ["--queue-url", queue, "--message-body", BODY, "--message-attributes", json.dumps(attributes)]
+    with_aws_cli(aws, "send-message", *options)
     assert processed(aws, queue) == EXPECTED

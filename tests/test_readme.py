@@ -10,13 +10,15 @@ import pytest
 
 from common.tools import ROOT
 from tests.conftest import Aws
-from tests.generated import README, pieces, refreshed
+from tests.generated import README, pictures, pieces, refreshed
 
 
 def test_what_comes_from_code_is_fresh(empty_aws: Aws) -> None:
     empty_aws.cdk("deploy")
     text = README.read_text()
     assert refreshed(text, pieces(empty_aws)) == text, "README.md is stale: run `make docs`"
+    for path, content in pictures(empty_aws).items():
+        assert path.read_text() == content, f"{path.name} is stale: run `make docs`"
 
 
 def test_a_place_without_a_part_is_noticed() -> None:

@@ -243,7 +243,7 @@ class Consumer:
                 answer = self._sqs.receive_message(
                     QueueUrl=self._url,
                     MaxNumberOfMessages=asked,
-                    WaitTimeSeconds=int(min(LONG_POLL_SECONDS, max(1, round(min(remaining, LONG_POLL_SECONDS))))),
+                    WaitTimeSeconds=max(1, round(min(remaining, LONG_POLL_SECONDS))),
                     VisibilityTimeout=self._timeout,
                     MessageAttributeNames=["All"],
                     MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,

@@ -86,6 +86,21 @@ def test_a_handler_of_ones_own(aws: Aws, queue: str, tmp_path: Path) -> None:
     assert (summary["processed"], summary["failed"]) == (300, 0)
 
 
+def test_a_handler_in_the_current_folder(aws: Aws, queue: str, tmp_path: Path) -> None:
+    (tmp_path / "orders.py").write_text("def book(message): print('booked', message.body)\n")
+    fill(aws, queue, "a")
+    script = str(ROOT / "scripts/process.py")
+    done = subprocess.run(
+        [sys.executable, script, "--queue-url", queue, "--handler=orders:book", "--count=1"],
+        cwd=tmp_path,
+        env=aws.instance.environment(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.stdout == "booked a\n"
+
+
 def test_several_processes(aws: Aws, queue: str, tmp_path: Path) -> None:
     fill(aws, queue, *TEXTS, *TEXTS)
     worker = Worker(aws, tmp_path, queue, "slow", "--processes=3", "--empty-after=2", "--concurrency=4", SECONDS="0.05")
