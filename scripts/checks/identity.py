@@ -24,7 +24,9 @@ def identity_checks(iam: Any, identity: DeployedStack) -> Iterator[Check]:
         yield check(f"policies of group {group}", [ADMINISTRATOR_ACCESS], find)
     yield check("user", name, lambda: iam.get_user(UserName=name)["User"]["UserName"])
     yield check(f"groups of {name}", groups, lambda: _groups(iam, name))
-    declared = sorted(_name(policy.physical_id) for policy in policies if policy.properties.get("Users"))
+    of_user = user.properties.get("ManagedPolicyArns", [])
+    attached = [each for each in policies if each.properties.get("Users") or each.physical_id in of_user]
+    declared = sorted(_name(policy.physical_id) for policy in attached)
     yield check(f"policies of {name}", declared, lambda: _user_policies(iam, name))
     for policy in policies:
         expected = [_statement(statement) for statement in policy.properties["PolicyDocument"]["Statement"]]
