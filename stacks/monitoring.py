@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
@@ -22,11 +24,15 @@ def add_monitoring(scope: Construct, settings: Settings, queue: sqs.Queue, dead_
     """Add the alarms, their e-mail if there is an address, and the dashboard."""
     alarms = _alarms(scope, settings, queue, dead_letter_queue)
     if settings.alarm_email:
-        topic = _topic(scope, settings)
-        for alarm in alarms:
-            alarm.add_alarm_action(actions.SnsAction(topic))
-            alarm.add_ok_action(actions.SnsAction(topic))
+        tell(_topic(scope, settings), alarms)
     _dashboard(scope, settings, queue, dead_letter_queue, alarms)
+
+
+def tell(topic: sns.ITopic, alarms: Sequence[cloudwatch.Alarm]) -> None:
+    """Have the alarms say so when they go off, and when they end."""
+    for alarm in alarms:
+        alarm.add_alarm_action(actions.SnsAction(topic))
+        alarm.add_ok_action(actions.SnsAction(topic))
 
 
 def _alarms(
@@ -104,7 +110,7 @@ def _topic(scope: Construct, settings: Settings) -> sns.Topic:
     topic = sns.Topic(
         scope,
         "Alarms",
-        topic_name=settings.prefixed(f"{settings.queue_name}-alarms"),
+        topic_name=settings.physical_alarm_topic_name,
         master_key=key,
         enforce_ssl=True,
     )

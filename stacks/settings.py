@@ -146,7 +146,6 @@ class Settings:
         maximum=1_000,
         meaning="How often a message may be received before it moves to the dead-letter queue",
     )
-
     alarm_dead_letters: int = _integer(
         1,
         unit="messages",
@@ -175,7 +174,6 @@ class Settings:
         longest=254,
         meaning="Who gets an e-mail when an alarm goes off or ends; the address must confirm it once. Empty: nobody",
     )
-
     workers: str = _name(
         "none",
         pattern="none|lambda",
@@ -238,7 +236,6 @@ class Settings:
             raise SettingsError(
                 f"second_access_key: {self.second_access_key} is access_key already: take another number, or 0 for none"
             )
-
         if self.workers == "lambda":
             self._check_workers()
 
@@ -288,6 +285,10 @@ class Settings:
     @property
     def console_password_secret_name(self) -> str:
         return f"{self.physical_user_name}/console-password"
+
+    @property
+    def physical_alarm_topic_name(self) -> str:
+        return self.prefixed(f"{self.queue_name}-alarms")
 
     @property
     def physical_queue_name(self) -> str:

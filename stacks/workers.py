@@ -10,7 +10,6 @@ from pathlib import Path
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
-from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -18,6 +17,7 @@ from aws_cdk import aws_sns as sns
 from constructs import Construct
 
 from stacks.messaging import queue_arn
+from stacks.monitoring import tell
 from stacks.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -93,11 +93,15 @@ class WorkersStack(cdk.Stack):
             report_batch_item_failures=True,
         )
         mapping.node.add_dependency(policy)  # AWS refuses a mapping whose function may not receive
-        self._alarms(settings, function, name)
+        alarms = self._alarms(function, name)
+        if settings.alarm_email:
+            topic_arn = self.format_arn(service="sns", resource=settings.physical_alarm_topic_name)
+            tell(sns.Topic.from_topic_arn(self, "Alarms", topic_arn), alarms)
         cdk.CfnOutput(self, "FunctionName", value=function.function_name, description="Name of the workers' function")
 
-    def _alarms(self, settings: Settings, function: lambda_.Function, name: str) -> None:
+    def _alarms(self, function: lambda_.Function, name: str) -> list[cloudwatch.Alarm]:
         minutes = cdk.Duration.minutes(5)
+        alarms = []
         for construct_id, what, metric, description in (
             (
                 "ErrorsAlarm",
@@ -127,11 +131,8 @@ class WorkersStack(cdk.Stack):
                 # No calls, no errors.
                 treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
             )
-            if settings.alarm_email:
-                topic_arn = self.format_arn(service="sns", resource=settings.prefixed(f"{settings.queue_name}-alarms"))
-                topic = sns.Topic.from_topic_arn(self, f"{construct_id}Topic", topic_arn)
-                alarm.add_alarm_action(actions.SnsAction(topic))
-                alarm.add_ok_action(actions.SnsAction(topic))
+            alarms.append(alarm)
+        return alarms
 
 
 def collect_code(settings: Settings, directory: Path) -> None:
