@@ -17,8 +17,8 @@ from common.errors import DONE, FAILED, ScriptError, UsageError, run
 from common.messages import for_terminal
 from common.options import add_queue_options, number, parser, queue_url
 from common.progress import tell
-from operating.dead_letters import DeadLetter, Mover, move_by_task, peek
-from operating.queues import attributes, dead_letter_queue
+from common.queues import attributes, dead_letter_queue
+from operating.dead_letters import HOLD_SECONDS, DeadLetter, Mover, move_by_task, peek
 from queueing.leases import Counts, Leases
 from queueing.producer import Producer
 from queueing.retries import Patience
@@ -64,7 +64,7 @@ def _move_one_by_one(arguments: argparse.Namespace, sqs: Any, url: str, dead_let
         url,
         producer=Producer(sqs, url, patience),
         leases=Leases(
-            sqs, dead_letter_url, visibility_timeout=PATIENCE_SECONDS, patience=patience, tell=tell, counts=Counts()
+            sqs, dead_letter_url, visibility_timeout=HOLD_SECONDS, patience=patience, tell=tell, counts=Counts()
         ),
         progress=lambda moved: tell(f"{moved:,} moved") if moved % 100 == 0 else None,
     )

@@ -25,6 +25,7 @@ from common.interrupts import finish_first
 from common.messages import MAX_DELAY_SECONDS, message
 from common.options import add_load_options, add_queue_options, number, parser, queue_url
 from common.progress import bar, every, tell
+from common.queues import is_fifo
 from queueing.children import Child
 from queueing.crew import calm_threads
 from queueing.entries import DEFAULT_GROUP, Reading
@@ -36,7 +37,6 @@ from queueing.sender import Sender, serve
 from queueing.transport import queue_client
 
 MANY = 1_000_000_000
-FIFO = ".fifo"
 
 EXAMPLES = """\
   python scripts/send.py                                  send "Hello World"
@@ -102,7 +102,7 @@ def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int
 
 
 def _reading(arguments: argparse.Namespace, sqs: Any, url: str) -> Reading:
-    fifo = url.endswith(FIFO)
+    fifo = is_fifo(url)
     name = "ContentBasedDeduplication"
     content_based = fifo and sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"].get(name)
     return Reading(

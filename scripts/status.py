@@ -15,8 +15,8 @@ import time
 from common.clients import client
 from common.errors import DONE, FAILED, run
 from common.options import add_queue_options, number, parser, queue_url
+from common.queues import dead_letter_queue
 from operating.figures import Figures, change_per_second, look, seconds_to_drain
-from operating.queues import dead_letter_queue
 
 EXAMPLES = """\
   python scripts/status.py                       once

@@ -15,7 +15,9 @@ from typing import Any
 
 from checks.model import Check, check
 from common.clients import LONG_POLL_SECONDS
-from common.messages import author_of, message
+from common.messages import message
+from common.queues import attributes, give_back, is_fifo
+from queueing.handlers import from_receive
 
 AUTHOR = "smoke_test.py"
 
@@ -35,14 +37,14 @@ def delivery_checks(
     if delay > longest_delay:
         yield Check("a message", f"delivered after {delay} s", f"skipped: longer than {longest_delay} s", None)
         return
-    if max_receive_count == 1 and _visible(sqs, url):
+    if max_receive_count == 1 and int(attributes(sqs, url)["ApproximateNumberOfMessages"]):
         reason = "skipped: the queue has messages, and looking at one would cost it its only receive"
         yield Check("a message", f"delivered after {delay} s", reason, None)
         return
     body = f"smoke test {uuid.uuid4()}"
     sent_at = time.monotonic()
     # Not sqs.send_message alone: what send.py sends is what is to be proven.
-    group, deduplication_id = (AUTHOR, str(uuid.uuid4())) if url.endswith(".fifo") else (None, None)
+    group, deduplication_id = (AUTHOR, str(uuid.uuid4())) if is_fifo(url) else (None, None)
     sqs.send_message(QueueUrl=url, **message(body, AUTHOR, group=group, deduplication_id=deduplication_id))
     print(f"sent a message, waiting for it ({delay} s and a little)", file=sys.stderr)
     received = _find(sqs, url, body, until=sent_at + delay + patience, hold=delay + patience)
@@ -52,13 +54,8 @@ def delivery_checks(
         yield Check("a message", f"delivered after {delay} s", hint, False)
         return
     yield Check("a message", f"delivered after {delay} s", f"delivered after {elapsed:.2f} s", elapsed >= delay)
-    yield check("its body and author", [body, AUTHOR], lambda: [received["Body"], author_of(received)])
+    yield check("its body and author", [body, AUTHOR], lambda: [received["Body"], from_receive(received).author])
     yield check("its deletion", "deleted", lambda: _delete(sqs, url, received))
-
-
-def _visible(sqs: Any, url: str) -> int:
-    name = "ApproximateNumberOfMessages"
-    return int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
 
 
 def _find(sqs: Any, url: str, body: str, *, until: float, hold: int) -> dict[str, Any] | None:
@@ -80,12 +77,7 @@ def _find(sqs: Any, url: str, body: str, *, until: float, hold: int) -> dict[str
                 return found
         return None
     finally:
-        for start in range(0, len(others), 10):
-            entries = [
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for number, handle in enumerate(others[start : start + 10])
-            ]
-            sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        give_back(sqs, url, others)
 
 
 def _delete(sqs: Any, url: str, received: dict[str, Any]) -> str:

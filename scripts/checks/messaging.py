@@ -12,6 +12,7 @@ from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 from checks.model import Check, check
 from common.clients import client
 from common.errors import is_denied
+from common.queues import attributes
 from common.stacks import DeployedStack
 
 DEAD_LETTER_RETENTION_SECONDS = 1_209_600
@@ -21,13 +22,13 @@ def messaging_checks(sqs: Any, messaging: DeployedStack) -> Iterator[Check]:
     """The attributes of both queues, and that they answer over TLS only."""
     url, dead_letter_url = messaging.outputs["QueueUrl"], messaging.outputs["DeadLetterQueueUrl"]
     declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
-    dead_letter_arn = _attributes(sqs, dead_letter_url)["QueueArn"]
+    dead_letter_arn = attributes(sqs, dead_letter_url)["QueueArn"]
 
     name = messaging.outputs["QueueName"]
     for attribute in ("DelaySeconds", "VisibilityTimeout", "MessageRetentionPeriod"):
         yield _attribute_check(sqs, url, f"{name}: {attribute}", attribute, str(declared[attribute]))
     redrive = f"to {dead_letter_arn} after {declared['RedrivePolicy']['maxReceiveCount']} receives"
-    yield check(f"{name}: redrive", redrive, lambda: _redrive(_attributes(sqs, url)))
+    yield check(f"{name}: redrive", redrive, lambda: _redrive(attributes(sqs, url)))
     yield from _protection_checks(sqs, url, name)
 
     name = dead_letter_url.rpartition("/")[2]
@@ -35,23 +36,18 @@ def messaging_checks(sqs: Any, messaging: DeployedStack) -> Iterator[Check]:
     retention = str(DEAD_LETTER_RETENTION_SECONDS)
     yield _attribute_check(sqs, dead_letter_url, f"{name}: MessageRetentionPeriod", "MessageRetentionPeriod", retention)
     source = f"byQueue {messaging.outputs['QueueArn']}"
-    yield check(f"{name}: redrive allowed", source, lambda: _redrive_allowed(_attributes(sqs, dead_letter_url)))
+    yield check(f"{name}: redrive allowed", source, lambda: _redrive_allowed(attributes(sqs, dead_letter_url)))
     yield from _protection_checks(sqs, dead_letter_url, name)
 
 
 def _protection_checks(sqs: Any, url: str, name: str) -> Iterator[Check]:
     yield _attribute_check(sqs, url, f"{name}: encrypted (SqsManagedSseEnabled)", "SqsManagedSseEnabled", "true")
-    yield check(f"{name}: policy denies plain http", True, lambda: denies_plain_http(_attributes(sqs, url)))
+    yield check(f"{name}: policy denies plain http", True, lambda: denies_plain_http(attributes(sqs, url)))
     yield check(f"{name}: a call over plain http", "refused", lambda: _call_over_plain_http(sqs, url))
 
 
 def _attribute_check(sqs: Any, url: str, name: str, attribute: str, expected: str) -> Check:
-    return check(name, expected, lambda: _attributes(sqs, url).get(attribute, "not set"))
-
-
-def _attributes(sqs: Any, url: str) -> dict[str, str]:
-    attributes: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return attributes
+    return check(name, expected, lambda: attributes(sqs, url).get(attribute, "not set"))
 
 
 def _redrive(attributes: Mapping[str, str]) -> str:

@@ -83,12 +83,6 @@ def size_of(parameters: Mapping[str, Any]) -> int:
     return size
 
 
-def author_of(received: Mapping[str, Any]) -> str | None:
-    """The author of a received message, if it has one."""
-    author: str | None = received.get("MessageAttributes", {}).get("Author", {}).get("StringValue")
-    return author
-
-
 def for_terminal(text: str) -> str:
     """The text with its control characters spelled out: a message must not be able to drive somebody's terminal."""
     return _CONTROL.sub(lambda found: f"\\x{ord(found.group()):02x}", text)

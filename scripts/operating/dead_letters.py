@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from common.errors import ScriptError, error_code
 from common.messages import size_of
-from operating.queues import attributes
+from common.queues import MAX_BATCH_ENTRIES, attributes, give_back, is_fifo
 from queueing.entries import Entry, batches
 from queueing.handlers import Message, from_receive
 from queueing.leases import Lease, Leases
@@ -52,7 +52,7 @@ def receive(sqs: Any, url: str, most: int | None = None) -> Iterator[list[DeadLe
     while most is None or found < most:
         answer = sqs.receive_message(
             QueueUrl=url,
-            MaxNumberOfMessages=10 if most is None else min(10, most - found),
+            MaxNumberOfMessages=MAX_BATCH_ENTRIES if most is None else min(MAX_BATCH_ENTRIES, most - found),
             WaitTimeSeconds=1,
             VisibilityTimeout=HOLD_SECONDS,
             MessageAttributeNames=["All"],
@@ -73,18 +73,12 @@ def peek(sqs: Any, url: str, most: int) -> list[DeadLetter]:
         for some in receive(sqs, url, most):
             letters += some
     finally:
-        give_back(sqs, url, letters)
+        _give_back(sqs, url, letters)
     return letters
 
 
-def give_back(sqs: Any, url: str, letters: Sequence[DeadLetter]) -> None:
-    """Have the messages visible again at once."""
-    for start in range(0, len(letters), 10):
-        entries = [
-            {"Id": str(number), "ReceiptHandle": letter.received["ReceiptHandle"], "VisibilityTimeout": 0}
-            for number, letter in enumerate(letters[start : start + 10])
-        ]
-        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+def _give_back(sqs: Any, url: str, letters: Sequence[DeadLetter]) -> None:
+    give_back(sqs, url, [letter.received["ReceiptHandle"] for letter in letters])
 
 
 def move_by_task(sqs: Any, source_arn: str, progress: Callable[[int, int], None]) -> int | None:
@@ -141,7 +135,7 @@ class Mover:
     ) -> None:
         self._sqs = sqs
         self._url = url
-        self._fifo = target.endswith(".fifo")
+        self._fifo = is_fifo(target)
         self._producer = producer
         self._leases = leases
         self._progress = progress
@@ -169,7 +163,7 @@ class Mover:
                 if not missing:
                     break
         finally:
-            give_back(self._sqs, self._url, others)
+            _give_back(self._sqs, self._url, others)
         return missing
 
     def _left(self) -> int:

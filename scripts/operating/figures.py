@@ -9,7 +9,7 @@ from typing import Any
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from operating.queues import attributes
+from common.queues import attributes
 
 _LOOK_BACK = datetime.timedelta(minutes=10)
 _PERIOD_SECONDS = 60

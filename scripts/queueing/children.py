@@ -47,8 +47,7 @@ class Child:
 
     def stop(self) -> None:
         """Have the child finish what is under way."""
-        with contextlib.suppress(ValueError, AttributeError):
-            self._process.terminate()
+        self._process.terminate()
 
     def end(self) -> None:
         """Close the pipe, and wait until the child has ended."""

@@ -12,9 +12,10 @@ from typing import Any
 from botocore import exceptions as aws
 
 from common.clients import LONG_POLL_SECONDS
+from common.queues import MAX_BATCH_ENTRIES, is_fifo
 from queueing.crew import Crew, Next
 from queueing.handlers import CannotGoOn, Handler, RetryLater, from_receive
-from queueing.leases import MAX_ENTRIES, Counts, Lease, Leases
+from queueing.leases import Counts, Lease, Leases
 from queueing.retries import Patience, Stopped, may_pass
 
 AHEAD_SECONDS = 0.5
@@ -104,7 +105,7 @@ class Consumer:
         self._sqs = sqs
         self._url = url
         self._handler = handle
-        self._fifo = url.endswith(".fifo")
+        self._fifo = is_fifo(url)
         self._timeout = visibility_timeout
         self._max_handling_seconds = max_handling_seconds
         self._budget = float("inf") if limit is None else limit
@@ -178,24 +179,25 @@ class Consumer:
     # What a thread does, again and again.
 
     def _work(self) -> Next:
-        asked, leases = self._take_over()
-        if not leases:
-            if self._stop.is_set():
-                return Next.END
-            asked, received = self._receive()
-            if received is None:
-                return Next.END
-            leases = received
+        taken_over = self._take_over()
+        if taken_over is not None:
+            self._handle_all([taken_over])
+            return Next.GO_ON
+        if self._stop.is_set():
+            return Next.END
+        asked, leases = self._receive()
+        if leases is None:
+            return Next.END
         if leases:
             self._handle_all(leases)
-        return Next.GO_ON_WITH_MORE if leases and len(leases) == asked else Next.GO_ON
+        return Next.GO_ON_WITH_MORE if len(leases) == asked else Next.GO_ON
 
-    def _take_over(self) -> tuple[int, list[Lease]]:
+    def _take_over(self) -> Lease | None:
         """A message that waits behind one that takes long."""
         try:
-            return 0, [self._offered.popleft()]
+            return self._offered.popleft()
         except IndexError:
-            return 0, []
+            return None
 
     def _receive(self) -> tuple[int, list[Lease] | None]:
         """Poll once. Returns how many were asked for and what came; None if this thread is not needed any more."""
@@ -231,7 +233,7 @@ class Consumer:
             self._failed_groups = {group: until for group, until in self._failed_groups.items() if until > now}
             if self._failed_groups:
                 return 1
-        return max(1, min(MAX_ENTRIES, int(AHEAD_SECONDS / max(self._mean_seconds, 1e-6))))
+        return max(1, min(MAX_BATCH_ENTRIES, int(AHEAD_SECONDS / max(self._mean_seconds, 1e-6))))
 
     def _poll(self, asked: int) -> list[Lease]:
         attempt = 0

@@ -12,8 +12,8 @@ from typing import Any
 
 from common.errors import UsageError
 from common.messages import message, size_of
+from common.queues import MAX_BATCH_ENTRIES
 
-MAX_BATCH_ENTRIES = 10
 MAX_BATCH_BYTES = 1_048_576
 """https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessageBatch.html"""
 DEFAULT_GROUP = "default"

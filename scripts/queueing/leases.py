@@ -16,10 +16,10 @@ from typing import Any
 from botocore import exceptions as aws
 
 from common.errors import explain
+from common.queues import MAX_BATCH_ENTRIES
 from queueing.handlers import Message
-from queueing.retries import Patience, code_may_pass, may_have_acted, may_pass
+from queueing.retries import Patience, is_final, may_have_acted, may_pass, reason_of
 
-MAX_ENTRIES = 10
 _UNKNOWN = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}
 """What a receipt handle gets that belongs to no message any more."""
 
@@ -108,8 +108,8 @@ class Leases:
         Raises:
             botocore.exceptions.ClientError, BotoCoreError: no further call would help.
         """
-        for start in range(0, len(leases), MAX_ENTRIES):
-            self._delete(list(leases[start : start + MAX_ENTRIES]))
+        for start in range(0, len(leases), MAX_BATCH_ENTRIES):
+            self._delete(list(leases[start : start + MAX_BATCH_ENTRIES]))
 
     def extend(self, leases: Sequence[Lease]) -> None:
         """Keep the messages for another visibility timeout. Tries once: there is another time, or it is too late."""
@@ -184,8 +184,8 @@ class Leases:
             number = int(failure["Id"])
             if number in settled:
                 continue
-            reason = f"{failure.get('Message') or 'no reason given'} ({failure['Code']})"
-            if failure.get("SenderFault") and not code_may_pass(failure["Code"]):
+            reason = reason_of(failure)
+            if is_final(failure):
                 settled.add(number)
                 self._counts.add("undeleted")
                 self._tell(f"message {leases[number].message.id} was handled, but SQS does not delete it: {reason}")
@@ -196,8 +196,8 @@ class Leases:
         return [lease for number, lease in enumerate(leases) if number not in settled], trouble
 
     def _change(self, leases: Sequence[Lease], seconds: int) -> None:
-        for start in range(0, len(leases), MAX_ENTRIES):
-            batch = leases[start : start + MAX_ENTRIES]
+        for start in range(0, len(leases), MAX_BATCH_ENTRIES):
+            batch = leases[start : start + MAX_BATCH_ENTRIES]
             now = time.monotonic()
             try:
                 answer = self._sqs.change_message_visibility_batch(
@@ -214,5 +214,5 @@ class Leases:
                 batch[int(success["Id"])].until = now + seconds
             for failure in answer.get("Failed", []):
                 # Some other consumer has it by now, or it was deleted.
-                if failure.get("SenderFault") and not code_may_pass(failure["Code"]):
+                if is_final(failure):
                     batch[int(failure["Id"])].lost = True

@@ -9,8 +9,9 @@ from typing import Any
 
 from botocore import exceptions as aws
 
+from common.queues import is_fifo
 from queueing.entries import Entry
-from queueing.retries import Patience, code_may_pass, may_have_acted, may_pass
+from queueing.retries import Patience, is_final, may_have_acted, may_pass, reason_of
 
 
 @dataclass(slots=True)
@@ -42,7 +43,7 @@ class Producer:
     def __init__(self, sqs: Any, url: str, patience: Patience) -> None:
         self._sqs = sqs
         self._url = url
-        self._takes_nothing_twice = url.endswith(".fifo")
+        self._takes_nothing_twice = is_fifo(url)
         self._patience = patience
 
     def send(self, batch: Sequence[Entry], outcome: Outcome) -> None:
@@ -93,8 +94,8 @@ def _settle(answer: Any, pending: dict[int, Entry], uncertain: set[int], outcome
         outcome.sent.append(pending.pop(number).line)
         outcome.maybe_twice += number in uncertain
     for failure in answer.get("Failed", []):
-        reason = f"{failure.get('Message') or 'no reason given'} ({failure['Code']})"
-        if final or (failure.get("SenderFault") and not code_may_pass(failure["Code"])):
+        reason = reason_of(failure)
+        if final or is_final(failure):
             entry = pending.pop(int(failure["Id"]))
             outcome.refused.append((entry.line, entry.raw, reason))
         else:

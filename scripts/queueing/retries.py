@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import Any
 
 from botocore import exceptions as aws
 
@@ -36,6 +37,16 @@ def may_pass(error: aws.BotoCoreError | aws.ClientError) -> bool:
 def code_may_pass(code: str) -> bool:
     """The same for the code of one failed entry of a batch."""
     return code.removeprefix("AWS.SimpleQueueService.") in _PASSING
+
+
+def is_final(failure: Mapping[str, Any]) -> bool:
+    """Whether a failed entry of a batch (``Failed``) fails for good."""
+    return bool(failure.get("SenderFault")) and not code_may_pass(failure["Code"])
+
+
+def reason_of(failure: Mapping[str, Any]) -> str:
+    """Why an entry of a batch failed, for a person."""
+    return f"{failure.get('Message') or 'no reason given'} ({failure['Code']})"
 
 
 def may_have_acted(error: aws.BotoCoreError | aws.ClientError) -> bool:

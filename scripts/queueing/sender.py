@@ -9,9 +9,10 @@ from multiprocessing.connection import Connection
 
 from common.errors import UsageError
 from common.progress import tell
+from common.queues import MAX_BATCH_ENTRIES
 from queueing.children import Child, stopped_by_parent
 from queueing.crew import Crew, Next
-from queueing.entries import MAX_BATCH_ENTRIES, Entry, Reading, batches
+from queueing.entries import Entry, Reading, batches
 from queueing.ledger import Ledger
 from queueing.lines import MAX_LINE_BYTES, Line, Portions, TooLong
 from queueing.producer import Outcome, Producer

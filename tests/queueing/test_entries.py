@@ -13,7 +13,8 @@ import pytest
 
 from common.errors import UsageError
 from common.messages import MAX_MESSAGE_BYTES, size_of
-from queueing.entries import MAX_BATCH_BYTES, MAX_BATCH_ENTRIES, Entry, Reading, batches
+from common.queues import MAX_BATCH_ENTRIES
+from queueing.entries import MAX_BATCH_BYTES, Entry, Reading, batches
 from queueing.lines import MAX_LINE_BYTES, Portions, TooLong, read_lines
 
 TEXT = Reading()

@@ -1,11 +1,20 @@
-"""A queue and its dead-letter queue, as SQS knows them."""
+"""Queues, as SQS knows them."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from common.errors import ScriptError
+
+MAX_BATCH_ENTRIES = 10
+"""The most entries of a batch call, and the most messages of a receive."""
+
+
+def is_fifo(url: str) -> bool:
+    """Whether a URL, a name or an ARN is that of a FIFO queue."""
+    return url.endswith(".fifo")
 
 
 def attributes(sqs: Any, url: str) -> dict[str, str]:
@@ -24,3 +33,13 @@ def dead_letter_queue(sqs: Any, url: str) -> str:
         raise ScriptError(f"{url} has no dead-letter queue: is it one itself? Name the queue that it belongs to")
     *_, account, name = policy["deadLetterTargetArn"].split(":")
     return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+
+
+def give_back(sqs: Any, url: str, receipt_handles: Sequence[str]) -> None:
+    """Have received messages visible again at once."""
+    for start in range(0, len(receipt_handles), MAX_BATCH_ENTRIES):
+        entries = [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
+        ]
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
