@@ -19,12 +19,13 @@ from botocore.config import Config
 from common.tools import ROOT, environment_with_tools
 from emulator.instance import Instance, local_aws
 from stacks.settings import Settings
+from tests.faults import FaultyPath, faulty_path
 
 # node, npm and cdk are the project's own, also where its virtual environment was not activated.
 os.environ.update(environment_with_tools())
 
 Template = Mapping[str, Any]
-Environment = Mapping[str, str] | Mapping[str, str | None]
+Environment = Mapping[str, str | None]
 """Variables to set; None: not to be set."""
 NO_CHANGES: Environment = {}
 DEFAULTS = {setting.name: json.dumps(setting.default).strip('"') for setting in dataclasses.fields(Settings)}
@@ -127,6 +128,25 @@ def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
 def empty_aws(tmp_path: Path) -> Iterator[Aws]:
     """A local AWS of the test's own, bootstrapped and otherwise empty."""
     yield from start(tmp_path)
+
+
+@pytest.fixture
+def path(aws: Aws, tmp_path: Path) -> Iterator[FaultyPath]:
+    """A faulty path to the local AWS that all tests share."""
+    with faulty_path(aws.instance, tmp_path) as faulty:
+        yield faulty
+
+
+@pytest.fixture
+def aws_cli() -> str:
+    """An AWS CLI of version 2: the first that imports a .csv."""
+    for folder in [*os.environ["PATH"].split(os.pathsep), "/usr/bin"]:
+        found = Path(folder) / "aws"
+        if found.exists():
+            shown = subprocess.run([str(found), "--version"], capture_output=True, text=True, check=False).stdout
+            if shown.startswith("aws-cli/2"):
+                return str(found)
+    pytest.skip("no AWS CLI v2 on this machine")
 
 
 @pytest.fixture

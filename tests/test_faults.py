@@ -5,7 +5,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 import re
@@ -21,7 +20,7 @@ from typing import Any
 from common.tools import ROOT
 from tests.conftest import Aws
 from tests.faults import BROKEN, THROTTLED, Fault, FaultyPath, faulty_path
-from tests.queueing.conftest import bodies
+from tests.queues import bodies, redrive_policy
 
 MESSAGES = int(os.environ.get("FAULTS_MESSAGES", "3000"))
 FAULTS = int(os.environ.get("FAULTS", "20"))
@@ -98,10 +97,9 @@ def test_nothing_is_lost(aws: Aws, tmp_path: Path) -> None:
     chance = random.Random(time.time_ns())  # noqa: S311 (what happens when)
     sqs = aws.client("sqs")
     dead = sqs.create_queue(QueueName=f"faults-{time.time_ns()}-dlq")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
     attributes = {
         "VisibilityTimeout": str(VISIBILITY_SECONDS),
-        "RedrivePolicy": json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": MAX_RECEIVE_COUNT}),
+        "RedrivePolicy": redrive_policy(aws, dead, MAX_RECEIVE_COUNT),
     }
     queue = sqs.create_queue(QueueName=f"faults-{time.time_ns()}", Attributes=attributes)["QueueUrl"]
     poisoned = set(chance.sample(range(MESSAGES), POISONED))

@@ -4,12 +4,8 @@ from __future__ import annotations
 
 import base64
 import json
-import shutil
-import subprocess
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from common.tools import ROOT
 from tests.conftest import Aws
@@ -17,19 +13,6 @@ from tests.conftest import Aws
 PEERS = ROOT / "scripts/benchmark/peers"
 BODY = 'ünï 漢字 🚀 "quoted"\t\\'
 BINARY = b"\x00\xff\x80"
-
-
-def aws_cli() -> str | None:
-    """The AWS CLI v2, if there is one."""
-    for candidate in ("/usr/bin/aws", shutil.which("aws")):
-        if candidate and Path(candidate).exists():
-            said = subprocess.run([candidate, "--version"], capture_output=True, text=True, check=False).stdout
-            if said.startswith("aws-cli/2"):
-                return candidate
-    return None
-
-
-needs_aws_cli = pytest.mark.skipif(aws_cli() is None, reason="there is no AWS CLI v2")
 
 
 def as_json(message: Any) -> dict[str, Any]:
@@ -103,17 +86,16 @@ def test_from_sqs_producer(aws: Aws, queue: str) -> None:
     assert processed(aws, queue) == EXPECTED
 
 
-def with_aws_cli(aws: Aws, *command: str) -> str:
+def with_cli(aws: Aws, aws_cli: str, *command: str) -> str:
     """What the AWS CLI prints. Older ones know no AWS_ENDPOINT_URL."""
     endpoint = aws.instance.variables["AWS_ENDPOINT_URL"]
-    return aws.run(str(aws_cli()), "--endpoint-url", endpoint, "sqs", *command, env={"LC_ALL": "C.UTF-8"}).stdout
+    return aws.run(aws_cli, "--endpoint-url", endpoint, "sqs", *command, env={"LC_ALL": "C.UTF-8"}).stdout
 
 
-@needs_aws_cli
-def test_to_the_aws_cli(aws: Aws, queue: str, tmp_path: Path) -> None:
+def test_to_the_aws_cli(aws: Aws, queue: str, tmp_path: Path, aws_cli: str) -> None:
     send(aws, queue, tmp_path)
     options = ["--queue-url", queue, "--message-attribute-names", "All", "--output", "json"]
-    (message,) = json.loads(with_aws_cli(aws, "receive-message", *options))["Messages"]
+    (message,) = json.loads(with_cli(aws, aws_cli, "receive-message", *options))["Messages"]
     assert message["Body"] == BODY
     values = {
         name: each.get("StringValue", each.get("BinaryValue")) for name, each in message["MessageAttributes"].items()
@@ -121,13 +103,12 @@ def test_to_the_aws_cli(aws: Aws, queue: str, tmp_path: Path) -> None:
     assert values == {"Author": "Änne", "n": "1.5", "b": base64.b64encode(BINARY).decode()}
 
 
-@needs_aws_cli
-def test_from_the_aws_cli(aws: Aws, queue: str) -> None:
+def test_from_the_aws_cli(aws: Aws, queue: str, aws_cli: str) -> None:
     attributes = {
         "Author": {"DataType": "String", "StringValue": "Änne"},
         "n": {"DataType": "Number", "StringValue": "1.5"},
         "b": {"DataType": "Binary", "BinaryValue": base64.b64encode(BINARY).decode()},
     }
     options = ["--queue-url", queue, "--message-body", BODY, "--message-attributes", json.dumps(attributes)]
-    with_aws_cli(aws, "send-message", *options)
+    with_cli(aws, aws_cli, "send-message", *options)
     assert processed(aws, queue) == EXPECTED

@@ -15,7 +15,7 @@ from queueing.handlers import CannotGoOn, RetryLater
 from stacks.settings import Settings, SettingsError
 from stacks.workers import ROOT, collect_code
 from tests.conftest import Aws, Synth
-from tests.queueing.conftest import bodies
+from tests.queues import bodies
 from tests.stacks.templates import arn_of, only, resources
 
 SETTINGS: dict[str, Any] = {

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -12,13 +11,7 @@ from botocore.config import Config
 
 from queueing.transport import Connections
 from tests.conftest import Aws
-from tests.faults import FaultyPath, faulty_path
-
-
-@pytest.fixture
-def path(aws: Aws, tmp_path: Path) -> Iterator[FaultyPath]:
-    with faulty_path(aws.instance, tmp_path) as faulty:
-        yield faulty
+from tests.faults import FaultyPath
 
 
 @pytest.fixture
@@ -32,17 +25,6 @@ def sqs(aws: Aws, path: FaultyPath) -> Any:
     )
     client.meta.events.register("before-send.sqs", Connections(str(path.authority)).send)
     return client
-
-
-def bodies(aws: Aws, url: str) -> list[str]:
-    """Take everything visible out of a queue."""
-    sqs = aws.client("sqs")
-    found = []
-    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in received:
-            found.append(message["Body"])
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
-    return found
 
 
 def in_background(work: Callable[[], object]) -> threading.Thread:

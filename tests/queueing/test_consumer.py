@@ -15,9 +15,11 @@ from botocore.exceptions import ClientError
 
 from queueing.consumer import Consumer
 from queueing.handlers import CannotGoOn, Message, RetryLater
+from tests import queues
 from tests.conftest import Aws
 from tests.faults import BROKEN, THROTTLED, Fault, FaultyPath
-from tests.queueing.conftest import bodies, in_background
+from tests.queueing.conftest import in_background
+from tests.queues import bodies, redrive_policy
 
 
 class Handled:
@@ -35,11 +37,9 @@ class Handled:
 
 
 def fill(aws: Aws, queue: str, number: int) -> list[str]:
-    sqs = aws.client("sqs")
+    """Send so many messages. Returns their bodies."""
     texts = [f"{index:05}" for index in range(number)]
-    for start in range(0, number, 10):
-        batch = texts[start : start + 10]
-        sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": text, "MessageBody": text} for text in batch])
+    queues.fill(aws, queue, *texts)
     return texts
 
 
@@ -372,9 +372,7 @@ def test_what_follows_a_poisoned_message_does_not_follow_it_into_the_dead_letter
     client = aws.client("sqs")
     name = f"t-{time.time_ns()}-dlq.fifo"
     dead = client.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
-    arn = client.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    policy = f'{{"deadLetterTargetArn": "{arn}", "maxReceiveCount": "3"}}'
-    client.set_queue_attributes(QueueUrl=fifo_queue, Attributes={"RedrivePolicy": policy})
+    client.set_queue_attributes(QueueUrl=fifo_queue, Attributes={"RedrivePolicy": redrive_policy(aws, dead, 3)})
     for index in range(12):
         text = "poison" if index == 4 else f"{index:02}"
         client.send_message(QueueUrl=fifo_queue, MessageBody=text, MessageGroupId="g", MessageDeduplicationId=text)

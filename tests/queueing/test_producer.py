@@ -13,7 +13,7 @@ from queueing.producer import Outcome, Producer
 from queueing.retries import Patience, Stopped
 from tests.conftest import Aws
 from tests.faults import BROKEN, THROTTLED, Fault, FaultyPath
-from tests.queueing.conftest import bodies
+from tests.queues import bodies
 
 
 def entries(*texts: str) -> list[Entry]:

@@ -37,18 +37,6 @@ def files(aws: Aws, tmp_path: Path) -> dict[str, str]:
     return {"AWS_SHARED_CREDENTIALS_FILE": str(credentials), "AWS_CONFIG_FILE": str(tmp_path / "aws/config")}
 
 
-@pytest.fixture
-def aws_cli() -> str:
-    """An AWS CLI of version 2: the first that imports a .csv."""
-    for folder in [*os.environ["PATH"].split(os.pathsep), "/usr/bin"]:
-        found = Path(folder) / "aws"
-        if found.exists():
-            shown = subprocess.run([str(found), "--version"], capture_output=True, text=True, check=False).stdout
-            if shown.startswith("aws-cli/2"):
-                return str(found)
-    pytest.skip("no AWS CLI v2 on this machine")
-
-
 def mode(path: str | Path) -> int:
     return stat.S_IMODE(Path(path).stat().st_mode)
 

@@ -22,7 +22,7 @@ from common.tools import ROOT
 from operating.figures import Figures, change_per_second, seconds_to_drain
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
-from tests.queueing.conftest import bodies
+from tests.queues import bodies, fill, redrive_policy
 
 HANDLING = {"PYTHONPATH": str(ROOT / "tests/queueing")}
 
@@ -39,9 +39,7 @@ def make_pair(aws: Aws, suffix: str = "", **attributes: str) -> Pair:
     sqs = aws.client("sqs")
     name = f"t-{time.time_ns()}"
     dead = sqs.create_queue(QueueName=f"{name}-dlq{suffix}", Attributes=attributes)["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": 3})
-    attributes = {"VisibilityTimeout": "1", "RedrivePolicy": redrive, **attributes}
+    attributes = {"VisibilityTimeout": "1", "RedrivePolicy": redrive_policy(aws, dead, 3), **attributes}
     return Pair(sqs.create_queue(QueueName=f"{name}{suffix}", Attributes=attributes)["QueueUrl"], dead)
 
 
@@ -53,13 +51,6 @@ def pair(aws: Aws) -> Iterator[Pair]:
         aws.client("sqs").delete_queue(QueueUrl=url)
 
 
-def fill(aws: Aws, url: str, texts: list[str]) -> None:
-    sqs = aws.client("sqs")
-    for start in range(0, len(texts), 10):
-        batch = enumerate(texts[start : start + 10])
-        sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": text} for i, text in batch])
-
-
 def process(aws: Aws, pair: Pair, handler: str, ledger: Path) -> None:
     env = {**HANDLING, "LEDGER": str(ledger)}
     aws.script("process.py", "--queue-url", pair.url, "--handler", f"handling:{handler}", "--empty-after=4", env=env)
@@ -67,7 +58,7 @@ def process(aws: Aws, pair: Pair, handler: str, ledger: Path) -> None:
 
 def test_a_bad_day(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     """A poisoned message ends in the dead-letter queue, is seen there, and with a mended handler is processed, once."""
-    fill(aws, pair.url, ["good", "poison"])
+    fill(aws, pair.url, "good", "poison")
     process(aws, pair, "poison", tmp_path / "ledger")
     status = aws.script("status.py", "--queue-url", pair.url, check=False)
     assert status.returncode == 1
@@ -88,7 +79,7 @@ def test_a_bad_day(aws: Aws, pair: Pair, tmp_path: Path) -> None:
 
 def test_status_counts(aws: Aws, pair: Pair) -> None:
     sqs = aws.client("sqs")
-    fill(aws, pair.url, [str(number) for number in range(7)])
+    fill(aws, pair.url, *[str(number) for number in range(7)])
     sqs.send_message(QueueUrl=pair.url, MessageBody="later", DelaySeconds=60)
     sqs.receive_message(QueueUrl=pair.url, MaxNumberOfMessages=2, VisibilityTimeout=60)
     done = aws.script("status.py", "--queue-url", pair.url, "--json")
@@ -98,7 +89,7 @@ def test_status_counts(aws: Aws, pair: Pair) -> None:
 
 
 def test_status_watches(aws: Aws, pair: Pair) -> None:
-    fill(aws, pair.url, [str(number) for number in range(20)])
+    fill(aws, pair.url, *[str(number) for number in range(20)])
     command = [sys.executable, "scripts/status.py", "--queue-url", pair.url, "--json", "--watch=1", "--looks=3"]
     with subprocess.Popen(
         command, cwd=ROOT, env=aws.instance.environment(), stdout=subprocess.PIPE, text=True
@@ -134,7 +125,7 @@ def test_a_queue_without_a_dead_letter_queue(aws: Aws, queue: str, script: str) 
 
 def test_looking_changes_nothing(aws: Aws, pair: Pair) -> None:
     texts = sorted(f"{number:02}" for number in range(35))
-    fill(aws, pair.dead, texts)
+    fill(aws, pair.dead, *texts)
     shown = aws.script("redrive.py", "--queue-url", pair.url)
     assert len(shown.stdout.splitlines()) == 20
     assert "20 shown of about 35" in shown.stderr
@@ -148,7 +139,7 @@ def test_the_picked_ones_move_with_all_that_they_have(aws: Aws, pair: Pair) -> N
         "b": {"DataType": "Binary", "BinaryValue": b"\x00\xff"},
         "n": {"DataType": "Number", "StringValue": "5"},
     }
-    fill(aws, pair.dead, [str(number) for number in range(15)])
+    fill(aws, pair.dead, *[str(number) for number in range(15)])
     sent = sqs.send_message(QueueUrl=pair.dead, MessageBody="ü🚀", MessageAttributes=attributes)["MessageId"]
     absent = "00000000-0000-0000-0000-000000000000"
     command = ["redrive.py", "--queue-url", pair.url, "--move", "--yes"]
@@ -163,7 +154,7 @@ def test_the_picked_ones_move_with_all_that_they_have(aws: Aws, pair: Pair) -> N
 
 
 def test_nothing_moves_unasked(aws: Aws, pair: Pair) -> None:
-    fill(aws, pair.dead, ["a"])
+    fill(aws, pair.dead, "a")
     command = ["redrive.py", "--queue-url", pair.url, "--move"]
     unattended = aws.script(*command, check=False)
     assert unattended.returncode == 2
@@ -202,7 +193,7 @@ def test_killed_at_any_moment_it_loses_nothing(aws: Aws, pair: Pair, tmp_path: P
     """Twenty times, under a thousand messages: each is there afterwards, and those that are there twice are counted."""
     chance = random.Random(time.time_ns())  # noqa: S311 (when it is killed)
     texts = [f"{number:04}" for number in range(1000)]
-    fill(aws, pair.dead, texts)
+    fill(aws, pair.dead, *texts)
     command = [sys.executable, "scripts/redrive.py", "--queue-url", pair.url, "--move", "--yes", "--first=1"]
     kills = 0
     with faulty_path(aws.instance, tmp_path) as path:
@@ -247,15 +238,9 @@ def test_in_a_fifo_queue_a_second_attempt_makes_no_second_message(aws: Aws, tmp_
     assert bodies(aws, pair.url) == [f"{number:02}" for number in range(12)]
 
 
-@pytest.fixture
-def path(aws: Aws, tmp_path: Path) -> Iterator[FaultyPath]:
-    with faulty_path(aws.instance, tmp_path) as faulty:
-        yield faulty
-
-
 def test_where_sqs_moves_them_itself_it_does(aws: Aws, pair: Pair, path: FaultyPath) -> None:
     """The local AWS has no message move tasks: the path answers as SQS documents them."""
-    fill(aws, pair.dead, ["a"])
+    fill(aws, pair.dead, "a")
     results = iter([("RUNNING", 40), ("RUNNING", 80), ("COMPLETED", 100)])
 
     def answer(action: str) -> dict[str, Any]:
@@ -275,7 +260,7 @@ def test_where_sqs_moves_them_itself_it_does(aws: Aws, pair: Pair, path: FaultyP
 
 
 def test_a_move_task_that_fails(aws: Aws, pair: Pair, path: FaultyPath) -> None:
-    fill(aws, pair.dead, ["a"])
+    fill(aws, pair.dead, "a")
     task = {"Status": "FAILED", "ApproximateNumberOfMessagesMoved": 3, "FailureReason": "AccessDenied"}
     replies: dict[str, dict[str, Any]] = {
         "StartMessageMoveTask": {"TaskHandle": "handle"},
@@ -288,7 +273,7 @@ def test_a_move_task_that_fails(aws: Aws, pair: Pair, path: FaultyPath) -> None:
 
 
 def test_a_terminal_cannot_be_driven(aws: Aws, pair: Pair) -> None:
-    fill(aws, pair.dead, ["a\nb" + "x" * 100])
+    fill(aws, pair.dead, "a\nb" + "x" * 100)
     shown = aws.script("redrive.py", "--queue-url", pair.url).stdout
     assert shown.count("\n") == 1
     assert "a\\nb" in shown

@@ -17,7 +17,7 @@ import pytest
 
 from common.tools import ROOT
 from tests.conftest import Aws
-from tests.queueing.conftest import bodies
+from tests.queues import bodies, fill, redrive_policy
 
 HANDLING = ROOT / "tests/queueing"
 
@@ -58,13 +58,6 @@ class Worker:
 
     def _lines(self) -> list[str]:
         return self.ledger.read_text().splitlines() if self.ledger.exists() else []
-
-
-def fill(aws: Aws, queue: str, *texts: str) -> None:
-    sqs = aws.client("sqs")
-    for start in range(0, len(texts), 10):
-        batch = enumerate(texts[start : start + 10])
-        sqs.send_message_batch(QueueUrl=queue, Entries=[{"Id": str(i), "MessageBody": text} for i, text in batch])
 
 
 def until(condition: Callable[[], Any], seconds: float = 30) -> None:
@@ -198,8 +191,7 @@ def test_a_process_that_a_handler_takes_down_is_told(aws: Aws, queue: str, tmp_p
 def test_a_poisoned_message_ends_in_the_dead_letter_queue(aws: Aws, queue: str, tmp_path: Path) -> None:
     sqs = aws.client("sqs")
     dead = sqs.create_queue(QueueName=f"t-{time.time_ns()}-dlq")["QueueUrl"]
-    arn = sqs.get_queue_attributes(QueueUrl=dead, AttributeNames=["QueueArn"])["Attributes"]["QueueArn"]
-    redrive = json.dumps({"deadLetterTargetArn": arn, "maxReceiveCount": "3"})
+    redrive = redrive_policy(aws, dead, 3)
     sqs.set_queue_attributes(QueueUrl=queue, Attributes={"RedrivePolicy": redrive, "VisibilityTimeout": "1"})
     fill(aws, queue, *TEXTS[:20], "poison", *TEXTS[20:40])
     worker = Worker(aws, tmp_path, queue, "poison", "--empty-after=4")

@@ -12,7 +12,6 @@ import subprocess
 import sys
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +19,8 @@ import pytest
 
 from common.tools import ROOT
 from tests.conftest import Aws
-from tests.faults import THROTTLED, Fault, FaultyPath, faulty_path
-from tests.queueing.conftest import bodies
-
-
-@pytest.fixture
-def path(aws: Aws, tmp_path: Path) -> Iterator[FaultyPath]:
-    with faulty_path(aws.instance, tmp_path) as faulty:
-        yield faulty
+from tests.faults import THROTTLED, Fault, FaultyPath
+from tests.queues import bodies
 
 
 def start(aws: Aws, *arguments: str, path: FaultyPath | None = None, **options: Any) -> subprocess.Popen[str]:

@@ -1,0 +1,32 @@
+"""What tests do with queues."""
+
+from __future__ import annotations
+
+import json
+
+from tests.conftest import Aws
+
+
+def fill(aws: Aws, url: str, *texts: str) -> None:
+    """Send messages with these bodies."""
+    sqs = aws.client("sqs")
+    for start in range(0, len(texts), 10):
+        batch = enumerate(texts[start : start + 10])
+        sqs.send_message_batch(QueueUrl=url, Entries=[{"Id": str(i), "MessageBody": text} for i, text in batch])
+
+
+def bodies(aws: Aws, url: str) -> list[str]:
+    """Take everything visible out of a queue."""
+    sqs = aws.client("sqs")
+    found = []
+    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in received:
+            found.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return found
+
+
+def redrive_policy(aws: Aws, dead_letter_url: str, max_receive_count: int) -> str:
+    """The RedrivePolicy of a queue that has this dead-letter queue."""
+    found = aws.client("sqs").get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
+    return json.dumps({"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": max_receive_count})
