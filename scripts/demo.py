@@ -9,8 +9,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from common.errors import DONE, ScriptError, run
-from common.options import parser
+from hello_queue.cli.main import DONE, run
+from hello_queue.cli.options import parser
+from hello_queue.errors import HelloQueueError
 
 SCRIPTS = Path(__file__).resolve().parent
 
@@ -18,7 +19,7 @@ SCRIPTS = Path(__file__).resolve().parent
 def main() -> int:
     parser(__doc__ or "", "  make demo").parse_args()
     if "LOCAL_AWS_HTTP_ENDPOINT" not in os.environ:
-        raise ScriptError("this runs inside the local AWS only: call `make demo`")
+        raise HelloQueueError("this runs inside the local AWS only: call `make demo`")
     print("A local AWS is up: nothing here leaves this machine, or needs an account.")
     with tempfile.TemporaryDirectory() as directory:
         outputs, assembly = Path(directory) / "outputs.json", Path(directory) / "cdk.out"
@@ -56,7 +57,7 @@ def _cdk(*arguments: str) -> list[str]:
         command, cwd=SCRIPTS.parent, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False
     )
     if done.returncode:
-        raise ScriptError(f"cdk {arguments[0]} failed:\n{done.stdout}")
+        raise HelloQueueError(f"cdk {arguments[0]} failed:\n{done.stdout}")
     return done.stdout.splitlines()
 
 
@@ -71,7 +72,7 @@ def _script(name: str, *arguments: str, profile: str | None = None) -> None:
         for line in process.stdout:
             print(f"  {line}", end="", flush=True)
     if process.returncode:
-        raise ScriptError(f"{name} failed with status {process.returncode}")
+        raise HelloQueueError(f"{name} failed with status {process.returncode}")
 
 
 if __name__ == "__main__":

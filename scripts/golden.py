@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import sys
 
-from common.errors import DONE, FAILED, run
-from common.options import parser
-from review_changes.synthesis import GOLDEN, render, synthesize
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import parser
+from hello_queue.review.synthesis import GOLDEN, render, synthesize
 
 EXAMPLES = """\
   python scripts/golden.py            write them (`make golden`)

@@ -17,8 +17,9 @@ import threading
 import time
 from types import FrameType
 
-from common.errors import DONE, ScriptError, run
-from emulator.instance import Instance, local_aws
+from hello_queue.cli.main import DONE, run
+from hello_queue.errors import HelloQueueError
+from hello_queue.local_aws.instance import Instance, local_aws
 
 GRACE_SECONDS = 10
 """How long a stopped command may take to end before it is killed."""
@@ -70,7 +71,7 @@ def run_command(instance: Instance, command: list[str]) -> int:
             preexec_fn=lambda: instance.guard(os.getpid()),
         )
     except OSError as error:
-        raise ScriptError(f"{command[0]}: {error.strerror}") from error
+        raise HelloQueueError(f"{command[0]}: {error.strerror}") from error
     try:
         status = process.wait()
     except Stopped as stopped:
@@ -102,7 +103,7 @@ def stay_up(instance: Instance) -> int:
         if stopped.signum == signal.SIGINT:
             return DONE
         raise
-    raise ScriptError(f"the local AWS died. Its log ends:\n{instance.last_words()}")
+    raise HelloQueueError(f"the local AWS died. Its log ends:\n{instance.last_words()}")
 
 
 def _region(name: str) -> str:

@@ -17,15 +17,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-from common.clients import client
-from common.errors import DONE, FAILED, UsageError, run
-from common.interrupts import finish_first
-from common.messages import for_terminal
-from common.options import add_load_options, add_queue_options, number, parser, queue_url
-from common.progress import every, tell
-from queueing.consumers import Consumers, Consumption
-from queueing.crew import calm_threads
-from queueing.handlers import CannotGoOn, Handler, Message, NoSuchHandler, load_handler
+from hello_queue.aws.clients import client
+from hello_queue.cli.interrupts import finish_first
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
+from hello_queue.cli.progress import tell
+from hello_queue.cli.terminal import printable
+from hello_queue.errors import UsageError
+from hello_queue.sqs.consumers import ConsumerConfig, Consumers
+from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, NoSuchHandler, load_handler
+from hello_queue.sqs.periodic import every
+from hello_queue.sqs.thread_pool import calm_threads
 
 UNHIDDEN_SECONDS = 30
 """The visibility timeout where the queue's is 0, which would hand out each message again and again."""
@@ -37,7 +39,7 @@ EXAMPLES = """\
                                                 each message to the function book in orders.py, until stopped
 
 a handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
-done; queueing/handlers.py tells what it may raise"""
+done; scripts/hello_queue/sqs/handlers.py documents what it may raise"""
 
 
 def main() -> int:
@@ -73,7 +75,7 @@ def print_message(message: Message) -> None:
     text = message.body if message.author is None else f"{message.body} (author: {message.author})"
     try:
         with _PRINTING:
-            sys.stdout.write(f"{for_terminal(text) if sys.stdout.isatty() else text}\n")
+            sys.stdout.write(f"{printable(text) if sys.stdout.isatty() else text}\n")
             sys.stdout.flush()
     except OSError as error:
         raise CannotGoOn from error
@@ -85,24 +87,25 @@ _PRINTING = threading.Lock()
 def _load(name: str | None) -> Handler:
     if name is None:
         return print_message
-    sys.path.append(str(Path.cwd()))  # a handler is looked for where one is, after what the scripts need
+    sys.path[0] = str(Path.cwd())  # a handler is looked for in the current folder first, as by `python -m`
     try:
         return load_handler(name)
     except NoSuchHandler as error:
         raise UsageError(f"--handler: {error}") from None
 
 
-def _how(arguments: argparse.Namespace, sqs: Any, url: str) -> Consumption:
+def _how(arguments: argparse.Namespace, sqs: Any, url: str) -> ConsumerConfig:
     name = "VisibilityTimeout"
     visibility_timeout = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
-    return Consumption(
+    return ConsumerConfig(
         url=url,
         concurrency=arguments.concurrency,
         visibility_timeout=visibility_timeout or UNHIDDEN_SECONDS,
         max_handling_seconds=arguments.max_handling_time,
         limit=arguments.count,
         empty_after=None if arguments.forever else arguments.empty_after,
-        patience=arguments.patience,
+        patience=arguments.retry_timeout,
+        tell=tell,
     )
 
 
@@ -113,7 +116,7 @@ def _told(counts: dict[str, int], seconds: float | None) -> str:
         for name, words in (
             ("failed", "failed"),
             ("postponed", "to be tried later"),
-            ("lost", "no longer ours"),
+            ("lost", "with an expired visibility timeout"),
             ("undeleted", "not deleted"),
             ("given_back", "given back"),
         )

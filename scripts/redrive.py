@@ -12,16 +12,17 @@ import sys
 import threading
 from typing import Any
 
-from common.clients import client
-from common.errors import DONE, FAILED, ScriptError, UsageError, run
-from common.messages import for_terminal
-from common.options import add_queue_options, number, parser, queue_url
-from common.progress import tell
-from common.queues import attributes, dead_letter_queue
-from operating.dead_letters import HOLD_SECONDS, DeadLetter, Mover, move_by_task, peek
-from queueing.leases import Counts, Leases
-from queueing.producer import Producer
-from queueing.retries import Patience
+from hello_queue.aws.clients import client
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import add_queue_options, number, parser, queue_url
+from hello_queue.cli.progress import tell
+from hello_queue.cli.terminal import printable
+from hello_queue.errors import HelloQueueError, UsageError
+from hello_queue.operations.dead_letters import HOLD_SECONDS, DeadLetter, Mover, move_by_task, peek
+from hello_queue.sqs.leases import Counts, Leases
+from hello_queue.sqs.producer import Producer
+from hello_queue.sqs.queues import attributes, dead_letter_queue
+from hello_queue.sqs.retries import RetryPolicy
 
 PATIENCE_SECONDS = 60
 SHOWN_CHARACTERS = 60
@@ -57,7 +58,7 @@ def main() -> int:
 
 
 def _move_one_by_one(arguments: argparse.Namespace, sqs: Any, url: str, dead_letter_url: str) -> int:
-    patience = Patience(PATIENCE_SECONDS, threading.Event(), tell)
+    patience = RetryPolicy(PATIENCE_SECONDS, threading.Event(), tell)
     mover = Mover(
         sqs,
         dead_letter_url,
@@ -98,9 +99,9 @@ def _show(arguments: argparse.Namespace, sqs: Any, dead_letter_url: str, letters
         return
     for letter in letters:
         message = letter.message
-        body = for_terminal(message.body.replace("\n", "\\n"))
+        body = printable(message.body.replace("\n", "\\n"))
         body = body if len(body) <= SHOWN_CHARACTERS else f"{body[: SHOWN_CHARACTERS - 1]}…"
-        author = f" (author: {for_terminal(message.author)})" if message.author else ""
+        author = f" (author: {printable(message.author)})" if message.author else ""
         age = "?" if letter.age_seconds is None else f"{letter.age_seconds:,.0f} s"
         print(f"{message.id}  {age:>10}  received {message.receive_count:>3} times  {body}{author}")
     left = attributes(sqs, dead_letter_url)["ApproximateNumberOfMessages"]
@@ -119,7 +120,7 @@ def _confirm(arguments: argparse.Namespace, url: str) -> None:
         raise UsageError(f"nobody is here to confirm that {what} move to {url}: say --yes")
     print(f"Move {what} to {url.rpartition('/')[2]}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise ScriptError("nothing was moved")
+        raise HelloQueueError("nothing was moved")
 
 
 def _parse() -> argparse.Namespace:

@@ -16,14 +16,15 @@ from pathlib import Path
 
 import yaml
 
-from common.errors import DONE, FAILED, ScriptError, UsageError, run
-from common.options import parser
-from common.tools import ROOT, environment_with_tools
-from review_changes.base import ACCEPTED, Base, read_base
-from review_changes.comparison import compare, compare_ledgers
-from review_changes.findings import WHY, Finding, Note
-from review_changes.report import Review, as_markdown, as_text
-from review_changes.synthesis import DEFAULT, GOLDEN, Synthesis, Templates, as_yaml, ledger, synthesize
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import parser
+from hello_queue.errors import HelloQueueError, UsageError
+from hello_queue.project import ROOT, environment_with_tools
+from hello_queue.review.base import ACCEPTED, Base, read_base
+from hello_queue.review.comparison import compare, compare_ledgers
+from hello_queue.review.findings import WHY, Finding, Note
+from hello_queue.review.report import Review, as_markdown, as_text
+from hello_queue.review.synthesis import DEFAULT, GOLDEN, Synthesis, Templates, as_yaml, ledger, synthesize
 
 EXAMPLES = """\
   python scripts/review.py                                     against origin/main (`make review`)
@@ -41,7 +42,7 @@ def main() -> int:
         try:
             arguments.markdown.write_text(as_markdown(review))
         except OSError as error:
-            raise ScriptError(f"{arguments.markdown} cannot be written: {error.strerror}") from None
+            raise HelloQueueError(f"{arguments.markdown} cannot be written: {error.strerror}") from None
     return FAILED if any(finding.kind in arguments.fail_on for finding in review.open) else DONE
 
 

@@ -19,22 +19,24 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import IO, Any
 
-from common.clients import client
-from common.errors import DONE, FAILED, UsageError, run
-from common.interrupts import finish_first
-from common.messages import MAX_DELAY_SECONDS, message
-from common.options import add_load_options, add_queue_options, number, parser, queue_url
-from common.progress import bar, every, tell
-from common.queues import is_fifo
-from queueing.children import Child
-from queueing.crew import calm_threads
-from queueing.entries import DEFAULT_GROUP, Reading
-from queueing.ledger import Ledger
-from queueing.lines import Portions, read_lines
-from queueing.producer import Producer
-from queueing.retries import Patience, Stopped
-from queueing.sender import Sender, serve
-from queueing.transport import queue_client
+from hello_queue.aws.clients import client
+from hello_queue.cli.interrupts import finish_first
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
+from hello_queue.cli.progress import bar, tell
+from hello_queue.errors import UsageError
+from hello_queue.sqs.entries import DEFAULT_GROUP, MessageFormat
+from hello_queue.sqs.lines import LineBatches, read_lines
+from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
+from hello_queue.sqs.periodic import every
+from hello_queue.sqs.producer import Producer
+from hello_queue.sqs.progress import Progress
+from hello_queue.sqs.queues import is_fifo
+from hello_queue.sqs.retries import RetryPolicy, Stopped
+from hello_queue.sqs.sender import Sender, serve
+from hello_queue.sqs.thread_pool import calm_threads
+from hello_queue.sqs.transport import queue_client
+from hello_queue.sqs.worker_processes import WorkerProcess
 
 MANY = 1_000_000_000
 
@@ -69,7 +71,7 @@ def send(sqs: Any, url: str, parameters: Mapping[str, Any]) -> str:
     return str(sqs.send_message(QueueUrl=url, **parameters)["MessageId"])
 
 
-def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int:
+def _send_many(arguments: argparse.Namespace, url: str, reading: MessageFormat) -> int:
     if reading.fifo and arguments.processes > 1:
         raise UsageError(f"--processes {arguments.processes}: one alone keeps the order of a FIFO queue: use 1")
     calm_threads()
@@ -77,14 +79,14 @@ def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         file = None if arguments.file is None else stack.enter_context(_input(arguments.file))
-        ledger = Ledger(arguments.skip, stack.enter_context(_failed_file(arguments)), tell)
+        ledger = Progress(arguments.skip, stack.enter_context(_failed_file(arguments)), tell)
         interrupts = stack.enter_context(finish_first(stop.set, lambda: _how_far(ledger)))
         stack.enter_context(_progress(arguments, file, ledger, began))
-        child = (serve, url, reading, arguments.concurrency, arguments.patience)
+        child = (serve, url, reading, arguments.concurrency, arguments.retry_timeout, tell)
         # The children first: they take longest to get ready.
-        children = [Child(*child) for _ in range(arguments.processes - 1)]
+        children = [WorkerProcess(*child) for _ in range(arguments.processes - 1)]
         sender = Sender(
-            Producer(queue_client(), url, Patience(arguments.patience, stop, tell)),
+            Producer(queue_client(), url, RetryPolicy(arguments.retry_timeout, stop, tell)),
             reading,
             ledger,
             stop,
@@ -92,7 +94,7 @@ def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int
             children=children,
         )
         lines = itertools.repeat(arguments.body.encode(), arguments.count) if file is None else read_lines(file, stop)
-        sender.send(Portions(lines, arguments.skip))
+        sender.send(LineBatches(lines, arguments.skip))
     _summarize(arguments, ledger, time.monotonic() - began, early=stop.is_set())
     if interrupts.signum is not None:
         return 128 + interrupts.signum
@@ -101,11 +103,11 @@ def _send_many(arguments: argparse.Namespace, url: str, reading: Reading) -> int
     return FAILED if ledger.failed else DONE
 
 
-def _reading(arguments: argparse.Namespace, sqs: Any, url: str) -> Reading:
+def _reading(arguments: argparse.Namespace, sqs: Any, url: str) -> MessageFormat:
     fifo = is_fifo(url)
     name = "ContentBasedDeduplication"
     content_based = fifo and sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"].get(name)
-    return Reading(
+    return MessageFormat(
         json_lines=arguments.json_lines,
         author=arguments.author,
         delay=arguments.delay,
@@ -149,7 +151,7 @@ def _failed_file(arguments: argparse.Namespace) -> Iterator[IO[bytes] | None]:
 
 
 def _progress(
-    arguments: argparse.Namespace, file: int | None, ledger: Ledger, began: float
+    arguments: argparse.Namespace, file: int | None, ledger: Progress, began: float
 ) -> contextlib.AbstractContextManager[None]:
     def counts() -> str:
         rate = ledger.sent / max(time.monotonic() - began, 0.001)
@@ -166,13 +168,13 @@ def _progress(
     return bar(None, int, counts)
 
 
-def _how_far(ledger: Ledger) -> str:
+def _how_far(ledger: Progress) -> str:
     text = f"{ledger.sent:,} sent, {ledger.failed:,} failed. To go on: --skip {ledger.position}"
     beyond = ledger.sent_beyond
     return text + (f" ({beyond:,} after that have been sent already, and would be sent twice)" if beyond else "")
 
 
-def _summarize(arguments: argparse.Namespace, ledger: Ledger, seconds: float, *, early: bool) -> None:
+def _summarize(arguments: argparse.Namespace, ledger: Progress, seconds: float, *, early: bool) -> None:
     if arguments.json:
         summary = {
             "sent": ledger.sent,

@@ -12,15 +12,16 @@ from collections.abc import Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from checks.delivery import delivery_checks
-from checks.identity import identity_checks
-from checks.messaging import messaging_checks
-from checks.model import Check, failure
-from checks.rights import rights_checks, users_key
-from common.clients import client
-from common.errors import DONE, FAILED, run
-from common.options import number, parser
-from common.stacks import IDENTITY, MESSAGING, DeployedStack
+from hello_queue.aws.clients import client
+from hello_queue.checks.delivery import delivery_checks
+from hello_queue.checks.identity import identity_checks
+from hello_queue.checks.messaging import messaging_checks
+from hello_queue.checks.model import Check, failure
+from hello_queue.checks.rights import rights_checks, users_key
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import number, parser
+from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
+from hello_queue.deployment.stacks import DeployedStack
 
 EXAMPLES = """\
   python scripts/smoke_test.py                          the default deployment
@@ -46,8 +47,8 @@ def main() -> int:
 def smoke_test(arguments: argparse.Namespace) -> Iterator[Check]:
     """All checks, in order. They need the rights of whoever deployed."""
     cloudformation = client("cloudformation")
-    messaging = DeployedStack(cloudformation, MESSAGING, arguments.deployment)
-    identity = DeployedStack(cloudformation, IDENTITY, arguments.deployment)
+    messaging = DeployedStack(cloudformation, MESSAGING_STACK, arguments.deployment)
+    identity = DeployedStack(cloudformation, IDENTITY_STACK, arguments.deployment)
     key = None
     yield from _group("identity", identity_checks(client("iam"), identity))
     yield from _group("messaging", messaging_checks(client("sqs"), messaging))

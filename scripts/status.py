@@ -12,11 +12,11 @@ import json
 import sys
 import time
 
-from common.clients import client
-from common.errors import DONE, FAILED, run
-from common.options import add_queue_options, number, parser, queue_url
-from common.queues import dead_letter_queue
-from operating.figures import Figures, change_per_second, look, seconds_to_drain
+from hello_queue.aws.clients import client
+from hello_queue.cli.main import DONE, FAILED, run
+from hello_queue.cli.options import add_queue_options, number, parser, queue_url
+from hello_queue.operations.metrics import Figures, change_per_second, look, seconds_to_drain
+from hello_queue.sqs.queues import dead_letter_queue
 
 EXAMPLES = """\
   python scripts/status.py                       once

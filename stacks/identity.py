@@ -7,34 +7,17 @@ from aws_cdk import aws_iam as iam
 from aws_cdk import aws_secretsmanager as secretsmanager
 from constructs import Construct
 
+from hello_queue.constants import (
+    DEAD_LETTER_ACTIONS,
+    METRICS_ACTIONS,
+    QUEUE_USER_ACTIONS,
+    REDRIVE_TARGET_ACTIONS,
+)
 from stacks.acknowledgments import acknowledge
 from stacks.console import add_console_access
 from stacks.messaging import queue_arn
 from stacks.secrets import arn_of_secret
 from stacks.settings import Settings
-
-QUEUE_USER_ACTIONS = (
-    "sqs:SendMessage",
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:ChangeMessageVisibility",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-)
-"""What send.py and process.py call. The batch calls are authorized by the same actions:
-https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html"""
-
-DEAD_LETTER_ACTIONS = (
-    "sqs:GetQueueUrl",
-    "sqs:GetQueueAttributes",
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:ChangeMessageVisibility",
-    "sqs:StartMessageMoveTask",
-    "sqs:CancelMessageMoveTask",
-    "sqs:ListMessageMoveTasks",
-)
-"""What redrive.py calls on the dead-letter queue."""
 
 
 class IdentityStack(cdk.Stack):
@@ -136,7 +119,7 @@ def _operator_policy(scope: Construct, settings: Settings) -> iam.ManagedPolicy:
         statements=[
             iam.PolicyStatement(
                 sid="MoveToTheQueue",
-                actions=["sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage"],
+                actions=list(REDRIVE_TARGET_ACTIONS),
                 resources=[queue_arn(cdk.Stack.of(scope), settings.physical_queue_name)],
             ),
             iam.PolicyStatement(
@@ -144,7 +127,7 @@ def _operator_policy(scope: Construct, settings: Settings) -> iam.ManagedPolicy:
                 actions=list(DEAD_LETTER_ACTIONS),
                 resources=[queue_arn(cdk.Stack.of(scope), settings.physical_dead_letter_queue_name)],
             ),
-            iam.PolicyStatement(sid="ReadFigures", actions=["cloudwatch:GetMetricStatistics"], resources=["*"]),
+            iam.PolicyStatement(sid="ReadFigures", actions=list(METRICS_ACTIONS), resources=["*"]),
         ],
     )
     acknowledge(

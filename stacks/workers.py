@@ -16,25 +16,19 @@ from aws_cdk import aws_logs as logs
 from aws_cdk import aws_sns as sns
 from constructs import Construct
 
+from hello_queue.constants import WORKER_ACTIONS
 from stacks.messaging import queue_arn
 from stacks.monitoring import tell
 from stacks.settings import Settings, SettingsError
 
 ROOT = Path(__file__).resolve().parents[1]
-CONTRACT = ("__init__.py", "handlers.py", "lambda_worker.py")
-"""The files of scripts/queueing that travel with a handler. They need nothing but Python and what Lambda has."""
+PACKAGE = ROOT / "scripts/hello_queue"
+CONTRACT = ("__init__.py", "sqs/__init__.py", "sqs/handlers.py", "sqs/lambda_worker.py")
+"""The files of the package that travel with a handler. They need nothing but Python and what Lambda has."""
 
 RUNTIME = lambda_.Runtime.PYTHON_3_14
 PIP = ("--platform=manylinux2014_x86_64", "--only-binary=:all:", "--python-version=3.14", "--implementation=cp")
 """The requirements are for Lambda's machine, not for the one that deploys."""
-
-WORKER_ACTIONS = (
-    "sqs:ReceiveMessage",
-    "sqs:DeleteMessage",
-    "sqs:ChangeMessageVisibility",
-    "sqs:GetQueueAttributes",
-    "sqs:GetQueueUrl",
-)
 
 
 class WorkersStack(cdk.Stack):
@@ -75,7 +69,7 @@ class WorkersStack(cdk.Stack):
                 description=f"Handles the messages of {settings.physical_queue_name} by {settings.worker_handler}",
                 runtime=RUNTIME,
                 code=lambda_.Code.from_asset(directory),
-                handler="queueing.lambda_worker.handle",
+                handler="hello_queue.sqs.lambda_worker.handle",
                 environment={"HANDLER": settings.worker_handler},
                 timeout=cdk.Duration.seconds(settings.worker_timeout_seconds),
                 memory_size=settings.worker_memory_mb,
@@ -149,9 +143,10 @@ def collect_code(settings: Settings, directory: Path) -> None:
         )
     hidden = shutil.ignore_patterns("__pycache__", ".*")
     shutil.copytree(folder, directory, ignore=hidden, dirs_exist_ok=True)
-    (directory / "queueing").mkdir(exist_ok=True)
     for name in CONTRACT:
-        shutil.copyfile(ROOT / "scripts/queueing" / name, directory / "queueing" / name)
+        copy = directory / PACKAGE.name / name
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(PACKAGE / name, copy)
     requirements = folder / "requirements.txt"
     if requirements.exists():
         command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", f"--target={directory}", *PIP]

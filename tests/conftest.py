@@ -16,8 +16,8 @@ import boto3
 import pytest
 from botocore.config import Config
 
-from common.tools import ROOT, environment_with_tools
-from emulator.instance import Instance, local_aws
+from hello_queue.local_aws.instance import Instance, local_aws
+from hello_queue.project import ROOT, environment_with_tools
 from stacks.settings import Settings
 from tests.faults import FaultyPath, faulty_path
 
@@ -71,7 +71,7 @@ class Aws:
             "verify": variables["AWS_CA_BUNDLE"],
             "config": Config(proxies={}, retries={"total_max_attempts": 1}),
         }
-        return boto3.client(service, **{**options, **overrides})
+        return boto3.client(service, **{**options, **overrides})  # type: ignore[call-overload]  # any of them
 
     def access_key(self) -> tuple[str, str]:
         """The user's access key in Secrets Manager: id and secret."""

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 
 import trustme
 
-from emulator.instance import Instance
+from hello_queue.local_aws.instance import Instance
 
 
 @dataclass

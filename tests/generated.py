@@ -8,7 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from stacks.settings import settings_table
 from tests.conftest import Aws, start
 from tests.picture import draw

@@ -17,7 +17,7 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import BROKEN, THROTTLED, Fault, FaultyPath, faulty_path
 from tests.queues import bodies, redrive_policy
@@ -84,7 +84,15 @@ class Workplace:
     def start(self, script: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         self._started += 1
         log = (self._directory / f"{self._started}-{script}.log").open("wb")
-        command = [sys.executable, f"scripts/{script}", "--queue-url", self._queue, "--patience", "600", *arguments]
+        command = [
+            sys.executable,
+            f"scripts/{script}",
+            "--queue-url",
+            self._queue,
+            "--retry-timeout",
+            "600",
+            *arguments,
+        ]
         process = subprocess.Popen(command, cwd=ROOT, env=self._environment, stdout=log, stderr=log, **options)
         process.log = Path(log.name)  # type: ignore[attr-defined]
         return process

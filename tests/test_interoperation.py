@@ -7,10 +7,10 @@ import json
 from pathlib import Path
 from typing import Any
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 
-PEERS = ROOT / "scripts/benchmark/peers"
+PEERS = ROOT / "scripts/hello_queue/benchmark/peers"
 BODY = 'ünï 漢字 🚀 "quoted"\t\\'
 BINARY = b"\x00\xff\x80"
 

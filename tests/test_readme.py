@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.generated import README, pictures, pieces, refreshed
 

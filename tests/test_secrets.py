@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 
 

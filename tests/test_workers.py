@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from queueing import lambda_worker
-from queueing.handlers import CannotGoOn, RetryLater
+from hello_queue.sqs import lambda_worker
+from hello_queue.sqs.handlers import CannotGoOn, RetryLater
 from stacks.settings import Settings, SettingsError
 from stacks.workers import ROOT, collect_code
 from tests.conftest import Aws, Synth
@@ -106,7 +106,9 @@ def test_the_code_and_its_requirements_travel(tmp_path: Path) -> None:
         collected.mkdir()
         collect_code(settings, collected)
         found = {str(path.relative_to(collected)) for path in collected.rglob("*.py")}
-        contract = {f"queueing/{name}.py" for name in ("__init__", "handlers", "lambda_worker")}
+        contract = {
+            f"hello_queue/{name}.py" for name in ("__init__", "sqs/__init__", "sqs/handlers", "sqs/lambda_worker")
+        }
         assert found == {"orders.py", "needed.py", *contract}
         (folder / "requirements.txt").write_text("no-such-package-anywhere\n")
         with pytest.raises(SettingsError, match="cannot be installed for Lambda"):

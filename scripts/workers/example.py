@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from queueing.handlers import Message
+from hello_queue import Message
 
 
 def log(message: Message) -> None:

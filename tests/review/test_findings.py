@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 import yaml
 
-from review_changes.comparison import compare, compare_ledgers
-from review_changes.findings import WHY, Finding
-from review_changes.synthesis import GOLDEN
+from hello_queue.review.comparison import compare, compare_ledgers
+from hello_queue.review.findings import WHY, Finding
+from hello_queue.review.synthesis import GOLDEN
 
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:test"
 USER, GROUP, POLICY = "User00B015A1", "AdministratorsA37EF73A", "QueueUserPolicy770E3B54"

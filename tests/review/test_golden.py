@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 import yaml
 
-from common.tools import ROOT
-from review_changes.synthesis import DEFAULT, GOLDEN, VARIANTS
+from hello_queue.project import ROOT
+from hello_queue.review.synthesis import DEFAULT, GOLDEN, VARIANTS
 from stacks.settings import Settings
 from tests.conftest import Aws, Synth
 
@@ -79,16 +79,16 @@ def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
 
 def test_what_the_scripts_look_for_is_in_them() -> None:
     """scripts/ and stacks/ share no code; they meet in these names."""
-    from common.options import DEFAULT_QUEUE
-    from common.stacks import IDENTITY, MESSAGING
+    from hello_queue.cli.options import DEFAULT_QUEUE
+    from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 
     found = {path.stem: yaml.safe_load(path.read_text()) for path in (GOLDEN / "console_access=true").glob("*.yaml")}
-    found |= {MESSAGING: yaml.safe_load((GOLDEN / DEFAULT / f"{MESSAGING}.yaml").read_text())}
-    assert {"QueueName", "QueueUrl", "QueueArn", "DeadLetterQueueUrl"} <= set(found[MESSAGING]["Outputs"])
-    assert {"AccessKeySecretArn", "ConsolePasswordSecretArn"} <= set(found[IDENTITY]["Outputs"])
+    found |= {MESSAGING_STACK: yaml.safe_load((GOLDEN / DEFAULT / f"{MESSAGING_STACK}.yaml").read_text())}
+    assert {"QueueName", "QueueUrl", "QueueArn", "DeadLetterQueueUrl"} <= set(found[MESSAGING_STACK]["Outputs"])
+    assert {"AccessKeySecretArn", "ConsolePasswordSecretArn"} <= set(found[IDENTITY_STACK]["Outputs"])
     queues = [
         resource["Properties"]["QueueName"]
-        for resource in found[MESSAGING]["Resources"].values()
+        for resource in found[MESSAGING_STACK]["Resources"].values()
         if resource["Type"] == "AWS::SQS::Queue"
     ]
     assert DEFAULT_QUEUE in queues

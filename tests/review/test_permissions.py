@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from review_changes.permissions import Right, contains, overlap, widenings
+from hello_queue.review.permissions import Right, contains, overlap, widenings
 
 
 @pytest.mark.parametrize(

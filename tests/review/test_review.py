@@ -11,9 +11,9 @@ from pathlib import Path
 
 import pytest
 
-from common.tools import ROOT
-from review_changes.findings import Finding
-from review_changes.report import Review, as_markdown
+from hello_queue.project import ROOT
+from hello_queue.review.findings import Finding
+from hello_queue.review.report import Review, as_markdown
 
 
 class Repository:

@@ -17,8 +17,8 @@ from pathlib import Path
 
 import pytest
 
-from common.profiles import write_profile
-from common.tools import ROOT
+from hello_queue.deployment.profiles import write_profile
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 
 
@@ -357,11 +357,11 @@ KILL_ME = """
 import os, signal, sys
 sys.path.insert(0, "scripts")
 from pathlib import Path
-from common.profiles import write_profile
+from hello_queue.deployment.profiles import write_profile
 moment, passed = int(sys.argv[1]), 0
 def tracer(frame, event, argument):
     global passed
-    if event == "line" and "/common/" in frame.f_code.co_filename:
+    if event == "line" and "/deployment/" in frame.f_code.co_filename:
         passed += 1
         if passed == moment:
             os.kill(os.getpid(), signal.SIGKILL)

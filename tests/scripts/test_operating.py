@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from common.tools import ROOT
-from operating.figures import Figures, change_per_second, seconds_to_drain
+from hello_queue.operations.metrics import Figures, change_per_second, seconds_to_drain
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
 from tests.queues import bodies, fill, redrive_policy

@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.queues import bodies, fill, redrive_policy
 

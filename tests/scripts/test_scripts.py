@@ -7,7 +7,7 @@ import time
 
 import pytest
 
-from common.messages import MAX_MESSAGE_BYTES
+from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
 from tests.conftest import Aws
 
 
@@ -169,8 +169,8 @@ def test_help_teaches(aws: Aws, script: str) -> None:
 
 
 def test_the_largest_message() -> None:
-    from common.errors import UsageError
-    from common.messages import message
+    from hello_queue.errors import UsageError
+    from hello_queue.sqs.messages import message
 
     assert message("x" * MAX_MESSAGE_BYTES)
     assert message("x" * (MAX_MESSAGE_BYTES - len("AuthorStringAda")), "Ada")

@@ -17,7 +17,7 @@ from typing import Any
 
 import pytest
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import THROTTLED, Fault, FaultyPath
 from tests.queues import bodies

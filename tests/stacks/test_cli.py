@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from common.tools import ROOT
+from hello_queue.project import ROOT
 
 
 def synth(tmp_path: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:

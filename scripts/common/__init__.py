@@ -1,8 +1,0 @@
-"""What the scripts share."""
-
-import importlib.util
-import sys
-
-if importlib.util.find_spec("boto3") is None:
-    # The first mistake that everybody makes deserves better than a traceback.
-    sys.exit("boto3 is not installed for this Python: run `make setup`, then `source .venv/bin/activate`")

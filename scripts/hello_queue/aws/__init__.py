@@ -1,0 +1,1 @@
+"""Clients of AWS, and what AWS's errors mean."""

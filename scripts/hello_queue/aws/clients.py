@@ -1,0 +1,85 @@
+"""Clients of AWS. Only boto3's usual environment, profile and region decide where they go and as whom."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+
+import boto3
+from botocore.config import Config
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_iam import IAMClient
+    from types_boto3_secretsmanager import SecretsManagerClient
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sts import STSClient
+    from typing_extensions import Unpack
+
+LONG_POLL_SECONDS = 20
+"""The longest WaitTimeSeconds:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-short-and-long-polling.html"""
+
+CONNECT_TIMEOUT_SECONDS = 5
+READ_TIMEOUT_SECONDS = LONG_POLL_SECONDS + 10
+
+_CONFIG = Config(
+    connect_timeout=CONNECT_TIMEOUT_SECONDS,
+    read_timeout=READ_TIMEOUT_SECONDS,
+    retries={"mode": "standard", "total_max_attempts": 3},
+)
+
+
+@dataclass(frozen=True)
+class AccessKey:
+    """An access key. The secret stays out of what is printed."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+
+class ClientOptions(TypedDict, total=False):
+    """What a client may differ in from the usual one.
+
+    Attributes:
+        profile: a profile other than the usual one.
+        key: an access key instead of any profile's.
+        endpoint_url: where to call instead of the usual place.
+        config: changes to the usual configuration.
+    """
+
+    profile: str | None
+    key: AccessKey | None
+    endpoint_url: str | None
+    config: Config | None
+
+
+@overload
+def client(service: Literal["cloudformation"], **options: Unpack[ClientOptions]) -> CloudFormationClient: ...
+@overload
+def client(service: Literal["cloudwatch"], **options: Unpack[ClientOptions]) -> CloudWatchClient: ...
+@overload
+def client(service: Literal["iam"], **options: Unpack[ClientOptions]) -> IAMClient: ...
+@overload
+def client(service: Literal["secretsmanager"], **options: Unpack[ClientOptions]) -> SecretsManagerClient: ...
+@overload
+def client(service: Literal["sqs"], **options: Unpack[ClientOptions]) -> SQSClient: ...
+@overload
+def client(service: Literal["sts"], **options: Unpack[ClientOptions]) -> STSClient: ...
+def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
+    """A boto3 client that gives up within a minute, not boto3's five, where there is no network.
+
+    Args:
+        service: as boto3 names it.
+        options: see `ClientOptions`.
+    """
+    key, config = options.get("key"), options.get("config")
+    session = boto3.Session(
+        aws_access_key_id=key.key_id if key else None,
+        aws_secret_access_key=key.secret if key else None,
+        profile_name=options.get("profile"),
+    )
+    return session.client(
+        service, config=_CONFIG.merge(config) if config else _CONFIG, endpoint_url=options.get("endpoint_url")
+    )

@@ -1,0 +1,169 @@
+"""An endpoint that speaks SQS's JSON protocol with canned, valid answers, so that it is the client that is measured.
+
+It counts what is sent, received and deleted, and knows when the first and the last call came. `Endpoint` starts it as a
+process; GET /reset and GET /counts control it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import json
+import re
+import subprocess
+import sys
+import time
+import urllib.request
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+ACCOUNT = "111122223333"
+_HANDLE = "AQEB" + "x" * 300
+"""AWS's receipt handles are about as long."""
+_ID = re.compile(rb'"Id":')
+_WANTED = re.compile(rb'"MaxNumberOfMessages": ?(\d+)')
+_NOTHING_SECONDS = 1.0
+"""How long an empty receive takes: idle pollers must not take time from those who delete."""
+
+
+class Canned:
+    """The answers, and the counts."""
+
+    def __init__(self) -> None:
+        self.reset(messages=0, size=100, delay=0.0)
+
+    def reset(self, *, messages: int, size: int, delay: float) -> None:
+        self.delay = delay
+        self.left = messages
+        self.counts = {"sent": 0, "received": 0, "deleted": 0, "calls": 0}
+        self.first = self.last = 0.0
+        body = "x" * size
+        checksum = hashlib.md5(body.encode()).hexdigest()  # noqa: S324 (SQS's protocol)
+        sent = {"MessageId": "cb1d2f0e-5a3c-4c7e-9d43-0f7c5a1e2b6d", "MD5OfMessageBody": checksum}
+        received = {"MessageId": sent["MessageId"], "MD5OfBody": checksum, "Body": body, "ReceiptHandle": _HANDLE}
+        numbers = range(11)
+        self.sent_one = _answer(sent)
+        self.sent = [_answer({"Successful": [{"Id": str(i), **sent} for i in range(n)]}) for n in numbers]
+        self.received = [_answer({"Messages": [received] * n} if n else {}) for n in numbers]
+        self.deleted = [_answer({"Successful": [{"Id": str(i)} for i in range(n)]}) for n in numbers]
+        self.nothing = _answer({})
+        self.attributes = _answer({"Attributes": {"VisibilityTimeout": "30"}})
+
+    def reply(self, action: bytes, body: bytes) -> tuple[bytes, float]:
+        """The answer to a call, and after how many seconds."""
+        self.last = time.time()
+        self.first = self.first or self.last
+        self.counts["calls"] += 1
+        if action == b"SendMessageBatch":
+            number = len(_ID.findall(body))
+            self.counts["sent"] += number
+            return self.sent[number], self.delay
+        if action == b"ReceiveMessage":
+            wanted = _WANTED.search(body)
+            number = min(int(wanted.group(1)) if wanted else 1, self.left)
+            self.left -= number
+            self.counts["received"] += number
+            return self.received[number], self.delay if number else _NOTHING_SECONDS
+        if action == b"DeleteMessageBatch":
+            number = len(_ID.findall(body))
+            self.counts["deleted"] += number
+            return self.deleted[number], self.delay
+        if action == b"SendMessage":
+            self.counts["sent"] += 1
+            return self.sent_one, self.delay
+        if action == b"DeleteMessage":
+            self.counts["deleted"] += 1
+            return self.nothing, self.delay
+        return self.attributes, self.delay
+
+    def control(self, target: str) -> bytes:
+        url = urlsplit(target)
+        if url.path == "/reset":
+            asked = {name: values[0] for name, values in parse_qs(url.query).items()}
+            self.reset(messages=int(asked["messages"]), size=int(asked["size"]), delay=float(asked["delay"]))
+        return _answer({**self.counts, "first": self.first, "last": self.last})
+
+
+class _Protocol(asyncio.Protocol):
+    def __init__(self, canned: Canned) -> None:
+        self._canned = canned
+        self._data = b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self._transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        while (end := self._data.find(b"\r\n\r\n")) >= 0:
+            head = self._data[:end]
+            length = re.search(rb"(?i)\r\ncontent-length: *(\d+)", head)
+            total = end + 4 + (int(length.group(1)) if length else 0)
+            if len(self._data) < total:
+                return
+            body, self._data = self._data[end + 4 : total], self._data[total:]
+            action = re.search(rb"(?i)\r\nx-amz-target: *AmazonSQS\.(\w+)", head)
+            if action is None:
+                self._transport.write(self._canned.control(head.split(b" ", 2)[1].decode()))
+                continue
+            answer, delay = self._canned.reply(action.group(1), body)
+            if delay:
+                asyncio.get_running_loop().call_later(delay, self._transport.write, answer)
+            else:
+                self._transport.write(answer)
+
+
+def _answer(content: Any) -> bytes:
+    body = json.dumps(content).encode()
+    head = f"HTTP/1.1 200 OK\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {len(body)}\r\n\r\n"
+    return head.encode() + body
+
+
+@dataclass(frozen=True)
+class Endpoint:
+    """A running endpoint."""
+
+    url: str
+
+    @property
+    def queue_url(self) -> str:
+        return f"{self.url}/{ACCOUNT}/test"
+
+    def reset(self, *, messages: int, size: int, delay: float) -> None:
+        """Forget the counts; hand out so many messages of so many bytes; answer after so many seconds."""
+        self._get(f"reset?messages={messages}&size={size}&delay={delay}")
+
+    def counts(self) -> dict[str, Any]:
+        return self._get("counts")
+
+    def _get(self, what: str) -> dict[str, Any]:
+        opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+        with opener.open(f"{self.url}/{what}") as answer:
+            counts: dict[str, Any] = json.load(answer)
+        return counts
+
+
+@contextlib.contextmanager
+def endpoint() -> Iterator[Endpoint]:
+    """An endpoint in a process of its own, on a free port of 127.0.0.1."""
+    command = [sys.executable, "-m", "hello_queue.benchmark.endpoint"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield Endpoint(f"http://127.0.0.1:{int(process.stdout.readline())}")
+        finally:
+            process.kill()
+
+
+async def _serve() -> None:
+    canned = Canned()
+    server = await asyncio.get_running_loop().create_server(lambda: _Protocol(canned), "127.0.0.1", 0)
+    print(server.sockets[0].getsockname()[1], flush=True)
+    await server.serve_forever()
+
+
+if __name__ == "__main__":
+    asyncio.run(_serve())

@@ -1,0 +1,80 @@
+"""Is the identity stack in IAM as it was declared? Asks IAM, not CloudFormation."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from hello_queue.checks.model import Check, check
+from hello_queue.deployment.stacks import DeployedStack
+
+ADMINISTRATOR_ACCESS = "AdministratorAccess"
+
+
+def identity_checks(iam: Any, identity: DeployedStack) -> Iterator[Check]:
+    """The group and its policy, the user, its membership, and its policy down to the last action."""
+    groups = [group.physical_id for group in identity.resources("AWS::IAM::Group")]
+    user = identity.resource("AWS::IAM::User")
+    policies = identity.resources("AWS::IAM::ManagedPolicy")
+    name = user.physical_id
+
+    for group in groups:
+        find = functools.partial(_group_policies, iam, group)
+        yield check(f"policies of group {group}", [ADMINISTRATOR_ACCESS], find)
+    yield check("user", name, lambda: iam.get_user(UserName=name)["User"]["UserName"])
+    yield check(f"groups of {name}", groups, lambda: _groups(iam, name))
+    of_user = user.properties.get("ManagedPolicyArns", [])
+    attached = [each for each in policies if each.properties.get("Users") or each.physical_id in of_user]
+    declared = sorted(_name(policy.physical_id) for policy in attached)
+    yield check(f"policies of {name}", declared, lambda: _user_policies(iam, name))
+    for policy in policies:
+        expected = [_statement(statement) for statement in policy.properties["PolicyDocument"]["Statement"]]
+        find = functools.partial(_policy_statements, iam, policy.physical_id)
+        yield check(f"rights by {_name(policy.physical_id)}", expected, find)
+    console = "on" if "LoginProfile" in user.properties else "off"
+    yield check(f"console sign-in of {name}", console, lambda: _console_access(iam, name))
+
+
+def _group_policies(iam: Any, group: str) -> list[str]:
+    pages = iam.get_paginator("list_attached_group_policies").paginate(GroupName=group)
+    attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
+    return attached + list(iam.list_group_policies(GroupName=group)["PolicyNames"])
+
+
+def _user_policies(iam: Any, user: str) -> list[str]:
+    pages = iam.get_paginator("list_attached_user_policies").paginate(UserName=user)
+    attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
+    return sorted(attached) + list(iam.list_user_policies(UserName=user)["PolicyNames"])
+
+
+def _groups(iam: Any, user: str) -> list[str]:
+    pages = iam.get_paginator("list_groups_for_user").paginate(UserName=user)
+    return [group["GroupName"] for page in pages for group in page["Groups"]]
+
+
+def _console_access(iam: Any, user: str) -> str:
+    try:
+        iam.get_login_profile(UserName=user)
+    except iam.exceptions.NoSuchEntityException:
+        return "off"
+    return "on"
+
+
+def _policy_statements(iam: Any, policy_arn: str) -> list[str]:
+    version = iam.get_policy(PolicyArn=policy_arn)["Policy"]["DefaultVersionId"]
+    document = iam.get_policy_version(PolicyArn=policy_arn, VersionId=version)["PolicyVersion"]["Document"]
+    statements = document["Statement"]
+    return [_statement(each) for each in (statements if isinstance(statements, list) else [statements])]
+
+
+def _statement(statement: Mapping[str, Any]) -> str:
+    """A statement as one line. What it has beyond effect, actions and resource shows, and so fails a comparison."""
+    rest = {key: statement[key] for key in sorted(statement.keys() - {"Sid", "Effect", "Action", "Resource"})}
+    actions = statement.get("Action", "nothing by name")
+    actions = actions if isinstance(actions, str) else ", ".join(sorted(actions))
+    return f"{statement['Effect']} {actions} on {statement.get('Resource')}" + (f" {rest}" if rest else "")
+
+
+def _name(arn: str) -> str:
+    return arn.rpartition("/")[2]

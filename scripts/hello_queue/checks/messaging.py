@@ -1,0 +1,86 @@
+"""Are the queue and its dead-letter queue in SQS as they were declared? Asks SQS, not CloudFormation."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
+
+from hello_queue.aws.clients import client
+from hello_queue.aws.errors import is_denied
+from hello_queue.checks.model import Check, check
+from hello_queue.deployment.stacks import DeployedStack
+from hello_queue.sqs.queues import attributes
+
+DEAD_LETTER_RETENTION_SECONDS = 1_209_600
+
+
+def messaging_checks(sqs: Any, messaging: DeployedStack) -> Iterator[Check]:
+    """The attributes of both queues, and that they answer over TLS only."""
+    url, dead_letter_url = messaging.outputs["QueueUrl"], messaging.outputs["DeadLetterQueueUrl"]
+    declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
+    dead_letter_arn = attributes(sqs, dead_letter_url)["QueueArn"]
+
+    name = messaging.outputs["QueueName"]
+    for attribute in ("DelaySeconds", "VisibilityTimeout", "MessageRetentionPeriod"):
+        yield _attribute_check(sqs, url, f"{name}: {attribute}", attribute, str(declared[attribute]))
+    redrive = f"to {dead_letter_arn} after {declared['RedrivePolicy']['maxReceiveCount']} receives"
+    yield check(f"{name}: redrive", redrive, lambda: _redrive(attributes(sqs, url)))
+    yield from _protection_checks(sqs, url, name)
+
+    name = dead_letter_url.rpartition("/")[2]
+    yield _attribute_check(sqs, dead_letter_url, f"{name}: DelaySeconds", "DelaySeconds", "0")
+    retention = str(DEAD_LETTER_RETENTION_SECONDS)
+    yield _attribute_check(sqs, dead_letter_url, f"{name}: MessageRetentionPeriod", "MessageRetentionPeriod", retention)
+    source = f"byQueue {messaging.outputs['QueueArn']}"
+    yield check(f"{name}: redrive allowed", source, lambda: _redrive_allowed(attributes(sqs, dead_letter_url)))
+    yield from _protection_checks(sqs, dead_letter_url, name)
+
+
+def _protection_checks(sqs: Any, url: str, name: str) -> Iterator[Check]:
+    yield _attribute_check(sqs, url, f"{name}: encrypted (SqsManagedSseEnabled)", "SqsManagedSseEnabled", "true")
+    yield check(f"{name}: policy denies plain http", True, lambda: denies_plain_http(attributes(sqs, url)))
+    yield check(f"{name}: a call over plain http", "refused", lambda: _call_over_plain_http(sqs, url))
+
+
+def _attribute_check(sqs: Any, url: str, name: str, attribute: str, expected: str) -> Check:
+    return check(name, expected, lambda: attributes(sqs, url).get(attribute, "not set"))
+
+
+def _redrive(attributes: Mapping[str, str]) -> str:
+    policy = json.loads(attributes.get("RedrivePolicy", "{}"))
+    return f"to {policy.get('deadLetterTargetArn')} after {policy.get('maxReceiveCount')} receives"
+
+
+def _redrive_allowed(attributes: Mapping[str, str]) -> str:
+    policy = json.loads(attributes.get("RedriveAllowPolicy", "{}"))
+    return " ".join([policy.get("redrivePermission", "allowAll"), *policy.get("sourceQueueArns", [])])
+
+
+def denies_plain_http(attributes: Mapping[str, str]) -> bool:
+    """Whether the queue's policy denies everything to everybody who comes without TLS."""
+    statements = json.loads(attributes.get("Policy", '{"Statement": []}'))["Statement"]
+    return any(
+        statement["Effect"] == "Deny"
+        and statement.get("Principal") in ("*", {"AWS": "*"})
+        and statement.get("Action") in ("sqs:*", "SQS:*")
+        and statement.get("Condition") == {"Bool": {"aws:SecureTransport": "false"}}
+        for statement in statements
+    )
+
+
+def _call_over_plain_http(sqs: Any, url: str) -> str:
+    """Read the queue's attributes over http, which changes nothing. Not being at http at all refuses too."""
+    endpoint = os.environ.get("LOCAL_AWS_HTTP_ENDPOINT") or sqs.meta.endpoint_url.replace("https://", "http://", 1)
+    try:
+        client("sqs", endpoint_url=endpoint).get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        return "refused"
+    except (ConnectionError, HTTPClientError):
+        return "refused"
+    return "answered"

@@ -1,0 +1,42 @@
+"""What both the stacks and the scripts must know: names in CloudFormation, and the rights that the scripts need.
+
+The only module that `stacks/` and this package share.
+"""
+
+from __future__ import annotations
+
+MESSAGING_STACK = "HelloQueueMessaging"
+IDENTITY_STACK = "HelloQueueIdentity"
+WORKERS_STACK = "HelloQueueWorkers"
+
+QUEUE_USER_ACTIONS = (
+    "sqs:SendMessage",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:GetQueueAttributes",
+    "sqs:GetQueueUrl",
+)
+"""What send.py and process.py call on the queue. The batch calls are authorized by the same actions:
+https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html"""
+
+WORKER_ACTIONS = tuple(action for action in QUEUE_USER_ACTIONS if action != "sqs:SendMessage")
+"""What a worker on AWS Lambda calls on the queue: it processes, and never sends."""
+
+REDRIVE_TARGET_ACTIONS = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
+"""What redrive.py calls on the queue."""
+
+DEAD_LETTER_ACTIONS = (
+    "sqs:GetQueueUrl",
+    "sqs:GetQueueAttributes",
+    "sqs:ReceiveMessage",
+    "sqs:DeleteMessage",
+    "sqs:ChangeMessageVisibility",
+    "sqs:StartMessageMoveTask",
+    "sqs:CancelMessageMoveTask",
+    "sqs:ListMessageMoveTasks",
+)
+"""What redrive.py calls on the dead-letter queue."""
+
+METRICS_ACTIONS = ("cloudwatch:GetMetricStatistics",)
+"""What status.py calls on CloudWatch."""

@@ -1,0 +1,100 @@
+"""What `cdk deploy` left to the scripts: stacks by name, with their outputs, resources and declared properties."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hello_queue.errors import HelloQueueError
+
+_USABLE = {
+    *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
+    *("IMPORT_COMPLETE", "IMPORT_ROLLBACK_COMPLETE"),
+}
+
+
+@dataclass(frozen=True)
+class Resource:
+    """A resource of a deployed stack, with its properties as they were declared."""
+
+    type: str
+    physical_id: str
+    properties: Mapping[str, Any]
+
+
+class DeployedStack:
+    """A stack in CloudFormation.
+
+    Raises:
+        HelloQueueError: there is no such stack here.
+    """
+
+    def __init__(self, cloudformation: Any, stack: str, deployment: str) -> None:
+        """``stack`` is one of this module's names; ``deployment`` is ``""`` for the default one."""
+        self.name = f"{deployment}-{stack}" if deployment else stack
+        self._cloudformation = cloudformation
+        try:
+            (described,) = cloudformation.describe_stacks(StackName=self.name)["Stacks"]
+        except ClientError as error:
+            if error.response["Error"]["Code"] != "ValidationError":
+                raise
+            named = f" -c deployment={deployment}" if deployment else ""
+            raise HelloQueueError(
+                f"there is no stack {self.name} in {cloudformation.meta.region_name}: check --deployment, AWS_PROFILE "
+                f"and the region, or deploy it with `npx cdk deploy --all{named}`"
+            ) from None
+        if described["StackStatus"] not in _USABLE:
+            raise HelloQueueError(
+                f"the stack {self.name} is {described['StackStatus']}: its deploy failed or has not ended. "
+                "`npx cdk deploy --all` says why"
+            )
+        self._arn = described["StackId"]
+        self.outputs: Mapping[str, str] = {
+            output["OutputKey"]: output["OutputValue"] for output in described.get("Outputs", [])
+        }
+
+    def resources(self, resource_type: str, **having: Any) -> list[Resource]:
+        """The resources of this type that were declared with these properties."""
+        return [
+            resource
+            for resource in self._resources
+            if resource.type == resource_type
+            and all(resource.properties.get(name) == value for name, value in having.items())
+        ]
+
+    def resource(self, resource_type: str, **having: Any) -> Resource:
+        """The one resource of this type that was declared with these properties."""
+        (found,) = self.resources(resource_type, **having)
+        return found
+
+    @functools.cached_property
+    def _resources(self) -> list[Resource]:
+        pages = self._cloudformation.get_paginator("list_stack_resources").paginate(StackName=self.name)
+        summaries = [summary for page in pages for summary in page["StackResourceSummaries"]]
+        ids = {summary["LogicalResourceId"]: summary["PhysicalResourceId"] for summary in summaries}
+        _, partition, _, region, account, _ = self._arn.split(":", 5)
+        pseudo = {"AWS::Partition": partition, "AWS::Region": region, "AWS::AccountId": account}
+        declared = self._cloudformation.get_template(StackName=self.name)["TemplateBody"]["Resources"]
+        return [
+            Resource(each["Type"], ids[logical_id], _resolve(each.get("Properties", {}), {**ids, **pseudo}))
+            for logical_id, each in declared.items()
+        ]
+
+
+def _resolve(value: Any, references: Mapping[str, str]) -> Any:
+    """The value with Ref and Fn::Join worked out. What else CloudFormation would work out stays as it is."""
+    if isinstance(value, Mapping):
+        resolved = {key: _resolve(each, references) for key, each in value.items()}
+        if resolved.keys() == {"Ref"}:
+            return references.get(resolved["Ref"], resolved)
+        if resolved.keys() == {"Fn::Join"}:
+            separator, parts = resolved["Fn::Join"]
+            return separator.join(parts) if all(isinstance(part, str) for part in parts) else resolved
+        return resolved
+    if isinstance(value, list):
+        return [_resolve(each, references) for each in value]
+    return value

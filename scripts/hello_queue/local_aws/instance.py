@@ -1,0 +1,249 @@
+"""Start and stop one local AWS, and say how to reach it."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shlex
+import socket
+import ssl
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import trustme
+
+from hello_queue.errors import HelloQueueError
+from hello_queue.project import ROOT, environment_with_tools
+
+ACCOUNT = "111122223333"
+START_SECONDS = 60
+BOOTSTRAP_TEMPLATE = ROOT / "node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
+SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,logs,sns,kms"
+
+_NOWHERE = "http://127.0.0.1:9"
+"""A proxy that refuses: what would go past AWS_ENDPOINT_URL to the real AWS ends here."""
+
+_SERVICES_CALLED = (
+    *("CLOUDFORMATION", "CLOUDWATCH", "CLOUDWATCH_LOGS", "IAM", "KMS", "LAMBDA", "S3", "SECRETS_MANAGER"),
+    *("SNS", "SQS", "SSM", "STS"),
+)
+_LEADING_ELSEWHERE = (
+    *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
+    *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES_CALLED),
+    *("ALL_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"),
+)
+
+
+@dataclass(frozen=True)
+class RootKey:
+    """The access key of the account's root."""
+
+    key_id: str
+    secret: str = field(repr=False)
+
+    def write(self, path: Path) -> None:
+        """Write it as the default profile of a credentials file."""
+        path.parent.mkdir()
+        path.touch(mode=0o600)
+        path.write_text(f"[default]\naws_access_key_id = {self.key_id}\naws_secret_access_key = {self.secret}\n")
+
+
+@dataclass(frozen=True)
+class Instance:
+    """A running local AWS.
+
+    Attributes:
+        variables: the environment variables that point the AWS CLI, boto3 and the CDK at it, and nowhere else.
+        root: the key that the default profile has.
+        directory: holds all that it writes; gone after it.
+        process: its server.
+    """
+
+    variables: Mapping[str, str]
+    root: RootKey
+    directory: Path
+    process: subprocess.Popen[bytes]
+
+    @property
+    def log(self) -> Path:
+        return self.directory / "server.log"
+
+    def environment(self) -> dict[str, str]:
+        """A whole environment for a command: this process's, without its AWS and CDK settings, and with ours."""
+        inherited = {
+            name: value
+            for name, value in environment_with_tools().items()
+            if not name.startswith(("AWS_", "CDK_")) and not name.lower().endswith("_proxy")
+        }
+        return {**inherited, **self.variables}
+
+    def exports(self) -> str:
+        """The variables as a shell reads them, without those that would lead elsewhere."""
+        exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items())
+        return f"unset {' '.join(_LEADING_ELSEWHERE)}\n{exports}"
+
+    def guard(self, group: int) -> None:
+        """Have the server kill this process group should this process end without doing so (0: none)."""
+        assert self.process.stdin is not None
+        os.write(self.process.stdin.fileno(), b"%d\n" % group)
+
+    def last_words(self) -> str:
+        """The end of the server's log, for an error message."""
+        lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
+        return "\n".join(lines[-20:])
+
+
+@contextlib.contextmanager
+def local_aws(*, region: str = "us-east-1") -> Iterator[Instance]:
+    """A local AWS, bootstrapped for the CDK, for as long as the context is open.
+
+    It listens on free ports of 127.0.0.1, with TLS on one and without on the other, and accepts one random root key,
+    which is the default profile of its own credentials file. If this process is killed, the server notices and cleans
+    up.
+
+    Raises:
+        HelloQueueError: it does not start, or the CDK CLI that brings the bootstrap template is not installed.
+    """
+    if not BOOTSTRAP_TEMPLATE.exists():
+        raise HelloQueueError(f"the CDK CLI is not installed ({BOOTSTRAP_TEMPLATE} is missing): run `make setup`")
+    with tempfile.TemporaryDirectory(prefix="local-aws-", ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        with _serve(directory, region) as instance:
+            _await_health(instance)
+            _bootstrap(instance)
+            yield instance
+
+
+@contextlib.contextmanager
+def _serve(directory: Path, region: str) -> Iterator[Instance]:
+    certificate, authority = _certificates(directory)
+    root = RootKey(f"LOCALROOT{secrets.token_hex(5).upper()}", secrets.token_urlsafe(30))
+    root.write(directory / "aws/credentials")
+    with _listener() as tls, _listener() as plain, (directory / "server.log").open("wb") as log:
+        variables = _variables(directory, region, authority, tls=_port(tls), plain=_port(plain))
+        process = subprocess.Popen(
+            [
+                sys.executable,
+                "-m",
+                __package__,
+                directory,
+                certificate,
+                str(tls.fileno()),
+                str(plain.fileno()),
+            ],
+            env=_server_environment(directory, region, _port(tls), root),
+            stdin=subprocess.PIPE,
+            stdout=log,
+            stderr=log,
+            pass_fds=[tls.fileno(), plain.fileno()],
+            start_new_session=True,
+        )
+    try:
+        yield Instance(variables, root, directory, process)
+    finally:
+        assert process.stdin is not None
+        with contextlib.suppress(BrokenPipeError):
+            process.stdin.close()
+        process.wait()
+
+
+def _listener() -> socket.socket:
+    """A socket on a free port of loopback. A connection to it waits until the server takes it: nobody needs to poll."""
+    listener = socket.socket()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    return listener
+
+
+def _port(listener: socket.socket) -> int:
+    port: int = listener.getsockname()[1]
+    return port
+
+
+def _certificates(directory: Path) -> tuple[Path, Path]:
+    """A throw-away authority and a certificate by it: (certificate with key, authority)."""
+    authority, certificate = directory / "authority.pem", directory / "certificate.pem"
+    issuer = trustme.CA()
+    issuer.cert_pem.write_to_path(authority)
+    certificate.touch(mode=0o600)
+    issuer.issue_cert("127.0.0.1", "localhost").private_key_and_cert_chain_pem.write_to_path(certificate)
+    return certificate, authority
+
+
+def _variables(directory: Path, region: str, authority: Path, *, tls: int, plain: int) -> dict[str, str]:
+    return {
+        "AWS_ENDPOINT_URL": f"https://127.0.0.1:{tls}",
+        # AWS answers plain http too, as far as policies let it. The smoke test asks there.
+        "LOCAL_AWS_HTTP_ENDPOINT": f"http://127.0.0.1:{plain}",
+        "AWS_REGION": region,
+        "AWS_DEFAULT_REGION": region,
+        "AWS_CA_BUNDLE": str(authority),
+        "NODE_EXTRA_CA_CERTS": str(authority),
+        # A person's own files and caches stay out of it. The root key is in this credentials file, not in the
+        # environment, so that AWS_PROFILE chooses as it does elsewhere.
+        "AWS_CONFIG_FILE": str(directory / "aws/config"),
+        "AWS_SHARED_CREDENTIALS_FILE": str(directory / "aws/credentials"),
+        "CDK_HOME": str(directory / "cdk"),
+        # And no call gets out.
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "CDK_DISABLE_CLI_TELEMETRY": "true",
+        "CDK_DISABLE_VERSION_CHECK": "true",
+        "NO_UPDATE_NOTIFIER": "1",
+        "HTTPS_PROXY": _NOWHERE,
+        "HTTP_PROXY": _NOWHERE,
+        "NO_PROXY": "127.0.0.1,localhost",
+    }
+
+
+def _server_environment(directory: Path, region: str, port: int, root: RootKey) -> dict[str, str]:
+    return {
+        "PATH": os.environ.get("PATH", os.defpath),
+        "HOME": str(directory),
+        "TMPDIR": str(directory),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "AUTH": "true",
+        "AWS_ACCESS_KEY_ID": root.key_id,
+        "AWS_SECRET_ACCESS_KEY": root.secret,
+        "MINISTACK_ACCOUNT_ID": ACCOUNT,
+        "MINISTACK_REGION": region,
+        "MINISTACK_HOST": "127.0.0.1",
+        "GATEWAY_PORT": str(port),
+        "USE_SSL": "1",
+        "SERVICES": SERVICES,
+        "STATE_DIR": str(directory / "state"),
+        "S3_DATA_DIR": str(directory / "s3"),
+        "LOG_LEVEL": "WARNING",
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        # At its start and end ministack removes containers that look like its own; here that is none of its business.
+        "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
+    }
+
+
+def _await_health(instance: Instance) -> None:
+    trust = ssl.create_default_context(cafile=instance.variables["AWS_CA_BUNDLE"])
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    try:
+        opener.open(f"{instance.variables['AWS_ENDPOINT_URL']}/_ministack/health", timeout=START_SECONDS).close()
+    except OSError as error:
+        raise HelloQueueError(
+            f"the local AWS did not start ({error}). Its log ends:\n{instance.last_words()}"
+        ) from error
+
+
+def _bootstrap(instance: Instance) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "hello_queue.local_aws.bootstrap", BOOTSTRAP_TEMPLATE],
+        env=instance.environment(),
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        raise HelloQueueError(f"the local AWS could not be bootstrapped for the CDK:\n{done.stderr}")

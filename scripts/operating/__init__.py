@@ -1,1 +1,0 @@
-"""What whoever runs the queue needs on a bad day."""
