@@ -1,8 +1,9 @@
-"""Process the queue: print each message's body and its author (if set), then delete it. Or have your own function do
-it.
+"""Process the messages of a queue: print each message's body and its author (if set), or pass it to your own function,
+then delete it.
 
-A message is deleted only after it was handled. One that was handled but not yet deleted when this is killed comes again
-after the queue's visibility timeout. Ctrl-C or SIGTERM: what is being handled is finished, the rest is given back.
+A message is deleted only after it was handled. One that was handled but not yet deleted when this process is killed is
+received again after the queue's visibility timeout. On Ctrl-C or SIGTERM, running handlers finish, and all other
+messages return to the queue.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ import sys
 import threading
 import time
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hello_queue.aws.clients import client
 from hello_queue.cli.interrupts import finish_first
@@ -23,23 +24,40 @@ from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import tell
 from hello_queue.cli.terminal import printable
-from hello_queue.errors import UsageError
+from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumers import ConsumerConfig, Consumers
-from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, NoSuchHandler, load_handler
+from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.thread_pool import calm_threads
 
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
 UNHIDDEN_SECONDS = 30
-"""The visibility timeout where the queue's is 0, which would hand out each message again and again."""
+"""The visibility timeout that replaces a queue's of 0, with which each message would be received again and again."""
 
 EXAMPLES = """\
   python scripts/process.py                     until the queue has been empty for 20 seconds
   python scripts/process.py --count 1           one message
   python scripts/process.py --forever --handler orders:book --concurrency 16 --stats 60
-                                                each message to the function book in orders.py, until stopped
+                                                pass each message to the function book in ./orders.py, until stopped
 
-a handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
-done; scripts/hello_queue/sqs/handlers.py documents what it may raise"""
+handlers:
+  A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
+  done. If it raises an exception, sys.exit included, the message has failed and is received again.
+  scripts/hello_queue/sqs/handlers.py documents the exceptions with a meaning. With --processes 2 or more, a handler
+  that ends its process (os._exit, a crash in C code) is reported; with one process, only the exit status shows it.
+
+exit status:
+  0    all messages were handled and deleted. Also after Ctrl-C or SIGTERM, if all running handlers have finished
+  1    a handler failed at least once, a message was handled but not deleted, or processing stopped because of an error
+  2    invalid arguments, or the handler cannot be loaded
+  130  interrupted before processing began, or by a second Ctrl-C (143: a second SIGTERM), which ends running handlers
+  141  the reader of the output went away (a closed pipe)"""
+
+
+class OutputFailed(CannotGoOn):
+    """A message cannot be printed. The argument is the OSError."""
 
 
 def main() -> int:
@@ -47,27 +65,48 @@ def main() -> int:
     calm_threads()
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
-    consumers = Consumers(_how(arguments, sqs, url), functools.partial(_load, arguments.handler), arguments.processes)
+    consumers = Consumers(
+        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), arguments.processes
+    )
     began = time.monotonic()
 
-    def say() -> None:
-        counts = consumers.counts()
-        seconds = time.monotonic() - began
-        tell(json.dumps({**counts, "seconds": round(seconds, 1)}) if arguments.json else _told(counts, seconds))
+    def summary() -> str:
+        return _summary(consumers.counts())
 
+    def result() -> str:
+        return json.dumps({**consumers.counts(), "seconds": round(time.monotonic() - began, 1)})
+
+    def show_progress() -> None:
+        counts, seconds = consumers.counts(), time.monotonic() - began
+        tell(result() if arguments.json else f"{_summary(counts)}, {counts['processed'] / seconds:,.0f}/s")
+
+    finished = False
+    error: Exception | None = None
     with contextlib.ExitStack() as stack:
-        interrupts = stack.enter_context(finish_first(consumers.stop, lambda: _told(consumers.counts(), None)))
-        stack.enter_context(every(arguments.stats, say))
+        stack.enter_context(finish_first(consumers.stop, summary))
+        stack.enter_context(every(arguments.stats, show_progress))
         try:
             finished = consumers.run(arguments.grace)
-        finally:
-            if arguments.json:
-                say()
-            else:
-                tell(_told(consumers.counts(), None))
-    if interrupts.signum is not None:
-        return DONE if finished else FAILED
-    return DONE
+        except UsageError:
+            raise  # nothing was processed
+        except Exception as raised:
+            error = raised
+    if not arguments.json:
+        tell(summary())
+    elif sys.stdout.closed or isinstance(error, OutputFailed):
+        tell(f"stdout cannot be written, so this is the result: {result()}")
+        finished = False
+    else:
+        print(result())
+    if isinstance(error, OutputFailed):
+        raise error.args[0]
+    if isinstance(error, CannotGoOn):
+        raise HelloQueueError(f"the handler cannot go on: {error.reason()}") from error
+    if error is not None:
+        raise error
+    counts = consumers.counts()
+    all_done = finished and not (counts["failed"] or counts["undeleted"] or counts["expired"])
+    return DONE if all_done else FAILED
 
 
 def print_message(message: Message) -> None:
@@ -78,7 +117,7 @@ def print_message(message: Message) -> None:
             sys.stdout.write(f"{printable(text) if sys.stdout.isatty() else text}\n")
             sys.stdout.flush()
     except OSError as error:
-        raise CannotGoOn from error
+        raise OutputFailed(error) from None
 
 
 _PRINTING = threading.Lock()
@@ -87,49 +126,48 @@ _PRINTING = threading.Lock()
 def _load(name: str | None) -> Handler:
     if name is None:
         return print_message
-    sys.path[0] = str(Path.cwd())  # a handler is looked for in the current folder first, as by `python -m`
+    sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
     try:
         return load_handler(name)
-    except NoSuchHandler as error:
+    except InvalidHandler as error:
         raise UsageError(f"--handler: {error}") from None
 
 
-def _how(arguments: argparse.Namespace, sqs: Any, url: str) -> ConsumerConfig:
-    name = "VisibilityTimeout"
-    visibility_timeout = int(sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"][name])
+def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> ConsumerConfig:
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
     return ConsumerConfig(
         url=url,
         concurrency=arguments.concurrency,
-        visibility_timeout=visibility_timeout or UNHIDDEN_SECONDS,
+        visibility_timeout=int(found["VisibilityTimeout"]) or UNHIDDEN_SECONDS,
         max_handling_seconds=arguments.max_handling_time,
         limit=arguments.count,
         empty_after=None if arguments.forever else arguments.empty_after,
-        patience=arguments.retry_timeout,
+        retry_timeout=arguments.retry_timeout,
         tell=tell,
     )
 
 
-def _told(counts: dict[str, int], seconds: float | None) -> str:
-    told = [f"{counts['processed']:,} processed"]
-    told += [
+def _summary(counts: dict[str, int]) -> str:
+    parts = [f"{counts['processed']:,} processed"]
+    parts += [
         f"{counts[name]:,} {words}"
         for name, words in (
             ("failed", "failed"),
-            ("postponed", "to be tried later"),
-            ("lost", "with an expired visibility timeout"),
-            ("undeleted", "not deleted"),
-            ("given_back", "given back"),
+            ("postponed", "to be retried later"),
+            ("expired", "handled after their visibility timeout expired"),
+            ("undeleted", "handled but not deleted"),
+            ("returned", "returned to the queue"),
         )
         if counts[name]
     ]
-    if seconds:
-        told.append(f"{counts['processed'] / seconds:,.0f}/s")
-    return ", ".join(told)
+    return ", ".join(parts)
 
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--handler", metavar="MODULE:FUNCTION", help="what handles a message (default: it is printed)")
+    options.add_argument(
+        "--handler", metavar="MODULE:FUNCTION", help="the function to pass each message to (default: print it)"
+    )
     ends = options.add_mutually_exclusive_group()
     ends.add_argument("--count", metavar="N", type=number(1, 1_000_000_000), help="stop after N messages")
     ends.add_argument("--forever", action="store_true", help="do not stop when the queue is empty")
@@ -138,17 +176,18 @@ def _parse() -> argparse.Namespace:
         metavar="SECONDS",
         type=number(0, 86_400),
         default=20,
-        help="stop when no message has come for so long (default: %(default)s)",
+        help="stop when no message has been received for this long (default: %(default)s)",
     )
     add_queue_options(options)
     many = options.add_argument_group("many messages")
-    add_load_options(options, many, concurrency=1, unit="messages are handled at once, in each process", stats=0)
+    add_load_options(options, many, concurrency=1, unit="messages each process handles at once", stats=0)
     many.add_argument(
         "--max-handling-time",
         metavar="SECONDS",
         type=number(1, 43_200),
         default=43_200,
-        help="keep a message no longer than that for its handler; it comes again (default: %(default)s, SQS's limit)",
+        help="keep a message for its handler for this long; after that, it is received again (default: %(default)s, "
+        "SQS's limit)",
     )
     many.add_argument(
         "--grace",
@@ -159,7 +198,7 @@ def _parse() -> argparse.Namespace:
     )
     arguments = options.parse_args()
     if arguments.count is not None and arguments.processes > 1:
-        options.error("--count needs --processes 1: nobody counts for several")
+        options.error("--count needs --processes 1: several processes cannot share a count")
     return arguments
 
 

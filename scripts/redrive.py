@@ -65,7 +65,7 @@ def _move_one_by_one(arguments: argparse.Namespace, sqs: Any, url: str, dead_let
         url,
         producer=Producer(sqs, url, patience),
         leases=Leases(
-            sqs, dead_letter_url, visibility_timeout=HOLD_SECONDS, patience=patience, tell=tell, counts=Counts()
+            sqs, dead_letter_url, visibility_timeout=HOLD_SECONDS, retry_policy=patience, tell=tell, counts=Counts()
         ),
         progress=lambda moved: tell(f"{moved:,} moved") if moved % 100 == 0 else None,
     )

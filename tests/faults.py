@@ -1,4 +1,4 @@
-"""A faulty path to the local AWS: a proxy that lets requests through, or does to them what networks and servers do."""
+"""A proxy in front of the local AWS that forwards requests, or makes them fail as networks and servers do."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Fault:
     """What happens to a request.
 
     Attributes:
-        status, code: the answer is this error, and the server never hears of the request.
-        lose_answer: the server acts, and the connection ends without an answer.
-        cut_answer: the server acts, and the connection ends in the middle of the answer.
-        stall: seconds before the answer, after the server has acted.
+        status, code: the answer is this error. The server does not get the request.
+        lose_answer: the server acts, and the connection is closed without an answer.
+        cut_answer: the server acts, and the connection is closed in the middle of the answer.
+        stall: seconds to wait before the answer, after the server has acted.
         edit: changes the server's answer.
-        reply: the answer, for what the local AWS does not have; it never hears of the request.
+        reply: the answer, for actions that the local AWS lacks. The server does not get the request.
     """
 
     status: int = 0
@@ -44,7 +44,7 @@ class Fault:
 
 
 Plan = Callable[[str, dict[str, Any]], Fault | None]
-"""Takes the action and the request's content; what happens to it, or None for nothing."""
+"""Takes the action and the content of a request, and returns its fault, or None to forward it."""
 
 THROTTLED = Fault(status=400, code="RequestThrottled")
 BROKEN = Fault(status=500, code="InternalFailure")
@@ -55,12 +55,13 @@ class FaultyPath:
     """The proxy.
 
     Attributes:
-        endpoint: what AWS_ENDPOINT_URL is to be.
-        authority: what AWS_CA_BUNDLE is to be.
-        plan: decides on each request; tests set it.
-        seen: the actions that came, in their order.
-        down: while it is set, connections end at once.
-        accepted: how many entries of batches the server has taken, by action, whatever became of its answer.
+        endpoint: the value for AWS_ENDPOINT_URL.
+        authority: the value for AWS_CA_BUNDLE.
+        plan: decides on each request. Tests set it.
+        seen: the requests (action and content) in the order in which they arrived.
+        in_progress: the number of requests that have not been answered yet, by action.
+        down: while it is set, connections are closed at once.
+        accepted: how many entries of batches the server has accepted, by action, whatever happened to its answer.
     """
 
     endpoint: str
@@ -69,6 +70,7 @@ class FaultyPath:
     seen: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     down: threading.Event = field(default_factory=threading.Event)
     accepted: Counter[str] = field(default_factory=Counter)
+    in_progress: Counter[str] = field(default_factory=Counter)
 
     def variables(self) -> dict[str, str]:
         return {"AWS_ENDPOINT_URL": self.endpoint, "AWS_CA_BUNDLE": str(self.authority)}
@@ -79,6 +81,7 @@ class FaultyPath:
 
 @contextlib.contextmanager
 def faulty_path(instance: Instance, directory: Path) -> Iterator[FaultyPath]:
+    """Run the proxy. Its certificates go to this directory."""
     authority, certificate = directory / "proxy-authority.pem", directory / "proxy.pem"
     issuer = trustme.CA()
     issuer.cert_pem.write_to_path(authority)
@@ -113,12 +116,12 @@ class _Server(ThreadingHTTPServer):
     context: ssl.SSLContext
 
     def finish_request(self, request: Any, client_address: Any) -> None:
-        # The handshake, too, in the connection's own thread.
+        # The handshake, too, runs in the connection's own thread.
         with contextlib.suppress(OSError), self.context.wrap_socket(request, server_side=True) as connection:
             super().finish_request(connection, client_address)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        pass  # clients are killed here all the time
+        pass  # the tests kill clients
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -133,6 +136,20 @@ class _Handler(BaseHTTPRequestHandler):
         action = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
         content = json.loads(body) if action else {}
         self.path_.seen.append((action, content))
+        with self._in_progress(action):
+            self._act(action, content, body)
+
+    @contextlib.contextmanager
+    def _in_progress(self, action: str) -> Iterator[None]:
+        with _COUNTING:
+            self.path_.in_progress[action] += 1
+        try:
+            yield
+        finally:
+            with _COUNTING:
+                self.path_.in_progress[action] -= 1
+
+    def _act(self, action: str, content: dict[str, Any], body: bytes) -> None:
         if self.path_.down.is_set():
             self._end()
             return
@@ -161,7 +178,7 @@ class _Handler(BaseHTTPRequestHandler):
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         if self._connection is None:
             self._connection = http.client.HTTPSConnection(self.upstream, context=self.trust)
-        # With the same headers, so that the signature is still right.
+        # With the same headers, so that the signature stays valid.
         self._connection.request("POST", self.path, body, dict(self.headers))
         answer = self._connection.getresponse()
         return answer.status, answer.read()

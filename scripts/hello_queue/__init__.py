@@ -1,7 +1,7 @@
-"""Send to and process SQS queues without losing a message.
+"""Send messages to SQS queues and process them without losing any.
 
-The author of a handler needs these three names; `hello_queue.sqs.handlers` has the whole contract. Importing this
-module imports nothing but Python's own library, so that it can travel to where a handler runs.
+These are the three names that the author of a handler needs; `hello_queue.sqs.handlers` documents the contract.
+Importing this module imports only Python's standard library, so that it can be deployed with a handler.
 """
 
 from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater

@@ -1,4 +1,4 @@
-"""A producer, a consumer and a faulty path to try them on."""
+"""A producer and a consumer behind the faulty path."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.faults import FaultyPath
 
 @pytest.fixture
 def sqs(aws: Aws, path: FaultyPath) -> Any:
-    """A client over the faulty path, with the transport that the scripts use."""
+    """A client behind the faulty path, with the transport that the scripts use."""
     client = aws.client(
         "sqs",
         endpoint_url=path.endpoint,

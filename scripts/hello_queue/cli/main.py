@@ -29,7 +29,8 @@ def run(main: Callable[[], int]) -> None:
             stream.reconfigure(errors="backslashreplace")
     try:
         status = main()
-        sys.stdout.flush()
+        if not sys.stdout.closed:  # somebody's handler may have closed it
+            sys.stdout.flush()
     except HelloQueueError as error:
         status = _report(str(error), CALLED_WRONGLY if isinstance(error, UsageError) else FAILED)
     except (aws.BotoCoreError, aws.ClientError) as error:

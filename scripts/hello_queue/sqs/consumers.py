@@ -1,26 +1,29 @@
-"""One consumer in each of several processes."""
+"""One consumer in this process, or one in each of several worker processes."""
 
 from __future__ import annotations
 
 import contextlib
+import pickle
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
+from hello_queue.errors import HelloQueueError
+from hello_queue.sqs import heartbeat
 from hello_queue.sqs.consumer import Consumer
-from hello_queue.sqs.handlers import Handler
+from hello_queue.sqs.handlers import CannotGoOn, Handler, describe
 from hello_queue.sqs.leases import Counts
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.transport import queue_client
-from hello_queue.sqs.worker_processes import WorkerProcess, stopped_by_parent
+from hello_queue.sqs.worker_processes import WorkerProcess, WorkerProcessEnded, stopped_by_parent
 
 _COUNTS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class ConsumerConfig:
-    """How to consume. The fields are those of `Consumer`."""
+    """The arguments of a `Consumer`, which documents the fields."""
 
     url: str
     concurrency: int
@@ -28,7 +31,7 @@ class ConsumerConfig:
     max_handling_seconds: float
     limit: int | None
     empty_after: float | None
-    patience: float
+    retry_timeout: float
     tell: Callable[[str], None]
 
     def consumer(self, handle: Handler) -> Consumer:
@@ -41,78 +44,98 @@ class ConsumerConfig:
             max_handling_seconds=self.max_handling_seconds,
             limit=self.limit,
             empty_after=self.empty_after,
-            patience=self.patience,
+            retry_timeout=self.retry_timeout,
             tell=self.tell,
+            heartbeat_sqs=queue_client(read_timeout=heartbeat.read_timeout(self.visibility_timeout)),
         )
 
 
 class Consumers:
-    """A consumer here, and one in each of some further processes.
+    """A consumer in this process, or several in worker processes.
+
+    With several, this process handles no message itself, so that it can report how a worker process ended, whatever a
+    handler did to it.
 
     Args:
-        how: for each of them.
-        load: gives the handler, in each process anew.
-        processes: how many in all.
+        config: of each consumer.
+        load: returns the handler; called in each process.
+        processes: how many consumers. 1: in this process.
     """
 
-    def __init__(self, how: ConsumerConfig, load: Callable[[], Handler], processes: int) -> None:
-        self._consumer = how.consumer(load())
-        self._children = [WorkerProcess(_consume, how, load) for _ in range(processes - 1)]
-        self._their_counts = [dict.fromkeys(Counts.NAMES, 0) for _ in self._children]
+    def __init__(self, config: ConsumerConfig, load: Callable[[], Handler], processes: int) -> None:
+        self._consumer = config.consumer(load()) if processes == 1 else None
+        self._workers = [WorkerProcess(_consume, config, load) for _ in range(processes)] if processes > 1 else []
+        self._worker_counts = [Counts().snapshot() for _ in self._workers]
         self._finished = True
         self._error: Exception | None = None
 
     def counts(self) -> dict[str, int]:
-        """What happened to how many messages, in all processes."""
-        all_counts = [self._consumer.counts.snapshot(), *self._their_counts]
-        return {name: sum(counts[name] for counts in all_counts) for name in Counts.NAMES}
+        """The counts of all processes (see `Counts`)."""
+        if self._consumer is not None:
+            return self._consumer.counts.snapshot()
+        return {name: sum(counts[name] for counts in self._worker_counts) for name in Counts.NAMES}
 
     def stop(self) -> None:
-        for child in self._children:
-            child.stop()
-        self._consumer.stop()
+        """See `Consumer.stop`."""
+        if self._consumer is not None:
+            self._consumer.stop()
+        for worker in self._workers:
+            worker.stop()
 
     def run(self, grace: float) -> bool:
-        """As `Consumer.run`, for all of them: the first that cannot go on stops the others."""
-        self._grace = grace
+        """See `Consumer.run`. The first worker process that fails stops the others.
+
+        Raises:
+            HelloQueueError: a worker process has ended before it finished. The message has its exit status.
+        """
+        if self._consumer is not None:
+            return self._consumer.run(grace)
         threads = [
-            threading.Thread(target=self._follow, args=(number, child), daemon=True)
-            for number, child in enumerate(self._children)
+            threading.Thread(target=self._follow, args=(number, worker, grace), daemon=True)
+            for number, worker in enumerate(self._workers)
         ]
         for thread in threads:
             thread.start()
-        try:
-            finished = self._consumer.run(grace)
-        except Exception:
-            self.stop()
-            raise
-        finally:
-            for thread in threads:
-                thread.join()
+        for thread in threads:
+            thread.join()
         if self._error is not None:
             raise self._error
-        return finished and self._finished
+        return self._finished
 
-    def _follow(self, number: int, child: WorkerProcess) -> None:
+    def _follow(self, number: int, worker: WorkerProcess, grace: float) -> None:
         try:
-            child.send(self._grace)
-            while not isinstance(answer := child.receive(), bool):
+            worker.send(grace)
+            while not isinstance(answer := worker.receive(), bool):
                 if isinstance(answer, Exception):
                     raise answer
-                self._their_counts[number] = answer
+                self._worker_counts[number] = answer
             self._finished = self._finished and answer
-            child.end()
+            worker.end()
+        except WorkerProcessEnded as error:
+            self._fail(
+                HelloQueueError(
+                    f"{error}: the messages that it was handling are received again after their visibility timeout"
+                )
+            )
         except Exception as error:
-            self._error = self._error or error
-            self.stop()
+            self._fail(error)
+
+    def _fail(self, error: Exception) -> None:
+        self._error = self._error or error
+        self.stop()
 
 
-def _consume(connection: Connection, how: ConsumerConfig, load: Callable[[], Handler]) -> None:
-    """The main function of a child: its first message is the grace time, it answers with counts, and last with whether
-    it finished all, or with what went wrong."""
+def _consume(connection: Connection, config: ConsumerConfig, load: Callable[[], Handler]) -> None:
+    """The main function of a worker process. It receives the grace period, sends counts at intervals, and at the end
+    whether every handler has finished, or the error."""
     stop = stopped_by_parent()
-    consumer = how.consumer(load())
     grace = connection.recv()
+    result: bool | Exception
+    try:
+        consumer = config.consumer(load())
+    except Exception as error:
+        connection.send(_portable(error))
+        return
 
     def stop_when_told() -> None:
         stop.wait()
@@ -125,11 +148,21 @@ def _consume(connection: Connection, how: ConsumerConfig, load: Callable[[], Han
 
     for watch in (stop_when_told, stop_with_parent):
         threading.Thread(target=watch, daemon=True).start()
-    result: bool | Exception
     with every(_COUNTS_SECONDS, lambda: connection.send(consumer.counts.snapshot())):
         try:
             result = consumer.run(grace)
         except Exception as error:
-            result = error
+            result = _portable(error)
     connection.send(consumer.counts.snapshot())
     connection.send(result)
+
+
+def _portable(error: Exception) -> Exception:
+    """An exception that the parent can unpickle, with the reason in its text."""
+    if isinstance(error, CannotGoOn) and error.__cause__ is not None:
+        return CannotGoOn(error.reason())
+    try:
+        pickle.loads(pickle.dumps(error))  # noqa: S301 (our own bytes)
+    except Exception:
+        return HelloQueueError(describe(error))
+    return error

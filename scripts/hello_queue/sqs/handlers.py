@@ -1,49 +1,69 @@
-"""What handles messages: the one contract, for process.py and for the workers on AWS Lambda alike.
+"""Message handlers: one contract for process.py and for the workers on AWS Lambda.
 
 A handler is a function that takes a `Message`.
 
-- It returns (whatever): the message is done, and deleted.
-- It raises `RetryLater(seconds)`: the message comes again after so long.
-- It raises any other exception: the message comes again after the queue's visibility timeout.
-- It raises `CannotGoOn`: as before, and no further messages are taken: what all of them need is gone, not this one's
-fault.
+- It returns (any value that is not awaitable and not a generator): the message is done and is deleted.
+- It raises `RetryLater(seconds)`: the message is received again after that time.
+- It raises `CannotGoOn`: the message is returned to the queue, and no further messages are received. Raise it when what
+  every message needs is gone, such as a database.
+- It raises anything else, SystemExit included: the message has failed. It is received again after the queue's
+  visibility timeout.
 
-A message that has failed as often as the queue's max receive count moves to the dead-letter queue. SQS delivers at
-least once: a handler may get a message again that it has handled, and must bear that. With concurrency, it runs on
-several threads at once.
+A message that has been received as often as the queue's maximum receive count moves to the dead-letter queue. SQS
+delivers messages at least once, so a handler must tolerate a message that it has already handled. With concurrency, a
+handler runs on several threads at once.
 
-This module needs nothing but Python, so that it can travel to where a handler runs.
+This module needs only Python's standard library, so that it can be deployed with a handler.
 """
 
 from __future__ import annotations
 
 import base64
 import importlib
-from collections.abc import Callable, Mapping
+import inspect
+import traceback
+import types
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 
 class RetryLater(Exception):
-    """Raised by a handler to have the message again after a delay.
+    """Raised by a handler to receive the message again after a delay.
 
     Args:
-        seconds: 0 to 43,200, as SQS allows; 0 is at once.
+        seconds: 0 to 43,200, SQS's limits; 0 is at once.
+
+    Raises:
+        ValueError: ``seconds`` is not an integer within these limits.
     """
 
     def __init__(self, seconds: int) -> None:
         if type(seconds) is not int or not 0 <= seconds <= 43_200:
             raise ValueError(f"{seconds!r} is not a whole number of seconds from 0 to 43,200")
-        super().__init__(f"asked to be tried again after {seconds} s")
+        super().__init__(f"retry in {seconds} s")
         self.seconds = seconds
 
 
 class CannotGoOn(Exception):
-    """Raised by a handler when no message can be handled any more. Raise it ``from`` the reason."""
+    """Raised by a handler when no message can be handled any more. Give the reason as text, or raise it ``from`` the
+    exception that is the reason."""
+
+    def reason(self) -> str:
+        """The text, and the exception that this was raised from, in one line."""
+        text = " ".join(str(self).split())
+        cause = describe(self.__cause__) if self.__cause__ is not None else ""
+        if text and cause:
+            return f"{text} ({cause})"
+        return text or cause or "CannotGoOn was raised without a reason"
 
 
-class NoSuchHandler(Exception):
-    """There is no handler of that name. The message is one line for a person."""
+class InvalidHandler(Exception):
+    """The handler cannot be loaded. The message is one line."""
+
+
+class NothingHandled(Exception):
+    """The handler returned a coroutine or a generator: its code has not run."""
 
 
 @dataclass(frozen=True)
@@ -54,8 +74,8 @@ class Message:
         id: SQS's message id.
         body: the text.
         attributes: message attributes by name: text for String and Number, bytes for Binary.
-        receive_count: how often it has been received, this time included.
-        sent_at: when, in seconds since the epoch; None where SQS did not say.
+        receive_count: the number of times it has been received, this time included.
+        sent_at: when it was sent, in seconds since the epoch; None if SQS did not return it.
         group: the message group, or None.
     """
 
@@ -68,7 +88,7 @@ class Message:
 
     @property
     def author(self) -> str | None:
-        """The attribute Author, if it is there and is text."""
+        """The attribute Author, if it is set and is text."""
         author = self.attributes.get("Author")
         return author if isinstance(author, str) else None
 
@@ -86,7 +106,7 @@ def from_receive(received: Mapping[str, Any]) -> Message:
 
 
 def from_lambda(record: Mapping[str, Any]) -> Message:
-    """A message as an event source mapping hands it to AWS Lambda."""
+    """A message as an event source mapping passes it to AWS Lambda."""
     values: dict[str, str | bytes] = {}
     for name, each in record.get("messageAttributes", {}).items():
         value = _value(each, "stringValue", "binaryValue")
@@ -96,25 +116,85 @@ def from_lambda(record: Mapping[str, Any]) -> Message:
 
 
 def load_handler(name: str) -> Handler:
-    """The function that ``module:function`` names.
+    """Import the function that ``module:function`` names.
 
     Raises:
-        NoSuchHandler: there is none. What the module itself raises when it is imported is not caught.
+        InvalidHandler: the name is invalid, the module cannot be imported, or it has no such function. It is raised
+            from whatever the module raised.
     """
     module_name, colon, function_name = name.partition(":")
     if not (module_name and colon and function_name):
-        raise NoSuchHandler(f"{name!r} is no handler: it takes module:function")
-    try:
-        module = importlib.import_module(module_name)
-    except ModuleNotFoundError as error:
-        if error.name is None or not module_name.startswith(error.name):
-            raise
-        raise NoSuchHandler(f"there is no module {module_name!r} in this folder or among what is installed") from None
-    function = getattr(module, function_name, None)
+        raise InvalidHandler(f"{name!r} is not of the form module:function")
+    if not all(part.isidentifier() for part in module_name.split(".")):
+        raise InvalidHandler(
+            f"{module_name!r} is not the name of a module: write orders:book for the function book in ./orders.py"
+        )
+    function = getattr(_import(module_name), function_name, None)
     if not callable(function):
-        raise NoSuchHandler(f"the module {module_name!r} has no function {function_name!r}")
+        raise InvalidHandler(f"the module {module_name!r} has no function {function_name!r}")
+    unsupported = _unsupported(function)
+    if unsupported:
+        raise InvalidHandler(f"{name!r} is {unsupported}: a handler must be a function that does its work when called")
     handler: Handler = function
     return handler
+
+
+def call(handler: Handler, message: Message) -> None:
+    """Have the message handled.
+
+    Raises:
+        NothingHandled: the handler returned a coroutine or a generator.
+        BaseException: whatever the handler raises.
+    """
+    result = handler(message)
+    if result is not None and isinstance(result, _NOT_RUN):
+        if isinstance(result, (types.CoroutineType, types.GeneratorType)):
+            result.close()
+        raise NothingHandled(f"the handler returned a {type(result).__name__}, whose code has not run")
+
+
+def describe(error: BaseException) -> str:
+    """An exception's type, text, and where it was raised, in one line."""
+    try:
+        text = " ".join(str(error).split())
+    except BaseException:  # the exception is the handler's, and so is its __str__
+        text = "(its text cannot be shown)"
+    name = type(error).__name__
+    if isinstance(error, SyntaxError) and error.filename is not None:
+        return f"{name}: {error.msg} ({error.filename}:{error.lineno})"
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f" ({frames[-1].filename}:{frames[-1].lineno})" if frames else ""
+    return f"{name}: {text}{where}" if text else f"{name}{where}"
+
+
+_NOT_RUN = (Awaitable, types.GeneratorType, types.AsyncGeneratorType)
+
+
+def _import(name: str) -> types.ModuleType:
+    try:
+        return importlib.import_module(name)
+    except KeyboardInterrupt:
+        raise
+    except ModuleNotFoundError as error:
+        if error.name is not None and f"{name}.".startswith(f"{error.name}."):
+            raise InvalidHandler(
+                f"there is no module {name!r} in this folder or among the installed packages"
+            ) from error
+        raise InvalidHandler(f"the module {name!r} cannot be imported: {describe(error)}") from error
+    except BaseException as error:  # a module may even call sys.exit
+        raise InvalidHandler(f"the module {name!r} cannot be imported: {describe(error)}") from error
+
+
+def _unsupported(function: Callable[..., object]) -> str | None:
+    """What a callable is, if calling it would not run its code."""
+    if inspect.isclass(function):
+        return "a class"
+    for each in (function, type(function).__call__):  # an object may be callable
+        if inspect.iscoroutinefunction(each):
+            return "a coroutine function (async def)"
+        if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
+            return "a generator function (yield)"
+    return None
 
 
 def _message(id: str, body: str, attributes: Mapping[str, str | bytes], system: Mapping[str, str]) -> Message:

@@ -1,7 +1,7 @@
-"""What AWS Lambda calls with a batch of messages: each goes to the handler that process.py would call.
+"""The entry point of the workers on AWS Lambda: passes each message to the handler that process.py would call.
 
-It answers with the messages that failed (partial batch responses): only those come again. In a FIFO queue what follows
-a failed message in its group has failed too, as it must not overtake it.
+It returns the messages that failed (partial batch responses), so that only those are received again. In a FIFO queue,
+the messages that follow a failed one in its group fail too, because they must not overtake it.
 """
 
 from __future__ import annotations
@@ -10,13 +10,20 @@ import functools
 import os
 import traceback
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, from_lambda, load_handler
+from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, from_lambda, load_handler
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 
 def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
-    """The entry point. The handler is named by the environment variable HANDLER, as module:function."""
+    """Handle a batch. The environment variable HANDLER names the handler, as module:function.
+
+    Raises:
+        InvalidHandler: the handler cannot be loaded. The whole batch is received again.
+    """
     handler = _handler(os.environ["HANDLER"])
     failed: list[str] = []
     held_back: set[str] = set()
@@ -27,8 +34,8 @@ def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             failed.append(message.id)
             continue
         try:
-            handler(message)
-        except Exception as error:
+            call(handler, message)
+        except BaseException as error:  # sys.exit, too, fails one message and not the batch
             failed.append(message.id)
             if message.group is not None and record["eventSourceARN"].endswith(".fifo"):
                 held_back.add(message.group)
@@ -46,8 +53,8 @@ def _handler(name: str) -> Handler:
 
 
 @functools.cache
-def _sqs() -> Any:
-    import boto3  # of Lambda's runtime; only where it is needed, as it takes time
+def _sqs() -> SQSClient:
+    import boto3  # part of Lambda's runtime; imported only where it is needed, because that takes time
 
     return boto3.client("sqs")
 
@@ -58,9 +65,9 @@ def _queue_url(queue_arn: str) -> str:
 
 
 def _postpone(record: Mapping[str, Any], seconds: int) -> None:
-    """If it fails, the message comes again after the visibility timeout."""
+    """Change the message's visibility timeout. If that fails, it is received again after the one it has."""
     try:
         url = _queue_url(record["eventSourceARN"])
         _sqs().change_message_visibility(QueueUrl=url, ReceiptHandle=record["receiptHandle"], VisibilityTimeout=seconds)
     except Exception:
-        print(f"message {record['messageId']} could not be postponed:\n{traceback.format_exc()}")
+        print(f"the visibility timeout of message {record['messageId']} was not changed:\n{traceback.format_exc()}")

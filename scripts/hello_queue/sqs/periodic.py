@@ -1,4 +1,4 @@
-"""Something done at regular intervals, beside other work."""
+"""Call a function at regular intervals while other work goes on."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 
 @contextlib.contextmanager
 def every(seconds: float, do: Callable[[], object]) -> Iterator[None]:
-    """Call ``do`` at this interval, on a thread, for as long as the context is open. 0: never."""
+    """Call ``do`` at this interval, on a thread, while the context is open. 0: never."""
     if not seconds:
         yield
         return

@@ -1,45 +1,54 @@
-"""Queues, as SQS knows them."""
+"""SQS queues: their limits, attributes, and dead-letter queues."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 from hello_queue.errors import HelloQueueError
 
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
 MAX_BATCH_ENTRIES = 10
-"""The most entries of a batch call, and the most messages of a receive."""
+"""The maximum number of entries of a batch call, and of messages of a ReceiveMessage call:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 
 
 def is_fifo(url: str) -> bool:
-    """Whether a URL, a name or an ARN is that of a FIFO queue."""
+    """Whether a URL, a name, or an ARN is that of a FIFO queue."""
     return url.endswith(".fifo")
 
 
-def attributes(sqs: Any, url: str) -> dict[str, str]:
-    found: dict[str, str] = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
-    return found
+def attributes(sqs: SQSClient, url: str) -> dict[str, str]:
+    """All attributes of a queue, as SQS returns them."""
+    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
+    return {str(name): value for name, value in found.items()}
 
 
-def dead_letter_queue(sqs: Any, url: str) -> str:
+def dead_letter_queue(sqs: SQSClient, url: str) -> str:
     """The URL of a queue's dead-letter queue.
 
     Raises:
-        HelloQueueError: it has none.
+        HelloQueueError: the queue has no dead-letter queue.
     """
     policy = json.loads(attributes(sqs, url).get("RedrivePolicy", "{}"))
     if "deadLetterTargetArn" not in policy:
-        raise HelloQueueError(f"{url} has no dead-letter queue: is it one itself? Name the queue that it belongs to")
+        raise HelloQueueError(
+            f"{url} has no dead-letter queue. If it is a dead-letter queue itself, name the queue that it belongs to"
+        )
     *_, account, name = policy["deadLetterTargetArn"].split(":")
     return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
 
 
-def give_back(sqs: Any, url: str, receipt_handles: Sequence[str]) -> None:
-    """Have received messages visible again at once."""
+def give_back(sqs: SQSClient, url: str, receipt_handles: Sequence[str]) -> None:
+    """Return received messages to the queue: they are visible again at once."""
     for start in range(0, len(receipt_handles), MAX_BATCH_ENTRIES):
-        entries = [
-            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-            for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
-        ]
-        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+        sqs.change_message_visibility_batch(
+            QueueUrl=url,
+            Entries=[
+                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+                for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
+            ],
+        )

@@ -1,4 +1,4 @@
-"""Threads that all do the same work."""
+"""A pool of threads that all do the same work."""
 
 from __future__ import annotations
 
@@ -9,13 +9,17 @@ import time
 from collections.abc import Callable
 
 _LEARNING_ROUNDS = 3
+_WEIGHT = 0.2
+"""The weight of the latest round in the moving averages: about the last ten rounds count."""
+_BUSY = 0.9
+"""A core that computes for this share of the time has enough threads."""
 
 
 def calm_threads() -> None:
-    """Let a thread compute until it waits by itself.
+    """Let a thread compute until it waits by itself, or for a tenth of a second.
 
-    Python would have those that want to go on look every 5 ms whether they may: with sixteen that wait for answers,
-    this is a tenth of the work. Who computes without end still has to let others in, ten times a second.
+    By default, Python asks a computing thread every 5 ms to let another one run. With sixteen threads that wait for
+    answers, that costs a tenth of the time.
     """
     sys.setswitchinterval(0.1)
 
@@ -26,48 +30,48 @@ class Next(enum.Enum):
     END = enum.auto()
     GO_ON = enum.auto()
     GO_ON_WITH_MORE = enum.auto()
-    """Go on, and there is enough to do for further threads."""
+    """Go on; there is enough work for further threads."""
 
 
 class ThreadPool:
     """As many threads as keep one core busy: many while calls mostly wait for answers, one where they mostly compute.
 
-    More threads than that only get into each other's way: one at a time runs Python. How much a round of work computes
-    and how long it takes is measured as it goes.
+    More threads would only wait for each other, because one at a time runs Python. The pool measures how long recent
+    rounds of work took and how much of that they computed.
 
     Args:
         work: one round of work, called again and again.
-        most: the most threads.
-        failed: told of what ``work`` raises, which ends the thread.
+        max_threads: the maximum number of threads.
+        failed: called with whatever ``work`` raises, which ends the thread.
     """
 
-    def __init__(self, work: Callable[[], Next], most: int, failed: Callable[[Exception], None]) -> None:
+    def __init__(self, work: Callable[[], Next], max_threads: int, failed: Callable[[Exception], None]) -> None:
         self._work = work
-        self._most = most
+        self._max_threads = max_threads
         self._failed = failed
         self._lock = threading.Lock()
         self._threads: set[threading.Thread] = set()
         self._over = threading.Condition(self._lock)
         self._rounds = 0
-        self._quickest = self._least_computing = float("inf")
+        self._seconds = self._computing = 0.0
 
     def start(self) -> None:
-        """Start a thread, unless there are as many as there may be."""
+        """Start a thread, unless the maximum is reached."""
         with self._lock:
-            if len(self._threads) < self._most:
+            if len(self._threads) < self._max_threads:
                 thread = threading.Thread(target=self._run, daemon=True)
                 self._threads.add(thread)
                 thread.start()
 
     def join(self, timeout: float | None = None, *, until: threading.Event | None = None) -> bool:
-        """Wait until all threads have ended, for so many seconds, or until the event is set and `wake` is called.
-        Whether they have ended."""
+        """Wait until all threads have ended, for up to ``timeout`` seconds, or until the event is set and `wake` is
+        called. Returns whether all threads have ended."""
         with self._over:
             self._over.wait_for(lambda: not self._threads or (until is not None and until.is_set()), timeout)
             return not self._threads
 
     def wake(self) -> None:
-        """Have whoever joins look at their event."""
+        """Have `join` check its event."""
         with self._over:
             self._over.notify_all()
 
@@ -95,10 +99,12 @@ class ThreadPool:
         return done is not Next.END
 
     def _learn(self, seconds: float, computing: float) -> None:
-        self._quickest = min(self._quickest, seconds)
-        self._least_computing = min(self._least_computing, computing)
-        self._rounds += 1
+        with self._lock:
+            self._rounds += 1
+            weight = max(_WEIGHT, 1 / self._rounds)
+            self._seconds += (seconds - self._seconds) * weight
+            self._computing += (computing - self._computing) * weight
 
     @property
     def _useful(self) -> float:
-        return self._quickest / max(self._least_computing, 1e-6)
+        return _BUSY * self._seconds / max(self._computing, 1e-6)

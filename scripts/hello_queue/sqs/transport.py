@@ -15,7 +15,7 @@ import select
 import socket
 import ssl
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import SplitResult, urlsplit
 
 import boto3
@@ -30,6 +30,9 @@ from botocore.utils import get_environ_proxies
 
 from hello_queue.aws.clients import CONNECT_TIMEOUT_SECONDS, READ_TIMEOUT_SECONDS, client
 
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
 _CONFIG = Config(
     parameter_validation=False,
     user_agent=f"hello-queue Boto3/{boto3.__version__} Botocore/{botocore.__version__}",
@@ -37,13 +40,17 @@ _CONFIG = Config(
 )
 
 
-def queue_client() -> Any:
-    """A client for SQS, to be shared by threads."""
-    sqs = client("sqs", config=_CONFIG)
+def queue_client(read_timeout: float = READ_TIMEOUT_SECONDS) -> SQSClient:
+    """A client for SQS that threads may share.
+
+    Args:
+        read_timeout: how many seconds to wait for an answer.
+    """
+    sqs = client("sqs", config=_CONFIG.merge(Config(read_timeout=read_timeout)))
     config: Any = sqs.meta.config
     if not (config.proxies or config.client_cert or get_environ_proxies(sqs.meta.endpoint_url)):
         events: Any = sqs.meta.events
-        events.register("before-send.sqs", Connections(_authorities()).send)
+        events.register("before-send.sqs", Connections(_authorities(), read_timeout).send)
     return sqs
 
 
@@ -58,10 +65,12 @@ class Connections:
 
     Args:
         authorities: a file of the certificates to trust.
+        read_timeout: how many seconds to wait for an answer.
     """
 
-    def __init__(self, authorities: str) -> None:
+    def __init__(self, authorities: str, read_timeout: float = READ_TIMEOUT_SECONDS) -> None:
         self._authorities = authorities
+        self._read_timeout = read_timeout
         self._context: ssl.SSLContext | None = None
         self._idle: dict[tuple[str, str], list[socket.socket]] = {}
 
@@ -106,7 +115,7 @@ class Connections:
             raise aws.ConnectTimeoutError(endpoint_url=where, error=error) from error
         except OSError as error:
             raise aws.EndpointConnectionError(endpoint_url=where, error=error) from error
-        connection.settimeout(READ_TIMEOUT_SECONDS)
+        connection.settimeout(self._read_timeout)
         return connection
 
     def _trusting(self) -> ssl.SSLContext:

@@ -1,4 +1,4 @@
-"""Further processes of one script, for more than one core's work. They end when their parent does, however it ends."""
+"""Worker processes of a script, to use more than one core. They end when their parent does, however it ends."""
 
 from __future__ import annotations
 
@@ -7,63 +7,84 @@ import multiprocessing
 import signal
 import threading
 from collections.abc import Callable
+from multiprocessing import resource_tracker
 from typing import Any
 
 from hello_queue.errors import HelloQueueError
 from hello_queue.sqs.thread_pool import calm_threads
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class WorkerProcessEnded(HelloQueueError):
+    """A worker process has ended before it finished its work. The message has its exit status."""
+
 
 class WorkerProcess:
-    """A process that runs ``target(connection, *arguments)``, with a pipe in between.
+    """A process that runs ``target(connection, *arguments)``, with a pipe to the parent.
 
-    It ignores Ctrl-C, which a terminal sends to all processes: the parent says when to stop.
+    It ignores Ctrl-C, which a terminal sends to all processes: the parent stops it. ``target`` must call
+    `stopped_by_parent`.
     """
 
     def __init__(self, target: Callable[..., None], *arguments: Any) -> None:
         context = multiprocessing.get_context("spawn")
         self._connection, theirs = context.Pipe()
         self._process = context.Process(target=_run, args=(target, theirs, *arguments), daemon=True)
-        self._process.start()
+        resource_tracker.ensure_running()  # starting it unblocks the signals
+        # The worker inherits blocked signals, so that none ends it before it can handle them.
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, _SIGNALS)
+        try:
+            self._process.start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
     def send(self, value: Any) -> None:
-        """Send something. If the child is dead, `receive` tells."""
+        """Send a value. If the worker has ended, `receive` reports it."""
         with contextlib.suppress(OSError):
             self._connection.send(value)
 
     def receive(self) -> Any:
-        """The next that the child sends.
+        """Wait for the next value that the worker sends.
 
         Raises:
-            HelloQueueError: the child has ended: it was killed, or ran out of memory.
+            WorkerProcessEnded: it has ended.
         """
         try:
             return self._connection.recv()
         except (EOFError, OSError):
             self._process.join()
-            raise HelloQueueError(
-                f"one of the processes ended with {self._process.exitcode}: was it killed, or out of memory?"
-            ) from None
+            raise WorkerProcessEnded(f"a worker process {_ending(self._process.exitcode or 0)}") from None
 
     def stop(self) -> None:
-        """Have the child finish what is under way."""
+        """Have the worker finish what it has begun."""
         self._process.terminate()
 
     def end(self) -> None:
-        """Close the pipe, and wait until the child has ended."""
+        """Close the pipe and wait until the worker has ended."""
         self._connection.close()
         self._process.join()
 
 
 def stopped_by_parent() -> threading.Event:
-    """In a child: an event that is set when the parent says to stop."""
+    """In a worker process: an event that is set when the parent calls `WorkerProcess.stop`."""
     stop = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stop.set())
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
     return stop
 
 
 def _run(target: Callable[..., None], connection: Any, *arguments: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
     calm_threads()
-    with contextlib.suppress(BrokenPipeError):  # the parent is gone: nobody is left to tell
+    with contextlib.suppress(BrokenPipeError, EOFError):  # the parent has ended
         target(connection, *arguments)
+
+
+def _ending(exit_code: int) -> str:
+    if exit_code >= 0:
+        return f"ended with exit status {exit_code}"
+    name = signal.Signals(-exit_code).name if -exit_code in set(signal.Signals) else str(-exit_code)
+    return f"was killed by signal {name}" + (" (out of memory?)" if -exit_code == signal.SIGKILL else "")
