@@ -1,10 +1,27 @@
-"""The contract between what receives messages and what handles them."""
+"""The contract between the code that receives messages and the code that handles them."""
 
 from __future__ import annotations
 
+import functools
+import types
+from collections.abc import AsyncIterator, Callable, Iterator
+from pathlib import Path
+
 import pytest
 
-from hello_queue.sqs.handlers import Message, NoSuchHandler, RetryLater, from_lambda, from_receive, load_handler
+from hello_queue.sqs import lambda_worker
+from hello_queue.sqs.handlers import (
+    CannotGoOn,
+    InvalidHandler,
+    Message,
+    NothingHandled,
+    RetryLater,
+    call,
+    describe,
+    from_lambda,
+    from_receive,
+    load_handler,
+)
 
 
 def test_a_received_message_and_a_lambda_record_are_the_same_message() -> None:
@@ -36,20 +53,20 @@ def test_a_received_message_and_a_lambda_record_are_the_same_message() -> None:
     assert expected.author == "Ada"
 
 
-def test_a_message_without_anything_else() -> None:
+def test_a_message_with_only_id_and_body() -> None:
     assert from_receive({"MessageId": "1", "Body": "b"}) == Message("1", "b")
     assert Message("1", "b").author is None
     assert Message("1", "b", {"Author": b"\x00"}).author is None
 
 
 @pytest.mark.parametrize("seconds", [-1, 43_201, 1.5, True, "5"])
-def test_a_wish_that_sqs_does_not_fulfil(seconds: int) -> None:
+def test_a_delay_beyond_the_limits_of_sqs(seconds: int) -> None:
     with pytest.raises(ValueError, match="from 0 to 43,200"):
         RetryLater(seconds)
 
 
 @pytest.mark.parametrize("seconds", [0, 43_200])
-def test_a_wish_that_it_does(seconds: int) -> None:
+def test_a_delay_at_the_limits_of_sqs(seconds: int) -> None:
     assert RetryLater(seconds).seconds == seconds
 
 
@@ -58,26 +75,121 @@ def test_a_handler_by_its_name() -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "reason"),
     [
-        ("", "takes module:function"),
-        ("os", "takes module:function"),
-        (":f", "takes module:function"),
-        ("os:", "takes module:function"),
+        ("", "not of the form module:function"),
+        ("os", "not of the form module:function"),
+        (":f", "not of the form module:function"),
+        ("os:", "not of the form module:function"),
+        ("./bad.py:f", "'./bad.py' is not the name of a module"),
+        (".bad:f", "'.bad' is not the name of a module"),
+        ("..:x", "'..' is not the name of a module"),
         ("no_such_module:f", "no module 'no_such_module'"),
         ("os.no_such:f", "no module 'os.no_such'"),
         ("os:no_such", "no function 'no_such'"),
         ("os:sep", "no function 'sep'"),
     ],
 )
-def test_a_name_of_no_handler(name: str, said: str) -> None:
-    with pytest.raises(NoSuchHandler) as refused:
+def test_a_name_without_a_handler(name: str, reason: str) -> None:
+    with pytest.raises(InvalidHandler) as refused:
         load_handler(name)
-    assert said in str(refused.value)
+    assert reason in str(refused.value)
 
 
-def test_a_module_that_lacks_another_module_says_which(tmp_path: object, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "needy.py").write_text("import no_such_library\n")  # type: ignore[operator]
+@pytest.mark.parametrize("missing", ["no_such_library", "need", "needy.part"])
+def test_a_module_that_lacks_another_module(missing: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The report names the missing one, also where its name is the beginning of the handler's module."""
+    (tmp_path / "needy.py").write_text(f"import {missing}\n")
     monkeypatch.syspath_prepend(str(tmp_path))
-    with pytest.raises(ModuleNotFoundError, match="no_such_library"):
+    with pytest.raises(InvalidHandler, match=f"'needy' cannot be imported: .*No module named '{missing}'"):
         load_handler("needy:f")
+
+
+async def coroutine(message: Message) -> None:
+    pass
+
+
+def generator(message: Message) -> Iterator[None]:
+    yield
+
+
+async def asynchronous_generator(message: Message) -> AsyncIterator[None]:
+    yield
+
+
+class Class:
+    def __init__(self, message: Message) -> None:
+        pass
+
+
+class AsynchronousCallable:
+    async def __call__(self, message: Message) -> None:
+        pass
+
+
+partial = functools.partial(coroutine)
+instance = AsynchronousCallable()
+
+
+@pytest.mark.parametrize(
+    ("name", "kind"),
+    [
+        ("coroutine", "a coroutine function"),
+        ("partial", "a coroutine function"),
+        ("instance", "a coroutine function"),
+        ("generator", "a generator function"),
+        ("asynchronous_generator", "a generator function"),
+        ("Class", "a class"),
+    ],
+)
+def test_a_handler_whose_code_would_not_run_is_refused(name: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """By process.py and by the workers on AWS Lambda."""
+    with pytest.raises(InvalidHandler, match=f"'{__name__}:{name}' is {kind}"):
+        load_handler(f"{__name__}:{name}")
+    monkeypatch.setenv("HANDLER", f"{__name__}:{name}")
+    with pytest.raises(InvalidHandler, match=f"is {kind}"):
+        lambda_worker.handle({"Records": []}, None)
+
+
+@pytest.mark.parametrize(
+    ("handler", "kind"),
+    [(coroutine, "coroutine"), (generator, "generator"), (asynchronous_generator, "async_generator")],
+)
+def test_a_result_whose_code_has_not_run_is_a_failure(handler: Callable[[Message], object], kind: str) -> None:
+    with pytest.raises(NothingHandled, match=f"returned a {kind}"):
+        call(lambda message: handler(message), Message("1", "b"))
+
+
+@pytest.mark.parametrize("result", [None, "text", 0, [1], types.SimpleNamespace()])
+def test_any_other_result_is_a_success(result: object) -> None:
+    call(lambda message: result, Message("1", "b"))
+
+
+def leave(message: Message) -> None:
+    if message.body == "leave":
+        raise SystemExit(3)
+
+
+def test_sys_exit_fails_one_message_of_a_lambda_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HANDLER", f"{__name__}:leave")
+    records = [{"messageId": body, "body": body, "eventSourceARN": "arn:test"} for body in ("a", "leave", "b")]
+    answer = lambda_worker.handle({"Records": records}, None)
+    assert answer == {"batchItemFailures": [{"itemIdentifier": "leave"}]}
+
+
+def test_an_exception_is_described_in_one_line() -> None:
+    try:
+        raise ValueError("two\n lines")
+    except ValueError as error:
+        described = describe(error)
+    assert described.startswith("ValueError: two lines (")
+    assert "test_handlers.py:" in described
+    assert describe(KeyError()) == "KeyError"
+
+
+def test_the_reason_of_cannot_go_on() -> None:
+    error = CannotGoOn("no database")
+    assert error.reason() == "no database"
+    error.__cause__ = OSError("refused")
+    assert error.reason() == "no database (OSError: refused)"
+    assert CannotGoOn().reason() == "CannotGoOn was raised without a reason"
