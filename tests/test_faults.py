@@ -1,6 +1,7 @@
-"""Messages through kills and faults, from send.py to process.py: a ledger counts each of them.
+"""No message is lost between send.py and process.py while both are killed and their requests fail.
 
-`make faults` does it with 100,000 messages and 200 kills and faults; the tests with fewer.
+A short run is part of the tests. `make soak` runs a longer one, and `make faults` one with 100,000 messages and 200
+kills and faults.
 """
 
 from __future__ import annotations
@@ -15,26 +16,27 @@ import threading
 import time
 from collections import Counter
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
+
+import pytest
 
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import BROKEN, THROTTLED, Fault, FaultyPath, faulty_path
 from tests.queues import bodies, redrive_policy
 
-MESSAGES = int(os.environ.get("FAULTS_MESSAGES", "3000"))
-FAULTS = int(os.environ.get("FAULTS", "20"))
 POISONED = 7
 VISIBILITY_SECONDS = 4
-MAX_RECEIVE_COUNT = 12
-"""High enough that bad luck alone, as a message that is being handled at each of several kills, poisons none."""
 SECONDS_BETWEEN = float(os.environ.get("FAULTS_SECONDS", "0.6"))
-MOST_WAITING = 1_500
-"""The local AWS takes time by the messages that it has: the sender is held up while there are more than that."""
+MAX_WAITING = 1_500
+"""The sender is paused while more messages than that wait: the local AWS becomes slow with many."""
+CONCURRENCY = 4
+MAX_HELD = CONCURRENCY * 10
+"""How many messages a consumer can have handled, but not deleted, when it is killed."""
 
 
 class Weather:
-    """What happens to requests: nothing, or for a short time one kind of trouble."""
+    """Decides what happens to requests: nothing, or for a short time one kind of fault."""
 
     KINDS = ("throttled", "broken", "answers lost", "answers cut", "stalled", "down")
 
@@ -57,7 +59,7 @@ class Weather:
         if time.monotonic() > self._until:
             return None
         if self._kind == "stalled":
-            self._until = 0.0  # one request is enough
+            self._until = 0.0  # one request only
             self.stalled += 1
             return Fault(stall=31)  # longer than the client waits
         hit = self._chance.random() < 0.5
@@ -71,19 +73,19 @@ class Weather:
 
 
 class Workplace:
-    """Starts senders and consumers as processes, and says what they have said."""
+    """Starts senders and consumers as processes."""
 
     def __init__(self, aws: Aws, path: FaultyPath, directory: Path, queue: str) -> None:
         self._environment = {**aws.instance.environment(), **path.variables()}
-        self._environment |= {"PYTHONPATH": str(ROOT / "tests/queueing"), "LEDGER": str(directory / "ledger")}
-        self._directory = directory
+        self._environment |= {"PYTHONPATH": str(ROOT / "tests/sqs"), "LEDGER": str(directory / "ledger")}
+        self.directory = directory
         self._queue = queue
         self.ledger = directory / "ledger"
         self._started = 0
 
     def start(self, script: str, *arguments: str, **options: Any) -> subprocess.Popen[bytes]:
         self._started += 1
-        log = (self._directory / f"{self._started}-{script}.log").open("wb")
+        log = (self.directory / f"{self._started}-{script}.log").open("wb")
         command = [
             sys.executable,
             f"scripts/{script}",
@@ -98,40 +100,72 @@ class Workplace:
         return process
 
     def consumer(self) -> subprocess.Popen[bytes]:
-        return self.start("process.py", "--handler", "handling:poison", "--forever", "--concurrency", "4")
+        return self.start("process.py", "--handler", "handling:poison", "--forever", "--concurrency", str(CONCURRENCY))
 
 
-def test_nothing_is_lost(aws: Aws, tmp_path: Path) -> None:
-    chance = random.Random(time.time_ns())  # noqa: S311 (what happens when)
+class Handled(NamedTuple):
+    """A line of the ledger."""
+
+    receive_count: int
+    id: str
+    body: str
+
+
+def ledger(path: Path) -> list[Handled]:
+    fields = [line.split(" ", 3) for line in path.read_text().splitlines()]
+    return [Handled(int(receive_count), id, body) for _, receive_count, id, body in fields]
+
+
+@pytest.mark.parametrize(
+    ("messages", "faults", "max_receive_count"),
+    [
+        (1_000, 8, 5),
+        pytest.param(
+            int(os.environ.get("FAULTS_MESSAGES", "5000")),
+            int(os.environ.get("FAULTS", "30")),
+            12,
+            marks=pytest.mark.soak,
+        ),
+    ],
+)
+def test_no_message_is_lost(aws: Aws, tmp_path: Path, messages: int, faults: int, max_receive_count: int) -> None:
+    """The maximum receive count is high enough that no message moves to the dead-letter queue because of the faults."""
+    chance = random.Random(time.time_ns())  # noqa: S311 (chooses faults)
     sqs = aws.client("sqs")
     dead = sqs.create_queue(QueueName=f"faults-{time.time_ns()}-dlq")["QueueUrl"]
     attributes = {
         "VisibilityTimeout": str(VISIBILITY_SECONDS),
-        "RedrivePolicy": redrive_policy(aws, dead, MAX_RECEIVE_COUNT),
+        "RedrivePolicy": redrive_policy(aws, dead, max_receive_count),
     }
     queue = sqs.create_queue(QueueName=f"faults-{time.time_ns()}", Attributes=attributes)["QueueUrl"]
-    poisoned = set(chance.sample(range(MESSAGES), POISONED))
-    texts = [f"{'poison' if number in poisoned else 'good'}-{number}" for number in range(MESSAGES)]
+    poisoned = set(chance.sample(range(messages), POISONED))
+    texts = [f"{'poison' if number in poisoned else 'good'}-{number}" for number in range(messages)]
 
     with faulty_path(aws.instance, tmp_path) as path:
         place = Workplace(aws, path, tmp_path, queue)
         weather = Weather(path, chance)
-        events = ["kill sender", "kill consumer", "restart consumer", *Weather.KINDS]
+        events: list[str] = []
         happened: Counter[str] = Counter()
         sending = Sending(place, texts, tmp_path)
         consumers = [place.consumer() for _ in range(2)]
+        restarted: list[subprocess.Popen[bytes]] = []
 
         def waiting() -> int:
             names = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
             found = sqs.get_queue_attributes(QueueUrl=queue, AttributeNames=names)["Attributes"]
             return sum(int(value) for value in found.values())
 
-        while sum(happened.values()) < FAULTS or not sending.done():
+        while sum(happened.values()) < faults or not sending.done():
             time.sleep(SECONDS_BETWEEN * chance.uniform(0.5, 1.5))
-            sending.hold(waiting() > MOST_WAITING)
-            if sum(happened.values()) >= FAULTS:
+            sending.hold(waiting() > MAX_WAITING)
+            if sum(happened.values()) >= faults:
                 continue
-            event = chance.choice([each for each in events if each != "stalled" or weather.stalled < FAULTS // 15])
+            if not events:  # each kind once, in random order
+                events = ["kill sender", "kill consumer", "restart consumer", *Weather.KINDS]
+                chance.shuffle(events)
+            event = events.pop()
+            if event == "stalled" and weather.stalled >= faults // 15:
+                continue
             happened[event] += 1
             if event == "kill sender":
                 sending.kill()
@@ -140,36 +174,51 @@ def test_nothing_is_lost(aws: Aws, tmp_path: Path) -> None:
                 consumers[index].send_signal(signal.SIGKILL if event == "kill consumer" else signal.SIGTERM)
                 if event == "kill consumer":
                     consumers[index].wait()
+                else:
+                    restarted.append(consumers[index])
                 consumers[index] = place.consumer()
             else:
                 weather.turn(event)
-        give_up = time.monotonic() + 120 + MAX_RECEIVE_COUNT * VISIBILITY_SECONDS * 1.5
+        give_up = time.monotonic() + 120 + max_receive_count * VISIBILITY_SECONDS * 1.5
         while waiting() and time.monotonic() < give_up:
             time.sleep(0.5)
         for consumer in consumers:
             consumer.send_signal(signal.SIGTERM)
-        ended = [consumer.wait(60) for consumer in consumers]
+        for consumer in consumers + restarted:
+            status, log = consumer.wait(60), consumer.log.read_text()  # type: ignore[attr-defined]
+            if status == -signal.SIGTERM:
+                assert log == "", log  # it was still starting
+                continue
+            *_, summary = log.splitlines()
+            unsuccessful = ("failed", "not deleted", "visibility timeout expired")
+            assert status == int(any(words in summary for words in unsuccessful)), log
 
-    lines = [line.split(" ", 2) for line in place.ledger.read_text().splitlines()]
-    times = Counter(body for _, _, body in lines)
+    lines = ledger(place.ledger)
     good = {text for text in texts if text.startswith("good")}
-    duplicates = sum(times.values()) - len(times)
-    sent_twice = path.accepted["SendMessageBatch"] - MESSAGES
-    received_again = sum(int(count) > 1 for _, count, _ in lines)
-    print(f"\n{MESSAGES:,} messages, {sum(happened.values())} faults: {dict(happened)}")
-    print(f"{duplicates} handled more than once: {sent_twice} were sent twice, {received_again} received again")
-    assert set(times) == good, f"{len(good - set(times))} are lost"
+    handled = {line.body for line in lines}
+    assert handled == good, f"{len(good - handled)} are lost"
     assert set(bodies(aws, dead)) == set(texts) - good
-    assert ended == [0, 0]
-    # Each duplicate has a reason: it was sent again after a kill or a lost answer, or received again after a kill, a
-    # lost answer, or a delete that did not come through in time.
-    assert duplicates <= sent_twice + received_again
+
+    # Every duplicate has a reason. A message was sent twice because the sender was killed or an answer was lost.
+    ids = {line.id for line in lines}
+    sent_twice = path.accepted["SendMessageBatch"] - messages
+    assert len(ids) - len(good) <= sent_twice
+    # No receive is handled twice.
+    receives = Counter((line.id, line.receive_count) for line in lines)
+    assert set(receives.values()) == {1}
+    # A message was handled twice because its consumer was killed, or its visibility timeout had expired.
+    handled_again = len(lines) - len(ids)
+    logs = "".join(each.read_text() for each in tmp_path.glob("*-process.py.log"))
+    expired = logs.count("was handled, but not deleted: its visibility timeout had expired")
+    assert handled_again <= MAX_HELD * happened["kill consumer"] + expired
+    print(f"\n{messages:,} messages, {sum(happened.values())} faults: {dict(happened)}")
+    print(f"{len(lines) - len(good)} duplicates: {len(ids) - len(good)} sent twice, {handled_again} received again")
     for url in (queue, dead):
         sqs.delete_queue(QueueUrl=url)
 
 
 class Sending:
-    """send.py from a file; killed, it is started anew with what its last line said."""
+    """Sends a file with send.py. When it was killed, it continues where its last line of statistics says."""
 
     def __init__(self, place: Workplace, texts: list[str], directory: Path) -> None:
         self._place = place
@@ -180,16 +229,15 @@ class Sending:
         self._start()
 
     def done(self) -> bool:
-        """Whether everything was sent; starts again what has ended early."""
+        """Whether everything was sent."""
         status = self._process.poll()
         if status is None:
             return False
-        said = self._said()
-        assert status == 0, said
+        assert status == 0, self._log()
         return True
 
     def hold(self, hold: bool) -> None:
-        """Stop or continue the process: nobody shall have to wait for a queue that is too long."""
+        """Pause or continue the process."""
         if hold != self._held and self._process.poll() is None:
             self._process.send_signal(signal.SIGSTOP if hold else signal.SIGCONT)
             self._held = hold
@@ -199,7 +247,7 @@ class Sending:
             return
         self._process.kill()
         self._process.wait()
-        positions = re.findall(r"--skip (\d+)", self._said())
+        positions = re.findall(r"--skip (\d+)", self._log())
         self._skip = int(positions[-1]) if positions else self._skip
         self._start()
 
@@ -208,5 +256,5 @@ class Sending:
         arguments = ["--file", str(self._file), "--skip", str(self._skip), "--stats", "1", "--concurrency", "4"]
         self._process = self._place.start("send.py", *arguments)
 
-    def _said(self) -> str:
+    def _log(self) -> str:
         return self._process.log.read_text()  # type: ignore[attr-defined,no-any-return]
