@@ -7,6 +7,9 @@ after the queue's visibility timeout. Ctrl-C or SIGTERM: what is being handled i
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import contextlib
 import functools

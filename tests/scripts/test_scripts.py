@@ -1,4 +1,4 @@
-"""send.py and process.py as processes against the deployed queue, and what they say when something is wrong."""
+"""send.py and process.py as processes against the deployed queue, and their messages if something is wrong."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ from hello_queue.aws.clients import LONG_POLL_SECONDS
 from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, from_receive
 from hello_queue.sqs.leases import Counts, Lease, Leases
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, is_fifo
-from hello_queue.sqs.retries import RetryPolicy, Stopped, may_pass
+from hello_queue.sqs.retries import RetryPolicy, Stopped, is_transient
 from hello_queue.sqs.thread_pool import Next, ThreadPool
 
 AHEAD_SECONDS = 0.5
@@ -251,7 +251,7 @@ class Consumer:
                     MessageSystemAttributeNames=_SYSTEM_ATTRIBUTES,
                 )
             except (aws.ClientError, aws.BotoCoreError) as error:
-                if not may_pass(error):
+                if not is_transient(error):
                     raise
                 self._patience.wait(attempt, error)
                 continue
