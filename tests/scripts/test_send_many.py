@@ -99,7 +99,9 @@ def test_a_line_is_sent_while_the_pipe_stays_open(aws: Aws, queue: str) -> None:
     assert process.wait(20) == 0
 
 
-def test_an_interruption_prints_exactly_where_to_continue(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
+def test_an_interruption_prints_exactly_where_to_continue(
+    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
+) -> None:
     """Slow responses, so that it comes in the middle. Then the rest is sent: each line once."""
     texts = [str(number) for number in range(600)]
     file = lines_file(tmp_path, *texts)
@@ -146,7 +148,9 @@ def test_a_second_interruption_ends_at_once_and_reports_what_would_be_sent_twice
     assert re.search(r"\(\d+ of the lines after that were already sent", said)
 
 
-def test_after_a_kill_the_last_line_of_progress_shows_where_to_continue(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
+def test_after_a_kill_the_last_line_of_progress_shows_where_to_continue(
+    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
+) -> None:
     """SIGKILL: nothing is lost, and only lines sent after the last report are sent twice."""
     texts = [str(number) for number in range(500)]
     file = lines_file(tmp_path, *texts)
@@ -163,7 +167,9 @@ def test_after_a_kill_the_last_line_of_progress_shows_where_to_continue(aws: Aws
     assert all(times[text] == 1 for text in texts[:position])
 
 
-def test_a_killed_worker_process_is_reported_and_nothing_is_lost(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
+def test_a_killed_worker_process_is_reported_and_nothing_is_lost(
+    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
+) -> None:
     texts = [str(number) for number in range(3000)]
     file = lines_file(tmp_path, *texts)
     path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None

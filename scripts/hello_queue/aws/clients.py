@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
 
 from hello_queue.errors import HelloQueueError
 
@@ -86,12 +88,16 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         profile_name=options.get("profile"),
     )
     try:
-        return session.client(
+        made = session.client(
             service, config=_CONFIG.merge(config) if config else _CONFIG, endpoint_url=options.get("endpoint_url")
         )
+        _ = urlsplit(made.meta.endpoint_url).port  # botocore would look at it in each call
+    except BotoCoreError:
+        raise
     except ValueError as error:
-        # botocore raises no error of its own for these.
+        # botocore has no error of its own for these.
         raise HelloQueueError(
             f"the AWS configuration is invalid: {error}. Check AWS_ENDPOINT_URL and the other AWS_ variables, and the "
             "profile"
         ) from None
+    return made

@@ -18,6 +18,8 @@ from hello_queue.errors import HelloQueueError, UsageError
 
 DONE, FAILED, CALLED_WRONGLY = 0, 1, 2
 
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO}
+
 
 def run(main: Callable[[], int]) -> None:
     """Run a script's main function and exit with its status. An expected failure is one line on stderr."""
@@ -32,7 +34,10 @@ def run(main: Callable[[], int]) -> None:
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = main()
+        try:
+            status = main()
+        except SystemExit as ended:  # by argparse
+            status = int(ended.code or 0)
         sys.stdout.flush()
     except UsageError as error:
         status = _report(printable(str(error)), CALLED_WRONGLY)
@@ -49,7 +54,7 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EBADF, errno.EIO):
+        if error.errno not in _OUTPUT_ERRORS:
             raise
         _report(f"the output cannot be written: {error.strerror}", FAILED)
         os._exit(FAILED)  # Python would try again to write what is left
