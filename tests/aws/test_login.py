@@ -14,7 +14,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from awscrt.crypto import EC, ECExportFormat, ECType
+from awscrt.crypto import EC, ECExportFormat, ECType  # type: ignore[import-untyped]
 
 from tests.conftest import Aws, Environment
 

@@ -1,4 +1,4 @@
-"""send.py with many messages: files and pipes, failures, interruptions, and several processes."""
+"""send.py with many messages: files and pipes, failures, and several processes."""
 
 from __future__ import annotations
 
@@ -7,33 +7,16 @@ import os
 import pty
 import re
 import select
-import signal
 import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import THROTTLED, Fault, FaultyPath
 from tests.queues import bodies
-
-
-def start(aws: Aws, *arguments: str, path: FaultyPath | None = None, **options: Any) -> subprocess.Popen[str]:
-    variables = {**aws.instance.environment(), **(path.variables() if path else {})}
-    command = [sys.executable, "scripts/send.py", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, env=variables, **{**pipes, **options})
-
-
-def lines_file(tmp_path: Path, *lines: str) -> Path:
-    file = tmp_path / "lines"
-    file.write_text("".join(f"{line}\n" for line in lines))
-    return file
+from tests.scripts.sending import lines_file, start_send
 
 
 def test_a_count(aws: Aws, queue: str) -> None:
@@ -89,7 +72,7 @@ def test_many_failures_are_counted_but_not_all_reported(aws: Aws, queue: str, tm
 
 
 def test_a_line_is_sent_while_the_pipe_stays_open(aws: Aws, queue: str) -> None:
-    process = start(aws, "--file", "-", "--queue-url", queue, stdin=subprocess.PIPE)
+    process = start_send(aws, "--file", "-", "--queue-url", queue, stdin=subprocess.PIPE)
     assert process.stdin
     process.stdin.write("now\n")
     process.stdin.flush()
@@ -97,98 +80,6 @@ def test_a_line_is_sent_while_the_pipe_stays_open(aws: Aws, queue: str) -> None:
     assert received["Messages"][0]["Body"] == "now"
     process.stdin.close()
     assert process.wait(20) == 0
-
-
-def test_an_interruption_prints_exactly_where_to_continue(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    """Slow responses, so that it comes in the middle. Then the rest is sent: each line once."""
-    texts = [str(number) for number in range(600)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.2) if action == "SendMessageBatch" else None
-    process = start(aws, "--file", str(file), "--queue-url", queue, "--concurrency", "2", path=path)
-    while path.count("SendMessageBatch") < 8:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "Traceback" not in said
-    position = int(re.search(r"--skip (\d+)", said)[1])  # type: ignore[index]
-    assert 0 < position < 600
-    assert "twice" not in said
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", str(position))
-    assert sorted(bodies(aws, queue), key=int) == texts
-
-
-def test_a_second_interruption_ends_at_once_and_reports_what_would_be_sent_twice(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    """One batch is stuck, those after it are sent."""
-    file = lines_file(tmp_path, *[str(number) for number in range(600)])
-
-    def plan(action: str, content: dict[str, Any]) -> Fault | None:
-        stuck = action == "SendMessageBatch" and content["Entries"][0]["MessageBody"] == "40"
-        return Fault(stall=25) if stuck else Fault(stall=0.05)
-
-    path.plan = plan
-    process = start(aws, "--file", str(file), "--queue-url", queue, "--stats", "0", path=path)
-    deadline = time.monotonic() + 20
-    while path.count("SendMessageBatch") < 60 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.stderr
-    while "stopping" not in (process.stderr.readline()):
-        pass
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(5) == 130
-    assert time.monotonic() - began < 5
-    assert "--skip 40 " in said
-    assert re.search(r"\(\d+ of the lines after that were already sent", said)
-
-
-def test_after_a_kill_the_last_line_of_progress_shows_where_to_continue(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    """SIGKILL: nothing is lost, and only lines sent after the last report are sent twice."""
-    texts = [str(number) for number in range(500)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.2) if action == "SendMessageBatch" else None
-    process = start(aws, "--file", str(file), "--queue-url", queue, "--concurrency", "2", "--stats", "1", path=path)
-    assert process.stderr
-    position = int(re.search(r"--skip (\d+)", process.stderr.readline())[1])  # type: ignore[index]
-    process.kill()
-    process.wait()
-    assert 0 < position < 500
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", str(position))
-    times = Counter(bodies(aws, queue))
-    assert sorted(times, key=int) == texts
-    assert all(times[text] == 1 for text in texts[:position])
-
-
-def test_a_killed_worker_process_is_reported_and_nothing_is_lost(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    texts = [str(number) for number in range(3000)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None
-    options = ["--processes", "2", "--concurrency", "2"]
-    process = start(aws, "--file", str(file), "--queue-url", queue, *options, path=path)
-    child = None
-    while child is None:
-        listed = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
-        child = int(listed.stdout.split()[0]) if listed.stdout else None
-    before = path.count("SendMessageBatch")
-    while path.count("SendMessageBatch") < before + 60:
-        time.sleep(0.02)
-    os.kill(child, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "one of the processes ended" in said
-    position = re.search(r"--skip (\d+)", said)[1]  # type: ignore[index]
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", position)
-    assert set(bodies(aws, queue)) == set(texts)
 
 
 def test_denied_in_the_middle(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
@@ -224,7 +115,7 @@ def test_nothing_to_send(aws: Aws, queue: str, tmp_path: Path) -> None:
 def test_a_terminal_gets_a_bar(aws: Aws, queue: str, path: FaultyPath) -> None:
     path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None
     controller, terminal = pty.openpty()
-    process = start(aws, "--count", "400", "--queue-url", queue, "--concurrency", "1", path=path, stderr=terminal)
+    process = start_send(aws, "--count", "400", "--queue-url", queue, "--concurrency", "1", path=path, stderr=terminal)
     os.close(terminal)
     shown = ""
     while select.select([controller], [], [], 20)[0]:
@@ -235,3 +126,23 @@ def test_a_terminal_gets_a_bar(aws: Aws, queue: str, path: FaultyPath) -> None:
     assert process.wait() == 0
     assert re.search(r"[1-9]\d* sent, \d+/s", shown)
     assert "100 %" in shown
+
+
+def test_a_byte_order_mark_is_not_sent(aws: Aws, queue: str, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text("first\nsecond\n", encoding="utf-8-sig")
+    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--concurrency", "1")
+    assert bodies(aws, queue) == ["first", "second"]
+
+
+@pytest.mark.parametrize("options", [[], ["--processes", "2"]])
+def test_blank_lines_fail_or_are_left_out(aws: Aws, queue: str, tmp_path: Path, options: list[str]) -> None:
+    command = ["send.py", "--file", str(lines_file(tmp_path, "a", "", "b", "")), "--queue-url", queue, *options]
+    failed = aws.script(*command, check=False)
+    assert (failed.returncode, failed.stdout) == (1, "2 sent, 2 failed\n")
+    assert sorted(failed.stderr.splitlines()) == ["line 2: blank line", "line 4: blank line"]
+    done = aws.script(*command, "--skip-blank")
+    assert (done.stdout, done.stderr) == ("2 sent, 0 failed, 2 blank lines left out\n", "")
+    summary = json.loads(aws.script(*command, "--skip-blank", "--json").stdout)
+    assert (summary["sent"], summary["failed"], summary["blank"], summary["position"]) == (2, 0, 2, 4)
+    assert sorted(bodies(aws, queue)) == ["a"] * 3 + ["b"] * 3

@@ -11,7 +11,7 @@ import pytest
 from hello_queue.errors import UsageError
 from hello_queue.sqs.batches import MAX_BATCH_BYTES, Entry, batches
 from hello_queue.sqs.message_format import MessageFormat
-from hello_queue.sqs.messages import MAX_MESSAGE_BYTES, size_of
+from hello_queue.sqs.messages import MAX_MESSAGE_BYTES, message, size_of
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
 
 TEXT = MessageFormat()
@@ -179,3 +179,14 @@ def test_batches_keep_the_order_and_the_limits() -> None:
     for batch, following in itertools.pairwise(made):
         room = MAX_BATCH_BYTES - sum(entry.size for entry in batch)
         assert len(batch) == MAX_BATCH_ENTRIES or following[0].size > room
+
+
+def test_the_largest_message() -> None:
+    attribute_bytes = len("AuthorStringAda")
+    assert message("x" * MAX_MESSAGE_BYTES)
+    assert message("x" * (MAX_MESSAGE_BYTES - attribute_bytes), "Ada")
+    for body in ("x" * (MAX_MESSAGE_BYTES + 1), "é" * (MAX_MESSAGE_BYTES // 2 + 1)):
+        with pytest.raises(UsageError, match="1,048,576"):
+            message(body)
+    with pytest.raises(UsageError, match="1,048,577"):
+        message("x" * (MAX_MESSAGE_BYTES - attribute_bytes + 1), "Ada")
