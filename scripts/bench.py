@@ -7,6 +7,9 @@ the local AWS. No messages are lost in any of it: what the endpoint has counted 
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import json
 import os
 import resource

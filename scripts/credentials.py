@@ -6,6 +6,9 @@ is overwritten unless you say --force.
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import csv
 import io

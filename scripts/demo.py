@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import json
 import os
 import subprocess

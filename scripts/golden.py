@@ -6,6 +6,9 @@ setting changes. acknowledgments.yaml lists every cdk-nag finding that is excuse
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import sys
 
 from hello_queue.cli.main import DONE, FAILED, run

@@ -6,6 +6,9 @@ starts empty, and forgets everything when it stops.
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import contextlib
 import os

@@ -8,6 +8,9 @@ messages return to the queue.
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import contextlib
 import functools

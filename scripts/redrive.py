@@ -6,6 +6,9 @@ a preview and your confirmation. A message can come to be in the queue twice whe
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import json
 import sys

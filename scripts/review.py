@@ -7,6 +7,9 @@ Exit status: 0 nothing is left to decide, 1 something is, 2 there is nothing to 
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import json
 import subprocess

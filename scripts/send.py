@@ -1,11 +1,16 @@
-"""Send messages to the queue: "Hello World", what you say, or the lines of a file.
+"""Send messages to the queue: "Hello World", a message of your own, or the lines of a file.
 
-Lines go in batches, several at once. What SQS cannot take at the moment is sent again; what it never will is told with
-its line and the reason, and the rest goes on. After Ctrl-C it says with which --skip to go on.
+Lines are sent in batches, several at once. Transient errors are retried. A line that cannot be sent is reported with
+its number and the reason, and the others are sent. After Ctrl-C, --skip continues where sending stopped.
+
+Exit status: 0 all messages were sent, 1 some were not, 2 an argument is invalid, 130 interrupted.
 """
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import contextlib
 import itertools
@@ -17,96 +22,109 @@ import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import IO, Any
+from typing import TYPE_CHECKING, Any
 
 from hello_queue.aws.clients import client
+from hello_queue.cli.failed_file import failed_file
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import bar, tell
 from hello_queue.errors import UsageError
-from hello_queue.sqs.entries import DEFAULT_GROUP, MessageFormat
-from hello_queue.sqs.lines import LineBatches, read_lines
+from hello_queue.sqs.line_batches import LineBatches, read_lines
+from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.producer import Producer
-from hello_queue.sqs.progress import Progress
 from hello_queue.sqs.queues import is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
 from hello_queue.sqs.sender import Sender, serve
+from hello_queue.sqs.sending_progress import SendingProgress
 from hello_queue.sqs.thread_pool import calm_threads
 from hello_queue.sqs.transport import queue_client
 from hello_queue.sqs.worker_processes import WorkerProcess
 
-MANY = 1_000_000_000
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+MAX_LINES = 1_000_000_000
 
 EXAMPLES = """\
   python scripts/send.py                                  send "Hello World"
   python scripts/send.py --author Ada 'Good morning'      with an author
   python scripts/send.py --count 1000                     a thousand times
   python scripts/send.py --file lines.txt                 each line is a message (- is stdin)
-  python scripts/send.py --file m.jsonl --json-lines      each line is {"body": …} with, if wanted, "author",
+  python scripts/send.py --file m.jsonl --json-lines      each line is {"body": "..."} with, optionally, "author",
                                                           "attributes", "delay", "group", "deduplication_id\""""
 
 
 def main() -> int:
     arguments = _parse()
     if arguments.file is None:
-        message(arguments.body, arguments.author, delay=arguments.delay, group=arguments.group)  # or say what is wrong
+        # Before any call: an invalid message needs no network.
+        message(arguments.body, arguments.author, delay=arguments.delay, group=arguments.group)
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
-    reading = _reading(arguments, sqs, url)
+    message_format = _message_format(arguments, sqs, url)
     if arguments.file is None and arguments.count is None:
-        message_id = send(sqs, url, reading.parameters(arguments.body))
-        print(json.dumps({"sent": 1, "message_id": message_id}) if arguments.json else f"Sent message {message_id}")
+        message_id = send(sqs, url, message_format.parameters(arguments.body))
+        _print(json.dumps({"sent": 1, "message_id": message_id}) if arguments.json else f"Sent message {message_id}")
         return DONE
-    return _send_many(arguments, url, reading)
+    return _send_many(arguments, url, message_format)
 
 
-def send(sqs: Any, url: str, parameters: Mapping[str, Any]) -> str:
-    """Send one message and return its id. Once this has returned, SQS keeps the message.
+def send(sqs: SQSClient, url: str, parameters: Mapping[str, Any]) -> str:
+    """Send one message and return its ID. Once this has returned, SQS keeps the message.
 
-    After an error the message may have been sent all the same: sending it again can make it two.
+    After an error the message may have been sent all the same: sending it again may duplicate it.
     """
-    return str(sqs.send_message(QueueUrl=url, **parameters)["MessageId"])
+    return sqs.send_message(QueueUrl=url, **parameters)["MessageId"]
 
 
-def _send_many(arguments: argparse.Namespace, url: str, reading: MessageFormat) -> int:
-    if reading.fifo and arguments.processes > 1:
-        raise UsageError(f"--processes {arguments.processes}: one alone keeps the order of a FIFO queue: use 1")
+def _send_many(arguments: argparse.Namespace, url: str, message_format: MessageFormat) -> int:
+    if message_format.fifo and arguments.processes > 1:
+        raise UsageError(f"--processes {arguments.processes}: only one process keeps the order of a FIFO queue: use 1")
     calm_threads()
     stop = threading.Event()
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         file = None if arguments.file is None else stack.enter_context(_input(arguments.file))
-        ledger = Progress(arguments.skip, stack.enter_context(_failed_file(arguments)), tell)
-        interrupts = stack.enter_context(finish_first(stop.set, lambda: _how_far(ledger)))
-        stack.enter_context(_progress(arguments, file, ledger, began))
-        child = (serve, url, reading, arguments.concurrency, arguments.retry_timeout, tell)
-        # The children first: they take longest to get ready.
-        children = [WorkerProcess(*child) for _ in range(arguments.processes - 1)]
+        keep_failed = None if arguments.failed is None else stack.enter_context(failed_file(arguments.failed))
+        progress = SendingProgress(arguments.skip, keep_failed, tell)
+        interrupts = stack.enter_context(finish_first(stop.set, lambda: _stopped_at(progress)))
+        stack.enter_context(_show_progress(arguments, file, progress, began))
+        serve_arguments = (url, message_format, arguments.concurrency, arguments.retry_timeout, tell)
+        # The workers first, since they take longest to start.
+        workers = [WorkerProcess(serve, *serve_arguments) for _ in range(arguments.processes - 1)]
         sender = Sender(
             Producer(queue_client(), url, RetryPolicy(arguments.retry_timeout, stop, tell)),
-            reading,
-            ledger,
+            message_format,
+            progress,
             stop,
             concurrency=arguments.concurrency,
-            children=children,
+            workers=workers,
         )
         lines = itertools.repeat(arguments.body.encode(), arguments.count) if file is None else read_lines(file, stop)
         sender.send(LineBatches(lines, arguments.skip))
-    _summarize(arguments, ledger, time.monotonic() - began, early=stop.is_set())
+    _summarize(arguments, progress, time.monotonic() - began, early=stop.is_set())
     if interrupts.signum is not None:
         return 128 + interrupts.signum
-    if ledger.error is not None and not isinstance(ledger.error, Stopped):
-        raise ledger.error
-    return FAILED if ledger.failed else DONE
+    if progress.error is not None and not isinstance(progress.error, Stopped):
+        raise progress.error
+    return FAILED if progress.failed else DONE
 
 
-def _reading(arguments: argparse.Namespace, sqs: Any, url: str) -> MessageFormat:
+def _message_format(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> MessageFormat:
     fifo = is_fifo(url)
-    name = "ContentBasedDeduplication"
-    content_based = fifo and sqs.get_queue_attributes(QueueUrl=url, AttributeNames=[name])["Attributes"].get(name)
+    if fifo and arguments.delay is not None:
+        raise UsageError(
+            f"--delay {arguments.delay}: messages in a FIFO queue have the queue's delay, not their own. Leave it out, "
+            "or deploy the queue with `-c delay_seconds=...`"
+        )
+    content_based = None
+    if fifo:
+        found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["ContentBasedDeduplication"])["Attributes"]
+        content_based = found.get("ContentBasedDeduplication")
     return MessageFormat(
         json_lines=arguments.json_lines,
         author=arguments.author,
@@ -114,6 +132,7 @@ def _reading(arguments: argparse.Namespace, sqs: Any, url: str) -> MessageFormat
         group=arguments.group,
         fifo=fifo,
         deduplication=fifo and content_based != "true",
+        skip_blank=arguments.skip_blank,
     )
 
 
@@ -121,77 +140,77 @@ def _reading(arguments: argparse.Namespace, sqs: Any, url: str) -> MessageFormat
 def _input(name: str) -> Iterator[int]:
     """The descriptor of the file to send."""
     if name == "-":
+        if sys.stdin is None:
+            raise UsageError("--file -: stdin is closed")
         yield sys.stdin.fileno()
         return
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 (the message below is about opening only)
+        file = Path(name).open("rb")  # noqa: SIM115 (the error below is about opening only)
     except OSError as error:
-        raise UsageError(f"--file {name} cannot be read: {error.strerror}") from None
+        raise UsageError(f"--file {name!r} cannot be read: {error.strerror}") from None
     with file:
         yield file.fileno()
 
 
-@contextlib.contextmanager
-def _failed_file(arguments: argparse.Namespace) -> Iterator[IO[bytes] | None]:
-    """A new file for what fails; removed again if nothing does."""
-    if arguments.failed is None:
-        yield None
-        return
-    path = Path(arguments.failed)
-    try:
-        file = path.open("xb")
-    except FileExistsError:
-        raise UsageError(f"--failed {path} exists: send or move it first, or choose another name") from None
-    except OSError as error:
-        raise UsageError(f"--failed {path} cannot be written: {error.strerror}") from None
-    with file:
-        yield file
-    if path.stat().st_size == 0:
-        path.unlink()
-
-
-def _progress(
-    arguments: argparse.Namespace, file: int | None, ledger: Progress, began: float
+def _show_progress(
+    arguments: argparse.Namespace, file: int | None, progress: SendingProgress, began: float
 ) -> contextlib.AbstractContextManager[None]:
     def counts() -> str:
-        rate = ledger.sent / max(time.monotonic() - began, 0.001)
-        failed = f", {ledger.failed:,} failed" if ledger.failed else ""
-        return f"{ledger.sent:,} sent{failed}, {rate:,.0f}/s"
+        rate = progress.sent / max(time.monotonic() - began, 0.001)
+        failed = f", {progress.failed:,} failed" if progress.failed else ""
+        return f"{progress.sent:,} sent{failed}, {rate:,.0f}/s"
 
     if not sys.stderr.isatty():
-        return every(arguments.stats, lambda: tell(f"{counts()}, --skip {ledger.position}"))
+        return every(arguments.stats, lambda: tell(f"{counts()}, --skip {progress.position}"))
     if file is None:
-        return bar(arguments.count, lambda: ledger.position, counts)
+        return bar(arguments.count, lambda: progress.position, counts)
     status = os.fstat(file)
     if stat.S_ISREG(status.st_mode):
         return bar(status.st_size, lambda: os.lseek(file, 0, os.SEEK_CUR), counts)
     return bar(None, int, counts)
 
 
-def _how_far(ledger: Progress) -> str:
-    text = f"{ledger.sent:,} sent, {ledger.failed:,} failed. To go on: --skip {ledger.position}"
-    beyond = ledger.sent_beyond
-    return text + (f" ({beyond:,} after that have been sent already, and would be sent twice)" if beyond else "")
+def _counts(progress: SendingProgress) -> str:
+    blank = f", {progress.blank:,} blank lines left out" if progress.blank else ""
+    return f"{progress.sent:,} sent, {progress.failed:,} failed{blank}"
 
 
-def _summarize(arguments: argparse.Namespace, ledger: Progress, seconds: float, *, early: bool) -> None:
+def _stopped_at(progress: SendingProgress) -> str:
+    text = f"{_counts(progress)}. Continue with --skip {progress.position}"
+    beyond = progress.sent_beyond
+    return text + (f" ({beyond:,} of the lines after that were already sent and will be sent again)" if beyond else "")
+
+
+def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds: float, *, early: bool) -> None:
     if arguments.json:
         summary = {
-            "sent": ledger.sent,
-            "failed": ledger.failed,
-            "maybe_twice": ledger.maybe_twice,
-            "position": ledger.position,
-            "sent_beyond": ledger.sent_beyond,
+            "sent": progress.sent,
+            "failed": progress.failed,
+            "blank": progress.blank,
+            "maybe_twice": progress.maybe_twice,
+            "position": progress.position,
+            "sent_beyond": progress.sent_beyond,
             "seconds": round(seconds, 3),
         }
-        print(json.dumps(summary))
+        _print(json.dumps(summary))
         return
     if early:
-        tell(_how_far(ledger))
+        tell(_stopped_at(progress))
     else:
-        print(f"{ledger.sent:,} sent, {ledger.failed:,} failed")
-    if ledger.maybe_twice:
-        tell(f"{ledger.maybe_twice:,} may be in the queue twice: the answer to a first attempt was lost")
+        _print(_counts(progress))
+    if progress.maybe_twice:
+        tell(f"{progress.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+
+
+def _print(result: str) -> None:
+    """Print on stdout, or on stderr if stdout cannot be written: who does not see what was sent may send it again."""
+    try:
+        print(result, flush=True)
+    except BrokenPipeError:
+        raise
+    except OSError:
+        tell(result)
+        raise
 
 
 def _parse() -> argparse.Namespace:
@@ -199,24 +218,38 @@ def _parse() -> argparse.Namespace:
     options.add_argument("body", nargs="?", default="Hello World", help="the message (default: %(default)s)")
     options.add_argument("--author", metavar="NAME", help="set the message attribute Author")
     options.add_argument(
-        "--group", metavar="ID", help=f"message group; a FIFO queue needs one (default: {DEFAULT_GROUP})"
+        "--group", metavar="ID", help=f"message group ID (default: {DEFAULT_GROUP} in a FIFO queue, otherwise none)"
     )
-    options.add_argument("--delay", metavar="SECONDS", type=number(0, MAX_DELAY_SECONDS), help="instead of the queue's")
+    options.add_argument(
+        "--delay",
+        metavar="SECONDS",
+        type=number(0, MAX_DELAY_SECONDS),
+        help=f"0 to {MAX_DELAY_SECONDS} (default: the queue's delay); not for FIFO queues",
+    )
     add_queue_options(options)
     many = options.add_argument_group("many messages")
     source = many.add_mutually_exclusive_group()
-    source.add_argument("--count", metavar="N", type=number(1, MANY), help="send the message N times")
-    source.add_argument("--file", metavar="FILE", help="send each line of the file (- is stdin)")
-    many.add_argument("--json-lines", action="store_true", help="the lines are JSON objects, not text")
-    many.add_argument("--skip", metavar="N", type=number(0, MANY), default=0, help="go on after the first N")
-    many.add_argument("--failed", metavar="FILE", help="a new file for the lines that fail, to be sent again as it is")
-    add_load_options(options, many, concurrency=16, unit="batches are under way at once, in each process", stats=5)
+    source.add_argument("--count", metavar="N", type=number(1, MAX_LINES), help="send the message N times")
+    source.add_argument("--file", metavar="FILE", help="send each line of a file (- is stdin)")
+    many.add_argument("--json-lines", action="store_true", help="the lines are JSON objects")
+    many.add_argument(
+        "--skip-blank", action="store_true", help="leave out blank lines, which otherwise fail (spaces are valid text)"
+    )
+    many.add_argument(
+        "--skip", metavar="N", type=number(0, MAX_LINES), default=0, help="continue after the first N lines"
+    )
+    many.add_argument("--failed", metavar="FILE", help="create FILE with the lines that fail, to be sent again")
+    add_load_options(options, many, concurrency=16, unit="batches in progress, in each process", stats=5)
     arguments = options.parse_args()
     if arguments.file is not None and arguments.body != options.get_default("body"):
         options.error("the message and --file exclude each other: give one of them")
-    for name in ("json_lines", "failed"):
-        if getattr(arguments, name) and arguments.file is None:
+    if arguments.file == "":
+        options.error("--file '' is empty: give the name of a file, or - for stdin")
+    for name in ("json_lines", "skip_blank", "failed"):
+        if getattr(arguments, name) not in (None, False) and arguments.file is None:
             options.error(f"--{name.replace('_', '-')} needs --file")
+    if arguments.skip and arguments.file is None and arguments.count is None:
+        options.error(f"--skip {arguments.skip} needs --file or --count")
     return arguments
 
 

@@ -5,6 +5,9 @@ It leaves nothing behind. The queue may be in use: only the test's own message i
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import dataclasses
 import json

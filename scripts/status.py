@@ -6,6 +6,9 @@ oldest message and the rates of sending and processing are CloudWatch's, minutes
 
 from __future__ import annotations
 
+import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
+
+# isort: split
 import argparse
 import dataclasses
 import json

@@ -1,4 +1,4 @@
-"""send.py and process.py as processes against the deployed queue, and what they say when something is wrong."""
+"""send.py and process.py as processes against the deployed queue, and their messages if something is wrong."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import time
 
 import pytest
 
-from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
 from tests.conftest import Aws
 
 
@@ -23,7 +22,7 @@ def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
 
 
 def test_the_tutorial(aws: Aws, deployed_queue: str) -> None:
-    """Send, then process: "Hello World" comes out, after the delay, and is gone."""
+    """Send, then process: "Hello World" arrives after the delay, and is deleted."""
     sent_at = time.monotonic()
     assert aws.script("send.py").stdout.startswith("Sent message ")
     processed = aws.script("process.py", "--count", "1")
@@ -41,35 +40,22 @@ def test_what_is_sent_is_what_is_processed(aws: Aws, queue: str, body: str, auth
     assert done.stdout == (f"{body} (author: {author})\n" if author else f"{body}\n")
 
 
-def test_a_body_that_looks_like_an_option(aws: Aws, queue: str) -> None:
+def test_a_body_may_look_like_an_option(aws: Aws, queue: str) -> None:
     aws.script("send.py", "--queue-url", queue, "--", "--help")
     assert bodies(aws, queue) == ["--help"]
 
 
-def test_the_queue_by_name_by_url_and_by_deployment(aws: Aws, deployed_queue: str) -> None:
+def test_a_queue_is_chosen_by_name_url_or_deployment(aws: Aws, deployed_queue: str) -> None:
     for choice in (["--queue", "test"], ["--queue-url", deployed_queue], ["--deployment", ""]):
         aws.script("send.py", "by any way", *choice)
     assert aws.script("process.py", "--deployment=", "--count", "3").stdout == "by any way\n" * 3
 
 
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        ([""], "the message is empty"),
-        (["--author", ""], "the author is empty"),
-        (["a\x1bb"], "'\\x1b' at position 1"),
-        (["--author", "\x07"], "'\\x07' at position 0"),
-        (["--queue", ""], "--queue '' is empty"),
-        (["--queue-url", "test"], "--queue-url 'test' is no URL"),
-    ],
-)
-def test_what_cannot_be_sent_is_said_in_one_line(aws: Aws, arguments: list[str], said: str) -> None:
-    assert said in one_line(aws.script("send.py", *arguments, check=False), 2)
 
 
 @pytest.mark.parametrize("script", ["send.py", "process.py"])
 @pytest.mark.parametrize(
-    ("variables", "arguments", "said"),
+    ("variables", "arguments", "advice"),
     [
         ({"AWS_SHARED_CREDENTIALS_FILE": "/nonexistent"}, [], "AWS_PROFILE"),
         ({"AWS_DEFAULT_REGION": None}, [], "AWS_DEFAULT_REGION"),
@@ -82,47 +68,23 @@ def test_what_cannot_be_sent_is_said_in_one_line(aws: Aws, arguments: list[str],
         ),
         ({"AWS_ENDPOINT_URL": "https://127.0.0.1:9"}, [], "Check the network"),
         ({"AWS_ENDPOINT_URL": None}, [], "Check the network"),
+        ({"AWS_ENDPOINT_URL": "nonsense"}, [], "Invalid endpoint: nonsense. Check AWS_ENDPOINT_URL"),
         ({"AWS_CA_BUNDLE": None}, [], "AWS_CA_BUNDLE"),
         ({}, ["--queue", "nope"], "there is no queue 'nope' in us-east-1"),
         ({}, ["--queue-url", "https://127.0.0.1/111122223333/nope"], "Check the queue's name"),
         ({}, ["--deployment", "nope"], "there is no stack nope-HelloQueueMessaging"),
     ],
 )
-def test_what_is_wrong_around_them_is_said_in_one_line(
-    aws: Aws, script: str, variables: dict[str, str | None], arguments: list[str], said: str
+def test_wrong_credentials_or_configuration_is_one_line(
+    aws: Aws, script: str, variables: dict[str, str | None], arguments: list[str], advice: str
 ) -> None:
     message = one_line(aws.script(script, *arguments, check=False, env=variables), 1)
     assert message.startswith(f"{script}: ")
-    assert said in message
-
-
-def test_denied(aws: Aws) -> None:
-    """A user without rights is told which right is missing."""
-    iam = aws.client("iam")
-    iam.create_user(UserName="nobody")
-    created = iam.create_access_key(UserName="nobody")["AccessKey"]
-    key = {"AWS_ACCESS_KEY_ID": created["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": created["SecretAccessKey"]}
-    for script in ("send.py", "process.py", "smoke_test.py"):
-        assert "AccessDenied" in one_line(aws.script(script, check=False, env=key), 1)
-    iam.delete_access_key(UserName="nobody", AccessKeyId=created["AccessKeyId"])
-    iam.delete_user(UserName="nobody")
+    assert advice in message
 
 
 @pytest.mark.parametrize("script", ["send.py", "process.py", "smoke_test.py", "local_aws.py"])
-def test_help_teaches(aws: Aws, script: str) -> None:
+def test_help_shows_examples(aws: Aws, script: str) -> None:
     shown = aws.script(script, "--help").stdout
     assert f"python scripts/{script}" in shown
     assert "examples:" in shown
-
-
-def test_the_largest_message() -> None:
-    from hello_queue.errors import UsageError
-    from hello_queue.sqs.messages import message
-
-    assert message("x" * MAX_MESSAGE_BYTES)
-    assert message("x" * (MAX_MESSAGE_BYTES - len("AuthorStringAda")), "Ada")
-    for body, author in (("x" * (MAX_MESSAGE_BYTES + 1), None), ("é" * (MAX_MESSAGE_BYTES // 2 + 1), None)):
-        with pytest.raises(UsageError, match="1,048,576"):
-            message(body, author)
-    with pytest.raises(UsageError, match="1,048,577"):
-        message("x" * (MAX_MESSAGE_BYTES - len("AuthorStringAda") + 1), "Ada")

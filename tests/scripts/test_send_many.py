@@ -1,4 +1,4 @@
-"""send.py with many messages: files and pipes, what fails, interruptions, and several processes."""
+"""send.py with many messages: files and pipes, failures, and several processes."""
 
 from __future__ import annotations
 
@@ -7,33 +7,16 @@ import os
 import pty
 import re
 import select
-import signal
 import subprocess
-import sys
-import time
-from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import THROTTLED, Fault, FaultyPath
 from tests.queues import bodies
-
-
-def start(aws: Aws, *arguments: str, path: FaultyPath | None = None, **options: Any) -> subprocess.Popen[str]:
-    variables = {**aws.instance.environment(), **(path.variables() if path else {})}
-    command = [sys.executable, "scripts/send.py", *arguments]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(command, cwd=ROOT, env=variables, **{**pipes, **options})
-
-
-def lines_file(tmp_path: Path, *lines: str) -> Path:
-    file = tmp_path / "lines"
-    file.write_text("".join(f"{line}\n" for line in lines))
-    return file
+from tests.scripts.sending import lines_file, start_send
 
 
 def test_a_count(aws: Aws, queue: str) -> None:
@@ -52,7 +35,7 @@ def test_each_line_of_a_file(aws: Aws, queue: str, tmp_path: Path, options: list
     assert sorted(bodies(aws, queue)) == sorted(texts)
 
 
-def test_what_fails_is_told_kept_and_can_be_sent_as_it_is(aws: Aws, queue: str, tmp_path: Path) -> None:
+def test_failed_lines_are_reported_and_kept_to_be_sent_again(aws: Aws, queue: str, tmp_path: Path) -> None:
     file = tmp_path / "lines"
     file.write_bytes(
         b'{"body": "good"}\n{"bady": "x"}\n\n{"body": "\\u0001"}\n{"body": "fine", "author": "Ada"}\n\xff\n'
@@ -70,7 +53,7 @@ def test_what_fails_is_told_kept_and_can_be_sent_as_it_is(aws: Aws, queue: str, 
     assert sorted(bodies(aws, queue)) == ["fine", "good", "mended", "x"]
 
 
-def test_no_failure_leaves_no_file_and_an_old_one_is_not_overwritten(aws: Aws, queue: str, tmp_path: Path) -> None:
+def test_without_failures_there_is_no_failed_file_and_an_old_one_is_kept(aws: Aws, queue: str, tmp_path: Path) -> None:
     file, failed = lines_file(tmp_path, "a"), tmp_path / "failed"
     command = ["send.py", "--file", str(file), "--failed", str(failed), "--queue-url", queue]
     aws.script(*command)
@@ -82,14 +65,14 @@ def test_no_failure_leaves_no_file_and_an_old_one_is_not_overwritten(aws: Aws, q
     assert failed.read_text() == "precious"
 
 
-def test_many_failures_are_counted_not_told_one_by_one(aws: Aws, queue: str, tmp_path: Path) -> None:
+def test_many_failures_are_counted_but_not_all_reported(aws: Aws, queue: str, tmp_path: Path) -> None:
     done = aws.script("send.py", "--file", str(lines_file(tmp_path, *[""] * 500)), "--queue-url", queue, check=False)
     assert done.stdout == "0 sent, 500 failed\n"
     assert len(done.stderr.splitlines()) == 21
 
 
-def test_a_line_goes_out_while_the_pipe_stays_open(aws: Aws, queue: str) -> None:
-    process = start(aws, "--file", "-", "--queue-url", queue, stdin=subprocess.PIPE)
+def test_a_line_is_sent_while_the_pipe_stays_open(aws: Aws, queue: str) -> None:
+    process = start_send(aws, "--file", "-", "--queue-url", queue, stdin=subprocess.PIPE)
     assert process.stdin
     process.stdin.write("now\n")
     process.stdin.flush()
@@ -97,92 +80,6 @@ def test_a_line_goes_out_while_the_pipe_stays_open(aws: Aws, queue: str) -> None
     assert received["Messages"][0]["Body"] == "now"
     process.stdin.close()
     assert process.wait(20) == 0
-
-
-def test_an_interruption_says_exactly_how_to_go_on(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
-    """Each answer takes long, so that it comes in the middle; then the rest is sent: each line once."""
-    texts = [str(number) for number in range(600)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.2) if action == "SendMessageBatch" else None
-    process = start(aws, "--file", str(file), "--queue-url", queue, "--concurrency", "2", path=path)
-    while path.count("SendMessageBatch") < 8:
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
-    _, said = process.communicate(timeout=30)
-    assert process.returncode == 130
-    assert "Traceback" not in said
-    position = int(re.search(r"--skip (\d+)", said)[1])  # type: ignore[index]
-    assert 0 < position < 600
-    assert "twice" not in said
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", str(position))
-    assert sorted(bodies(aws, queue), key=int) == texts
-
-
-def test_a_second_interruption_ends_it_at_once_and_says_what_would_be_twice(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    """The first batch is stuck, those after it are sent."""
-    file = lines_file(tmp_path, *[str(number) for number in range(600)])
-
-    def plan(action: str, content: dict[str, Any]) -> Fault | None:
-        stuck = action == "SendMessageBatch" and content["Entries"][0]["MessageBody"] == "40"
-        return Fault(stall=25) if stuck else Fault(stall=0.05)
-
-    path.plan = plan
-    process = start(aws, "--file", str(file), "--queue-url", queue, "--stats", "0", path=path)
-    deadline = time.monotonic() + 20
-    while path.count("SendMessageBatch") < 60 and time.monotonic() < deadline:
-        time.sleep(0.05)
-    began = time.monotonic()
-    process.send_signal(signal.SIGINT)
-    assert process.stderr
-    while "stopping" not in (process.stderr.readline()):
-        pass
-    process.send_signal(signal.SIGINT)
-    said = process.stderr.read()
-    assert process.wait(5) == 130
-    assert time.monotonic() - began < 5
-    assert "--skip 40 " in said
-    assert re.search(r"\(\d+ after that have been sent already", said)
-
-
-def test_after_a_kill_the_last_line_says_where_to_go_on(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
-    """SIGKILL: nothing is lost, and only what came after the last line is sent twice."""
-    texts = [str(number) for number in range(500)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.2) if action == "SendMessageBatch" else None
-    process = start(aws, "--file", str(file), "--queue-url", queue, "--concurrency", "2", "--stats", "1", path=path)
-    assert process.stderr
-    position = int(re.search(r"--skip (\d+)", process.stderr.readline())[1])  # type: ignore[index]
-    process.kill()
-    process.wait()
-    assert 0 < position < 500
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", str(position))
-    times = Counter(bodies(aws, queue))
-    assert sorted(times, key=int) == texts
-    assert all(times[text] == 1 for text in texts[:position])
-
-
-def test_a_killed_child_is_told_and_nothing_is_lost(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
-    texts = [str(number) for number in range(3000)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None
-    options = ["--processes", "2", "--concurrency", "2"]
-    process = start(aws, "--file", str(file), "--queue-url", queue, *options, path=path)
-    child = None
-    while child is None:
-        listed = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
-        child = int(listed.stdout.split()[0]) if listed.stdout else None
-    before = path.count("SendMessageBatch")
-    while path.count("SendMessageBatch") < before + 60:
-        time.sleep(0.02)
-    os.kill(child, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "one of the processes ended" in said
-    position = re.search(r"--skip (\d+)", said)[1]  # type: ignore[index]
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", position)
-    assert set(bodies(aws, queue)) == set(texts)
 
 
 def test_denied_in_the_middle(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
@@ -200,38 +97,12 @@ def test_denied_in_the_middle(aws: Aws, queue: str, path: FaultyPath, tmp_path: 
     assert "AccessDenied" in done.stderr.splitlines()[-1]
 
 
-def test_throttled_it_waits_and_says_so_once(aws: Aws, queue: str, path: FaultyPath) -> None:
+def test_throttling_is_reported_once(aws: Aws, queue: str, path: FaultyPath) -> None:
     path.plan = lambda action, _: THROTTLED if path.count("SendMessageBatch") < 4 else None
     done = aws.script("send.py", "--count", "100", "--queue-url", queue, env=path.variables())
     assert done.stdout == "100 sent, 0 failed\n"
     assert done.stderr.count("Trying again") == 1
     assert len(bodies(aws, queue)) == 100
-
-
-@pytest.mark.parametrize(
-    ("arguments", "said"),
-    [
-        (["--count", "0"], "'0' is not a whole number"),
-        (["--count", "-1"], "'-1' is not a whole number"),
-        (["--count", "2", "--file", "x"], "not allowed with"),
-        (["text", "--file", "x"], "exclude each other"),
-        (["--file", "/no/such"], "--file /no/such cannot be read: No such file"),
-        (["--file", "/"], "cannot be read: Is a directory"),
-        (["--json-lines"], "--json-lines needs --file"),
-        (["--failed", "x"], "--failed needs --file"),
-        (["--file", "/dev/null", "--failed", "/no/such/file"], "cannot be written: No such file"),
-        (["--concurrency", "0"], "from 1 to 100"),
-        (["--processes", "65"], "from 1 to 64"),
-        (["--delay", "901"], "from 0 to 900"),
-        (["--skip", "-1"], "from 0"),
-        (["--group", "a b"], "the group 'a b'"),
-        (["", "--count", "2"], "the message is empty"),
-    ],
-)
-def test_what_it_cannot_do_is_said_in_one_line(aws: Aws, queue: str, arguments: list[str], said: str) -> None:
-    done = aws.script("send.py", "--queue-url", queue, *arguments, check=False)
-    assert done.returncode == 2
-    assert said in done.stderr.strip().splitlines()[-1]
 
 
 def test_nothing_to_send(aws: Aws, queue: str, tmp_path: Path) -> None:
@@ -244,7 +115,7 @@ def test_nothing_to_send(aws: Aws, queue: str, tmp_path: Path) -> None:
 def test_a_terminal_gets_a_bar(aws: Aws, queue: str, path: FaultyPath) -> None:
     path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None
     controller, terminal = pty.openpty()
-    process = start(aws, "--count", "400", "--queue-url", queue, "--concurrency", "1", path=path, stderr=terminal)
+    process = start_send(aws, "--count", "400", "--queue-url", queue, "--concurrency", "1", path=path, stderr=terminal)
     os.close(terminal)
     shown = ""
     while select.select([controller], [], [], 20)[0]:
@@ -257,30 +128,21 @@ def test_a_terminal_gets_a_bar(aws: Aws, queue: str, path: FaultyPath) -> None:
     assert "100 %" in shown
 
 
-def test_fifo(aws: Aws) -> None:
-    """Groups keep their order under concurrency, and a second attempt after a lost answer makes no second message."""
-    sqs = aws.client("sqs")
-    url = sqs.create_queue(QueueName=f"t-{time.time_ns()}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    lines = "".join(
-        json.dumps({"body": f"{group}{index:03}", "group": group}) + "\n" for index in range(60) for group in "abc"
-    )
-    process = start(aws, "--file", "-", "--json-lines", "--queue-url", url, stdin=subprocess.PIPE)
-    said, _ = process.communicate(lines)
-    assert said == "180 sent, 0 failed\n"
-    found = bodies(aws, url)
-    for group in "abc":
-        assert [body for body in found if body[0] == group] == [f"{group}{index:03}" for index in range(60)]
-    assert "use 1" in aws.script("send.py", "--count=2", "--processes=2", "--queue-url", url, check=False).stderr
-    aws.script("send.py", "--queue-url", url)
-    assert bodies(aws, url) == ["Hello World"]
-    sqs.delete_queue(QueueUrl=url)
+def test_a_byte_order_mark_is_not_sent(aws: Aws, queue: str, tmp_path: Path) -> None:
+    file = tmp_path / "lines"
+    file.write_text("first\nsecond\n", encoding="utf-8-sig")
+    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--concurrency", "1")
+    assert bodies(aws, queue) == ["first", "second"]
 
 
-def test_a_lost_answer_in_a_fifo_queue_makes_no_second_message(aws: Aws, path: FaultyPath) -> None:
-    sqs = aws.client("sqs")
-    url = sqs.create_queue(QueueName=f"t-{time.time_ns()}.fifo", Attributes={"FifoQueue": "true"})["QueueUrl"]
-    path.plan = lambda action, _: Fault(lose_answer=action == "SendMessageBatch" and path.count(action) <= 2)
-    done = aws.script("send.py", "--count", "20", "--queue-url", url, "--concurrency", "1", env=path.variables())
-    assert "may be in the queue twice" not in done.stderr
-    assert len(bodies(aws, url)) == 20
-    sqs.delete_queue(QueueUrl=url)
+@pytest.mark.parametrize("options", [[], ["--processes", "2"]])
+def test_blank_lines_fail_or_are_left_out(aws: Aws, queue: str, tmp_path: Path, options: list[str]) -> None:
+    command = ["send.py", "--file", str(lines_file(tmp_path, "a", "", "b", "")), "--queue-url", queue, *options]
+    failed = aws.script(*command, check=False)
+    assert (failed.returncode, failed.stdout) == (1, "2 sent, 2 failed\n")
+    assert sorted(failed.stderr.splitlines()) == ["line 2: blank line", "line 4: blank line"]
+    done = aws.script(*command, "--skip-blank")
+    assert (done.stdout, done.stderr) == ("2 sent, 0 failed, 2 blank lines left out\n", "")
+    summary = json.loads(aws.script(*command, "--skip-blank", "--json").stdout)
+    assert (summary["sent"], summary["failed"], summary["blank"], summary["position"]) == (2, 0, 2, 4)
+    assert sorted(bodies(aws, queue)) == ["a"] * 3 + ["b"] * 3

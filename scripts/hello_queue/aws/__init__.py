@@ -1,1 +1,1 @@
-"""Clients of AWS, and what AWS's errors mean."""
+"""AWS clients, and explanations of AWS's errors."""

@@ -1,12 +1,16 @@
-"""Clients of AWS. Only boto3's usual environment, profile and region decide where they go and as whom."""
+"""AWS clients. boto3's usual environment variables, profile and region decide the endpoint and the identity."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
+from urllib.parse import urlsplit
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import BotoCoreError
+
+from hello_queue.errors import HelloQueueError
 
 if TYPE_CHECKING:
     from types_boto3_cloudformation import CloudFormationClient
@@ -33,20 +37,20 @@ _CONFIG = Config(
 
 @dataclass(frozen=True)
 class AccessKey:
-    """An access key. The secret stays out of what is printed."""
+    """An access key. Its repr does not contain the secret."""
 
     key_id: str
     secret: str = field(repr=False)
 
 
 class ClientOptions(TypedDict, total=False):
-    """What a client may differ in from the usual one.
+    """Options of a client that differ from the defaults.
 
     Attributes:
-        profile: a profile other than the usual one.
-        key: an access key instead of any profile's.
-        endpoint_url: where to call instead of the usual place.
-        config: changes to the usual configuration.
+        profile: a profile other than the default one.
+        key: an access key, instead of a profile's.
+        endpoint_url: an endpoint other than the default one.
+        config: changes to the default configuration.
     """
 
     profile: str | None
@@ -68,11 +72,14 @@ def client(service: Literal["sqs"], **options: Unpack[ClientOptions]) -> SQSClie
 @overload
 def client(service: Literal["sts"], **options: Unpack[ClientOptions]) -> STSClient: ...
 def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
-    """A boto3 client that gives up within a minute, not boto3's five, where there is no network.
+    """A boto3 client that gives up within a minute, instead of boto3's five, if the network is down.
 
     Args:
-        service: as boto3 names it.
+        service: the name that boto3 uses.
         options: see `ClientOptions`.
+
+    Raises:
+        HelloQueueError: boto3 cannot use the configuration, such as an invalid AWS_ENDPOINT_URL.
     """
     key, config = options.get("key"), options.get("config")
     session = boto3.Session(
@@ -80,6 +87,17 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         aws_secret_access_key=key.secret if key else None,
         profile_name=options.get("profile"),
     )
-    return session.client(
-        service, config=_CONFIG.merge(config) if config else _CONFIG, endpoint_url=options.get("endpoint_url")
-    )
+    try:
+        made = session.client(
+            service, config=_CONFIG.merge(config) if config else _CONFIG, endpoint_url=options.get("endpoint_url")
+        )
+        _ = urlsplit(made.meta.endpoint_url).port  # botocore would look at it in each call
+    except BotoCoreError:
+        raise
+    except ValueError as error:
+        # botocore has no error of its own for these.
+        raise HelloQueueError(
+            f"the AWS configuration is invalid: {error}. Check AWS_ENDPOINT_URL and the other AWS_ variables, and the "
+            "profile"
+        ) from None
+    return made

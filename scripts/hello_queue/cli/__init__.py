@@ -4,5 +4,5 @@ import importlib.util
 import sys
 
 if importlib.util.find_spec("boto3") is None:
-    # The first mistake that everybody makes deserves better than a traceback.
+    # The most common mistake gets a clear line.
     sys.exit("boto3 is not installed for this Python: run `make setup`, then `source .venv/bin/activate`")

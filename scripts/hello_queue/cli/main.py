@@ -1,4 +1,4 @@
-"""How a script ends: 0 done, 1 failed, 2 called wrongly, 130 interrupted."""
+"""How a script ends: status 0 done, 1 failed, 2 invalid arguments, 130 interrupted."""
 
 from __future__ import annotations
 
@@ -18,40 +18,53 @@ from hello_queue.errors import HelloQueueError, UsageError
 
 DONE, FAILED, CALLED_WRONGLY = 0, 1, 2
 
+_OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO}
+
 
 def run(main: Callable[[], int]) -> None:
     """Run a script's main function and exit with its status. An expected failure is one line on stderr."""
-    if sys.stdout is None or sys.stderr is None:
+    if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # by hello_queue.cli.quiet_interrupts
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    if sys.stderr is None:
         sys.exit(FAILED)  # there is nowhere to report to
-    # A body that this terminal cannot show is shown as far as it can be, and does not come back for ever.
+    if sys.stdout is None:
+        sys.exit(_report("stdout is closed: redirect it to /dev/null to discard the output", FAILED))
+    # Characters that the terminal's encoding lacks are escaped. An error would return the message again and again.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     try:
-        status = main()
-        if not sys.stdout.closed:  # somebody's handler may have closed it
+        try:
+            status = main()
+        except SystemExit:  # such as --help
             sys.stdout.flush()
+            raise
+        if not sys.stdout.closed:  # a handler may have closed it
+            sys.stdout.flush()
+    except UsageError as error:
+        status = _report(printable(str(error)), CALLED_WRONGLY)
     except HelloQueueError as error:
-        status = _report(str(error), CALLED_WRONGLY if isinstance(error, UsageError) else FAILED)
+        # Such as the log of a command that failed: its lines are indented, and cannot pass for ours.
+        status = _report("\n  ".join(printable(line) for line in str(error).split("\n")), FAILED)
     except (aws.BotoCoreError, aws.ClientError) as error:
         message = explain(error)
         if message is None:
             raise
-        status = _report(message, FAILED)
+        status = _report(printable(message), FAILED)
     except BrokenPipeError:
-        # Whoever read the output went away. Python would complain once more when it closes stdout at exit.
+        # The reader of the output has ended. Python would report that again when it closes stdout at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EBADF, errno.EIO):
+        if error.errno not in _OUTPUT_ERRORS:
             raise
         _report(f"the output cannot be written: {error.strerror}", FAILED)
-        os._exit(FAILED)  # Python would try once more to write what is left
+        os._exit(FAILED)  # Python would try again to write what is left
     except KeyboardInterrupt:
         status = _report("interrupted", 128 + signal.SIGINT)
     sys.exit(status)
 
 
-def _report(message: str, status: int) -> int:
-    print(f"{Path(sys.argv[0]).name}: {printable(message, keep=chr(10))}", file=sys.stderr)
+def _report(text: str, status: int) -> int:
+    print(f"{Path(sys.argv[0]).name}: {text}", file=sys.stderr)
     return status

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import re
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError
 
@@ -13,47 +14,60 @@ from hello_queue.aws.errors import is_no_such_queue
 from hello_queue.cli.terminal import printable
 from hello_queue.constants import MESSAGING_STACK
 from hello_queue.deployment.stacks import DeployedStack
-from hello_queue.errors import HelloQueueError, UsageError
+from hello_queue.errors import HelloQueueError
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 DEFAULT_QUEUE = "test"
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        # argparse quotes arguments as they are; Python's own line breaks are none of the message.
-        super().error(printable(message))
+        # One line, without the usage. argparse quotes foreign arguments unescaped.
+        self.exit(2, f"{self.prog}: {printable(message)} (--help lists the options)\n")
 
 
 def parser(description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser whose --help shows the script's docstring and its examples as they are written."""
+    """A parser whose --help shows the script's docstring and its examples unchanged."""
     return _Parser(
-        description=description, formatter_class=argparse.RawDescriptionHelpFormatter, epilog=f"examples:\n{examples}"
+        description=description,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=f"examples:\n{examples}",
     )
 
 
 def add_queue_options(options: argparse.ArgumentParser) -> None:
-    """The three ways to say which queue is meant."""
+    """The three ways to choose a queue."""
     group = options.add_argument_group("which queue (one of these)").add_mutually_exclusive_group()
-    group.add_argument("--queue", metavar="NAME", default=DEFAULT_QUEUE, help="by its name (default: %(default)s)")
-    group.add_argument("--queue-url", metavar="URL", help="by its URL")
+    group.add_argument(
+        "--queue", metavar="NAME", type=queue_name, default=DEFAULT_QUEUE, help="its name (default: %(default)s)"
+    )
+    group.add_argument("--queue-url", metavar="URL", type=url, help="its URL")
     group.add_argument(
         "--deployment",
         metavar="NAME",
-        help='by the stack output of a deployment ("" is the default one); needs the right to read stacks',
+        type=deployment_name,
+        help='the queue of a deployment ("" is the default deployment); needs the right to read its stack',
     )
 
 
 def add_load_options(options: argparse.ArgumentParser, group: Any, *, concurrency: int, unit: str, stats: int) -> None:
-    """What the scripts that work through many messages have in common."""
+    """Options of the scripts that work through many messages.
+
+    Args:
+        unit: what --concurrency limits.
+        stats: the default of --stats, in seconds.
+    """
     group.add_argument(
         "--concurrency",
         metavar="N",
         type=number(1, 100),
         default=concurrency,
-        help=f"how many {unit}, at the most (default: %(default)s)",
+        help=f"maximum number of {unit} (default: %(default)s)",
     )
     group.add_argument(
-        "--processes", metavar="N", type=number(1, 64), default=1, help="for more than one core's work (default: 1)"
+        "--processes", metavar="N", type=number(1, 64), default=1, help="use N processes, for more cores (default: 1)"
     )
     group.add_argument(
         "--retry-timeout",
@@ -67,47 +81,67 @@ def add_load_options(options: argparse.ArgumentParser, group: Any, *, concurrenc
         metavar="SECONDS",
         type=number(0, 86_400),
         default=stats,
-        help="say how it goes every so often (default: %(default)s; 0: never)",
+        help="how often to report progress (default: %(default)s; 0: never)",
     )
-    options.add_argument("--json", action="store_true", help="say the result as JSON")
+    options.add_argument("--json", action="store_true", help="print the result as JSON")
 
 
-def queue_url(sqs: Any, arguments: argparse.Namespace) -> str:
-    """The URL of the queue that the options mean.
+def queue_url(sqs: SQSClient, arguments: argparse.Namespace) -> str:
+    """The URL of the queue that the options of `add_queue_options` choose.
 
     Raises:
-        UsageError: the name or the URL cannot be one of a queue.
         HelloQueueError: there is no such queue or no such deployment.
     """
     if arguments.queue_url is not None:
-        if not arguments.queue_url.startswith(("https://", "http://")):
-            raise UsageError(f"--queue-url {arguments.queue_url!r} is no URL: it starts with https://")
         return str(arguments.queue_url)
     if arguments.deployment is not None:
         return DeployedStack(client("cloudformation"), MESSAGING_STACK, arguments.deployment).outputs["QueueUrl"]
-    if not arguments.queue:
-        raise UsageError("--queue '' is empty: give the name of a queue")
     try:
         return str(sqs.get_queue_url(QueueName=arguments.queue)["QueueUrl"])
     except ClientError as error:
         if not is_no_such_queue(error):
             raise
         raise HelloQueueError(
-            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: check --queue (a FIFO queue's ends in "
-            ".fifo), AWS_PROFILE and the region, or deploy it with `npx cdk deploy --all`"
+            f"there is no queue {arguments.queue!r} in {sqs.meta.region_name}: check --queue (the name of a FIFO queue "
+            "ends in .fifo), AWS_PROFILE and the region, or deploy it with `npx cdk deploy --all`"
         ) from None
 
 
 def number(minimum: int, maximum: int) -> Callable[[str], int]:
-    """An argparse type: a whole number within a range, ends included."""
+    """An argparse type: a whole number from ``minimum`` to ``maximum``."""
 
     def parse(text: str) -> int:
-        try:
-            value = int(text) if text.isascii() else minimum - 1
-        except ValueError:
-            value = minimum - 1
-        if not minimum <= value <= maximum:
-            raise argparse.ArgumentTypeError(f"{text!r} is not a whole number from {minimum:,} to {maximum:,}")
-        return value
+        # Not int() alone, which takes 1_000, spaces, and the digits of other scripts.
+        valid = re.fullmatch(r"-?[0-9]{1,20}", text)
+        if not valid or not minimum <= int(text) <= maximum:
+            raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a whole number from {minimum:,} to {maximum:,}")
+        return int(text)
 
     return parse
+
+
+def queue_name(text: str) -> str:
+    """An argparse type: the name of a queue.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
+    if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:100]!r} is not the name of a queue: 1 to 80 letters, digits, - and _; a FIFO queue's ends in .fifo"
+        )
+    return text
+
+
+def url(text: str) -> str:
+    """An argparse type: a URL."""
+    if not re.fullmatch(r"https?://[!-~]+", text):
+        raise argparse.ArgumentTypeError(f"{text[:100]!r} is not a URL: it must begin with https://")
+    return text
+
+
+def deployment_name(text: str) -> str:
+    """An argparse type: the name of a deployment, which begins the names of its stacks. Empty: the default one.
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html"""
+    if not re.fullmatch(r"([A-Za-z][A-Za-z0-9-]{0,19})?", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:100]!r} is not the name of a deployment: up to 20 letters, digits and -, beginning with a letter"
+        )
+    return text

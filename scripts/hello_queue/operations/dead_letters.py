@@ -16,7 +16,7 @@ from botocore.exceptions import ClientError
 
 from hello_queue.aws.errors import error_code
 from hello_queue.errors import HelloQueueError
-from hello_queue.sqs.entries import Entry, batches
+from hello_queue.sqs.batches import Entry, batches
 from hello_queue.sqs.handlers import Message, from_receive
 from hello_queue.sqs.leases import Lease, Leases
 from hello_queue.sqs.messages import size_of

@@ -18,7 +18,7 @@ from botocore import exceptions as aws
 from hello_queue.aws.errors import explain
 from hello_queue.sqs.handlers import Message
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
-from hello_queue.sqs.retries import RetryPolicy, is_final, may_have_acted, may_pass, reason_of
+from hello_queue.sqs.retries import RetryPolicy, is_final, is_transient, may_have_acted, reason_of
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -160,7 +160,7 @@ class Leases:
                         ],
                     )
                 except (aws.ClientError, aws.BotoCoreError) as error:
-                    if not may_pass(error):
+                    if not is_transient(error):
                         raise
                     uncertain = uncertain or may_have_acted(error)
                     trouble = error

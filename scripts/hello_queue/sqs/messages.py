@@ -1,4 +1,4 @@
-"""What a message may be, and how it reads."""
+"""The limits of a message, checked before it is sent."""
 
 from __future__ import annotations
 
@@ -12,19 +12,23 @@ MAX_MESSAGE_BYTES = 1_048_576
 """Body and attributes together:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
 MAX_DELAY_SECONDS = 900
+AUTHOR = "Author"
+"""The message attribute that the scripts set and print."""
 _MAX_ATTRIBUTES = 10
 _MAX_ATTRIBUTE_NAME = 256
 _MAX_ID = 128
+_SMALLEST_NUMBER, _LARGEST_NUMBER = 1e-128, 10**126
+"""https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-message-metadata.html"""
 
-_NOT_ALLOWED = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
-"""What SQS refuses in text:
+_INVALID_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
+"""What SQS rejects in text:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 _ID = re.compile(r"[!-~]+")
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
 class InvalidMessage(UsageError):
-    """SQS would refuse this message. The error names the value and the limit."""
+    """SQS would reject this message. The error names the value and the limit."""
 
 
 def message(
@@ -36,25 +40,29 @@ def message(
     group: str | None = None,
     deduplication_id: str | None = None,
 ) -> dict[str, Any]:
-    """The parameters of SendMessage, which are those of an entry of SendMessageBatch too.
+    """The parameters of SendMessage, which are also those of an entry of SendMessageBatch.
 
     Args:
-        body: the text.
+        body: the message body.
         author: the message attribute ``Author``.
-        attributes: message attributes; text becomes a String, a number a Number, bytes a Binary.
-        delay: DelaySeconds, 0 to 900; not for FIFO queues.
+        attributes: message attributes: a str becomes a String, a number a Number, bytes become a Binary.
+        delay: DelaySeconds, 0 to 900. Not for FIFO queues.
         group: MessageGroupId.
         deduplication_id: MessageDeduplicationId.
 
     Raises:
-        InvalidMessage: SQS would refuse it.
+        InvalidMessage: SQS would reject the message.
     """
-    parameters: dict[str, Any] = {"MessageBody": _checked("the message", body)}
-    given = {**(attributes or {}), **({"Author": author} if author is not None else {})}
-    if len(given) > _MAX_ATTRIBUTES:
-        raise InvalidMessage(f"the message has {len(given)} attributes; SQS takes {_MAX_ATTRIBUTES}")
-    if given:
-        parameters["MessageAttributes"] = {name: _attribute(name, value) for name, value in given.items()}
+    parameters: dict[str, Any] = {"MessageBody": _checked_text("the message", body)}
+    all_attributes = dict(attributes or {})
+    if author is not None:
+        if AUTHOR in all_attributes:
+            raise InvalidMessage(f"both an author and an attribute {AUTHOR}: set one of them")
+        all_attributes[AUTHOR] = _checked_text("the author", author)
+    if len(all_attributes) > _MAX_ATTRIBUTES:
+        raise InvalidMessage(f"the message has {len(all_attributes)} attributes; the limit is {_MAX_ATTRIBUTES}")
+    if all_attributes:
+        parameters["MessageAttributes"] = {name: _attribute(name, value) for name, value in all_attributes.items()}
     if delay is not None:
         if type(delay) is not int or not 0 <= delay <= MAX_DELAY_SECONDS:
             raise InvalidMessage(f"the delay {delay!r} is not a whole number of seconds from 0 to {MAX_DELAY_SECONDS}")
@@ -62,16 +70,16 @@ def message(
     if group is not None:
         parameters["MessageGroupId"] = _checked_id("the group", group)
     if deduplication_id is not None:
-        parameters["MessageDeduplicationId"] = _checked_id("the deduplication id", deduplication_id)
+        parameters["MessageDeduplicationId"] = _checked_id("the deduplication ID", deduplication_id)
     size_of(parameters)
     return parameters
 
 
 def size_of(parameters: Mapping[str, Any]) -> int:
-    """The bytes that SQS counts: the body, and each attribute's name, type and value.
+    """The size in bytes, as SQS counts it: the body, and each attribute's name, type and value.
 
     Raises:
-        InvalidMessage: they are more than SQS takes.
+        InvalidMessage: the message is too large.
     """
     size = len(parameters["MessageBody"].encode())
     for name, attribute in parameters.get("MessageAttributes", {}).items():
@@ -79,8 +87,8 @@ def size_of(parameters: Mapping[str, Any]) -> int:
         size += len(name.encode()) + len(attribute["DataType"]) + len(value)
     if size > MAX_MESSAGE_BYTES:
         raise InvalidMessage(
-            f"the message has {size:,} bytes with its attributes; SQS takes {MAX_MESSAGE_BYTES:,}: "
-            "shorten it, or send where it is kept"
+            f"the message has {size:,} bytes, attributes included; the limit is {MAX_MESSAGE_BYTES:,}: shorten it, or "
+            "store it elsewhere and send its location"
         )
     return size
 
@@ -88,36 +96,38 @@ def size_of(parameters: Mapping[str, Any]) -> int:
 def _attribute(name: str, value: str | int | float | bytes) -> dict[str, Any]:
     if len(name) > _MAX_ATTRIBUTE_NAME or not _ATTRIBUTE_NAME.fullmatch(name):
         raise InvalidMessage(
-            f"the attribute name {name[:60]!r} is not one: up to {_MAX_ATTRIBUTE_NAME} of letters, digits and _-. "
-            "and not beginning with AWS. or Amazon."
+            f"invalid attribute name {name[:60]!r}: it must be 1 to {_MAX_ATTRIBUTE_NAME} letters, digits and _-. and "
+            "must not begin with AWS. or Amazon."
         )
-    what = "the author" if name == "Author" else f"the attribute {name}"
+    what = f"the attribute {name}"
     if isinstance(value, bytes):
         if not value:
-            raise InvalidMessage(f"{what} is empty: SQS takes at least one byte")
+            raise InvalidMessage(f"{what} is empty: SQS needs at least one byte")
         return {"DataType": "Binary", "BinaryValue": value}
     if isinstance(value, str):
-        return {"DataType": "String", "StringValue": _checked(what, value)}
+        return {"DataType": "String", "StringValue": _checked_text(what, value)}
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidMessage(f"{what} is {value!r}: it takes text, a number or bytes")
+        raise InvalidMessage(f"{what} is {str(value)[:60]!r}: it must be text, a number or bytes")
+    if value and not _SMALLEST_NUMBER <= abs(value) <= _LARGEST_NUMBER:
+        raise InvalidMessage(f"{what} is {value:.6g}: SQS accepts numbers from 1e-128 to 1e126")
     return {"DataType": "Number", "StringValue": str(value)}
 
 
-def _checked(what: str, text: str) -> str:
+def _checked_text(what: str, text: str) -> str:
     if not isinstance(text, str):
-        raise InvalidMessage(f"{what} is {str(text)[:60]!r}: it takes text")
+        raise InvalidMessage(f"{what} is {str(text)[:60]!r}: it must be text")
     if not text:
-        raise InvalidMessage(f"{what} is empty: SQS takes at least one character")
-    refused = None if text.isprintable() else _NOT_ALLOWED.search(text)  # the quick look is enough for most
-    if refused:
-        character = f"{refused.group()!r} at position {refused.start()}"
-        raise InvalidMessage(f"{what} has the character {character}, which SQS does not take")
+        raise InvalidMessage(f"{what} is empty: SQS needs at least one character")
+    invalid = None if text.isprintable() else _INVALID_CHARACTER.search(text)  # isprintable is quick
+    if invalid:
+        character = f"{invalid.group()!r} at position {invalid.start()}"
+        raise InvalidMessage(f"{what} has the character {character}, which SQS does not accept")
     return text
 
 
 def _checked_id(what: str, text: str) -> str:
     if not isinstance(text, str) or len(text) > _MAX_ID or not _ID.fullmatch(text):
         raise InvalidMessage(
-            f"{what} {str(text)[:60]!r} is not one: 1 to {_MAX_ID} of ASCII letters, digits and punctuation"
+            f"{what} {str(text)[:60]!r} is invalid: it must be 1 to {_MAX_ID} ASCII letters, digits and punctuation"
         )
     return text

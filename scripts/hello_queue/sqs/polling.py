@@ -10,7 +10,7 @@ from botocore import exceptions as aws
 from hello_queue.aws.clients import LONG_POLL_SECONDS
 from hello_queue.sqs.handlers import from_receive
 from hello_queue.sqs.leases import Lease
-from hello_queue.sqs.retries import RetryPolicy, may_pass
+from hello_queue.sqs.retries import RetryPolicy, is_transient
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -67,7 +67,7 @@ class Poller:
                     MessageSystemAttributeNames=["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"],
                 )
             except (aws.ClientError, aws.BotoCoreError) as error:
-                if not may_pass(error):
+                if not is_transient(error):
                     raise
                 self._retry_policy.wait(attempt, error)
                 continue

@@ -1,4 +1,4 @@
-"""What can pass and what cannot, and how long to wait in between."""
+"""Which errors are transient, and how long to wait before a call is repeated."""
 
 from __future__ import annotations
 
@@ -13,44 +13,45 @@ from botocore import exceptions as aws
 from hello_queue.aws.errors import error_code, explain
 
 FIRST_DELAY_SECONDS = 0.1
-LONGEST_DELAY_SECONDS = 10.0
-TELL_EVERY_SECONDS = 10.0
+MAX_DELAY_SECONDS = 10.0
+REPORT_INTERVAL_SECONDS = 10.0
 
-_PASSING = {
+_TRANSIENT_CODES = {
     *("Throttling", "ThrottlingException", "ThrottledException", "RequestThrottled", "RequestThrottledException"),
     *("TooManyRequestsException", "KmsThrottled", "KMS.ThrottlingException", "OverLimit"),
     *("InternalError", "InternalFailure", "InternalServerError", "ServiceUnavailable", "RequestTimeout"),
 }
-"""Codes of errors that go away. The legacy query names and the JSON names, as botocore gives either. OverLimit: too
-many messages in flight, which ends as they are deleted."""
+"""Query-compatible names and JSON names, since botocore returns either. OverLimit: too many messages are in flight,
+which ends when some are deleted."""
 
 
-def may_pass(error: aws.BotoCoreError | aws.ClientError) -> bool:
+def is_transient(error: aws.BotoCoreError | aws.ClientError) -> bool:
     """Whether the same call may succeed later."""
     if isinstance(error, aws.ClientError):
-        return code_may_pass(error_code(error)) or _status(error) >= 500 or _status(error) == 429
+        return is_transient_code(error_code(error)) or _status(error) >= 500 or _status(error) == 429
     if isinstance(error, (aws.SSLError, aws.ProxyConnectionError)):
-        return False  # a certificate or a proxy that is wrong stays so
+        return False  # a wrong certificate or proxy needs a person
     return isinstance(error, (aws.HTTPClientError, aws.ConnectionError))
 
 
-def code_may_pass(code: str) -> bool:
-    """The same for the code of one failed entry of a batch."""
-    return code.removeprefix("AWS.SimpleQueueService.") in _PASSING
+def is_transient_code(code: str) -> bool:
+    """Whether an error code, such as that of a failed batch entry, is transient."""
+    return code.removeprefix("AWS.SimpleQueueService.") in _TRANSIENT_CODES
 
 
 def is_final(failure: Mapping[str, Any]) -> bool:
-    """Whether a failed entry of a batch (``Failed``) fails for good."""
-    return bool(failure.get("SenderFault")) and not code_may_pass(failure["Code"])
+    """Whether a failed batch entry (one of ``Failed``) would fail again."""
+    return bool(failure.get("SenderFault")) and not is_transient_code(failure["Code"])
 
 
 def reason_of(failure: Mapping[str, Any]) -> str:
-    """Why an entry of a batch failed, for a person."""
+    """Why a batch entry failed, for a person."""
     return f"{failure.get('Message') or 'no reason given'} ({failure['Code']})"
 
 
 def may_have_acted(error: aws.BotoCoreError | aws.ClientError) -> bool:
-    """Whether the server may have done what was asked although an error came back: its answer was lost, or it broke."""
+    """Whether the server may have done the work although the call failed: the response was lost, or the server failed
+    after it had begun."""
     if isinstance(error, aws.ClientError):
         return _status(error) >= 500
     return not isinstance(error, (aws.EndpointConnectionError, aws.ConnectTimeoutError))
@@ -61,16 +62,17 @@ def _status(error: aws.ClientError) -> int:
 
 
 class Stopped(Exception):
-    """Somebody asked to stop while this waited to try again."""
+    """A stop was requested while waiting for the next attempt."""
 
 
 class RetryPolicy:
-    """How long failing calls are repeated, for all threads together: until none has succeeded for so many seconds.
+    """Exponential backoff with a limit, shared by all threads: calls are repeated until none has succeeded for
+    ``seconds``.
 
     Args:
-        seconds: how long. 0: a first failure is final.
+        seconds: the limit. 0: a call is not repeated.
         stop: set to end all waiting.
-        tell: takes a line for a person, when trouble begins and at times while it lasts.
+        tell: takes a line of text for a person: when calls begin to fail, and now and then while they do.
     """
 
     def __init__(self, seconds: float, stop: threading.Event, tell: Callable[[str], None]) -> None:
@@ -79,35 +81,36 @@ class RetryPolicy:
         self._tell = tell
         self._lock = threading.Lock()
         self._failing_since: float | None = None
-        self._told_at = float("-inf")
+        self._reported_at = float("-inf")
 
     def succeeded(self) -> None:
+        """Record that a call has succeeded."""
         self._failing_since = None
 
     def wait(self, attempt: int, reason: aws.BotoCoreError | aws.ClientError | str) -> None:
         """Wait before the next attempt, with exponential backoff and full jitter.
 
         Args:
-            attempt: how many have failed so far: 1, 2, …
-            reason: why the last one failed; if it is an error, one that `may_pass`.
+            attempt: how many attempts have failed: 1, 2, ...
+            reason: why the last attempt failed. An error must be one that `is_transient`.
 
         Raises:
-            Stopped: there will be no next attempt, by somebody's wish.
-            botocore.exceptions.ClientError, BotoCoreError: the reason, when the patience is at its end.
+            Stopped: a stop was requested.
+            botocore.exceptions.ClientError, BotoCoreError: the reason, if the limit is reached.
         """
         now = time.monotonic()
         with self._lock:
             self._failing_since = self._failing_since or now
             failing_for = now - self._failing_since
-            tell = now - self._told_at > TELL_EVERY_SECONDS
-            if tell:
-                self._told_at = now
+            report = now - self._reported_at > REPORT_INTERVAL_SECONDS
+            if report:
+                self._reported_at = now
         if isinstance(reason, Exception) and failing_for >= self.seconds:
             raise reason
-        if tell:
-            why = reason if isinstance(reason, str) else explain(reason)
-            self._tell(f"{why}. Trying again, for up to {self.seconds:g} s without success")
-        delay = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt, 10))
-        # Jitter against a herd, not for secrets.
+        if report:
+            text = reason if isinstance(reason, str) else explain(reason)
+            self._tell(f"{text}. Trying again, for up to {self.seconds:g} s without success")
+        delay = min(MAX_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt, 10))
+        # The jitter spreads load; it protects no secret.
         if self._stop.wait(random.uniform(0, delay)):  # noqa: S311
             raise Stopped

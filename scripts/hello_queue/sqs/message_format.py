@@ -1,0 +1,133 @@
+"""How input lines become messages: plain text, or JSON objects."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import json
+import uuid
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from hello_queue.sqs.batches import Entry
+from hello_queue.sqs.messages import AUTHOR, InvalidMessage, message, size_of
+
+DEFAULT_GROUP = "default"
+
+_KEYS = ("body", "author", "attributes", "delay", "group", "deduplication_id")
+
+
+@dataclass(frozen=True)
+class MessageFormat:
+    """How lines become messages.
+
+    Attributes:
+        json_lines: each line is a JSON object with ``body`` and, optionally, ``author``, ``attributes`` (values are
+            strings, numbers or ``{"base64": "..."}``), ``delay``, ``group`` and ``deduplication_id``. Otherwise each
+            line is a message body.
+        author, delay, group: defaults for messages that do not set their own.
+        fifo: the queue is a FIFO queue: each message gets a group, and none may have a delay.
+        deduplication: the queue has no content-based deduplication: each message gets a deduplication ID.
+        skip_blank: blank lines are left out. Otherwise they are invalid.
+    """
+
+    json_lines: bool = False
+    author: str | None = None
+    delay: int | None = None
+    group: str | None = None
+    fifo: bool = False
+    deduplication: bool = False
+    skip_blank: bool = False
+
+    def is_blank(self, raw: bytes) -> bool:
+        """Whether a line has no content. Spaces are valid text, but are not content in JSON."""
+        return not (raw.strip() if self.json_lines else raw)
+
+    def entry(self, line: int, raw: bytes) -> Entry:
+        """The message in a line.
+
+        Raises:
+            InvalidMessage: the line cannot be parsed, or SQS would reject the message.
+        """
+        if self.is_blank(raw):
+            raise InvalidMessage("blank line")
+        parameters = self.parameters(**(_parse(raw) if self.json_lines else {"body": _decode(raw)}))
+        return Entry(line, raw, parameters, size_of(parameters))
+
+    def parameters(self, body: str, **fields: Any) -> dict[str, Any]:
+        """The parameters of a message.
+
+        Args:
+            body: the message body.
+            fields: the message's own values, which override the defaults. The names are those of
+                `hello_queue.sqs.messages.message`.
+
+        Raises:
+            InvalidMessage: SQS would reject the message.
+        """
+        defaults = {"author": self.author, "delay": self.delay, "group": self.group}
+        if AUTHOR in (fields.get("attributes") or {}):
+            del defaults["author"]
+        parameters = message(body, **{**defaults, **fields})
+        if self.fifo:
+            if "DelaySeconds" in parameters:
+                raise InvalidMessage(
+                    f"the delay {parameters['DelaySeconds']}: messages in a FIFO queue have the queue's delay, not "
+                    "their own"
+                )
+            parameters.setdefault("MessageGroupId", DEFAULT_GROUP)
+        if self.deduplication and "MessageDeduplicationId" not in parameters:
+            parameters["MessageDeduplicationId"] = str(uuid.uuid4())
+        return parameters
+
+
+def _parse(raw: bytes) -> dict[str, Any]:
+    try:
+        content = json.loads(_decode(raw), object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidMessage(f"invalid JSON: {error}") from None
+    if not isinstance(content, dict) or "body" not in content:
+        raise InvalidMessage('not a JSON object with a "body"')
+    unknown = sorted(content.keys() - set(_KEYS))
+    if unknown:
+        raise InvalidMessage(f"unknown key {unknown[0][:60]!r}: the keys are {', '.join(_KEYS)}")
+    attributes = content.pop("attributes", None)
+    if attributes is None:
+        attributes = {}
+    if not isinstance(attributes, dict):
+        raise InvalidMessage(f"attributes is {str(attributes)[:60]!r}: it must be a JSON object")
+    fields = {name: value for name, value in content.items() if value is not None or name == "body"}
+    return {**fields, "attributes": {name: _attribute_value(name, value) for name, value in attributes.items()}}
+
+
+def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) < len(pairs):
+        names = [name for name, _ in pairs]
+        repeated = next(name for name in names if names.count(name) > 1)
+        raise InvalidMessage(f"the key {repeated[:60]!r} appears twice")
+    return content
+
+
+def _reject_constant(name: str) -> NoReturn:
+    raise InvalidMessage(f"invalid JSON: {name} is not a number")
+
+
+def _attribute_value(name: str, value: Any) -> Any:
+    if not isinstance(value, dict):
+        return value
+    if value.keys() != {"base64"}:
+        raise InvalidMessage(
+            f'the attribute {name[:60]!r} is {str(value)[:60]}: it must be a string, a number or {{"base64": "..."}}'
+        )
+    try:
+        return base64.b64decode(value["base64"], validate=True)
+    except (binascii.Error, TypeError, ValueError) as error:
+        raise InvalidMessage(f"the attribute {name[:60]!r} has invalid base64: {error}") from None
+
+
+def _decode(raw: bytes) -> str:
+    try:
+        return raw.decode()
+    except UnicodeDecodeError as error:
+        raise InvalidMessage(f"invalid UTF-8: {error.reason} at byte {error.start}") from None

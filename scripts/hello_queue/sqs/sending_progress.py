@@ -1,0 +1,80 @@
+"""Which lines were sent, which failed, and where to continue."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+from hello_queue.sqs.producer import Outcome
+
+MAX_REPORTED_FAILURES = 20
+
+
+class SendingProgress:
+    """Records the outcome of each line. Threads may share it.
+
+    Args:
+        skipped: how many lines were skipped at the beginning.
+        keep_failed: keeps a line that failed. If it raises, that line and those after it are not settled.
+        tell: takes a line of text for a person.
+
+    Attributes:
+        position: all lines up to this one are settled. Sending can continue after it (``--skip``).
+        sent, failed, blank: how many lines were sent, failed, or were left out because they are blank.
+        maybe_twice: how many of the sent messages may be in the queue twice, because a response was lost.
+        error: the first error that ended the sending.
+    """
+
+    def __init__(self, skipped: int, keep_failed: Callable[[bytes], None] | None, tell: Callable[[str], None]) -> None:
+        self.position = skipped
+        self.sent = 0
+        self.failed = 0
+        self.blank = 0
+        self.maybe_twice = 0
+        self.error: Exception | None = None
+        self._settled_beyond: dict[int, bool] = {}
+        self._keep_failed = keep_failed
+        self._tell = tell
+        self._lock = threading.Lock()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Record the outcome of a batch.
+
+        Raises:
+            Exception: what ``keep_failed`` raises.
+        """
+        with self._lock:
+            self.sent += len(outcome.sent)
+            self.blank += len(outcome.blank)
+            self.maybe_twice += outcome.maybe_twice
+            self.error = self.error or outcome.error
+            for number in outcome.sent:
+                self._settled_beyond[number] = True
+            for number in outcome.blank:
+                self._settled_beyond[number] = False
+            try:
+                for number, raw, reason in outcome.refused:
+                    self._fail(number, raw, reason)
+            finally:
+                self._advance()
+
+    @property
+    def sent_beyond(self) -> int:
+        """How many lines after the position were sent, and would be sent again when continuing from there."""
+        with self._lock:
+            return sum(self._settled_beyond.values())
+
+    def _fail(self, line: int, raw: bytes | None, reason: str) -> None:
+        if raw is not None and self._keep_failed is not None:
+            self._keep_failed(raw)
+        self.failed += 1
+        self._settled_beyond[line] = False
+        if self.failed <= MAX_REPORTED_FAILURES:
+            self._tell(f"line {line}: {reason}")
+        elif self.failed == MAX_REPORTED_FAILURES + 1:
+            self._tell("more lines failed: they are counted, but no longer reported one by one")
+
+    def _advance(self) -> None:
+        while self.position + 1 in self._settled_beyond:
+            self.position += 1
+            del self._settled_beyond[self.position]

@@ -1,0 +1,44 @@
+"""A configuration that boto3 cannot use is one clear line."""
+
+from __future__ import annotations
+
+import pytest
+
+from hello_queue.aws.clients import client
+from hello_queue.aws.errors import explain
+from hello_queue.errors import HelloQueueError
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    monkeypatch.setenv("AWS_ACCESS_KEY_ID", "AKIAIOSFODNN7EXAMPLE")
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "x")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "reason"),
+    [
+        ("nonsense", "Invalid endpoint: nonsense"),
+        ("https://", "Invalid endpoint: https://"),
+        ("http://a b", "Invalid endpoint: http://a b"),
+        ("http://[::1", "Invalid IPv6 URL"),
+        ("http://localhost:99999", "Port out of range"),
+        ("http://localhost:x", "Port could not be cast"),
+    ],
+)
+def test_an_invalid_endpoint(monkeypatch: pytest.MonkeyPatch, endpoint: str, reason: str) -> None:
+    monkeypatch.setenv("AWS_ENDPOINT_URL", endpoint)
+    with pytest.raises(HelloQueueError) as raised:
+        client("sqs")
+    assert reason in str(raised.value)
+    assert "Check AWS_ENDPOINT_URL" in str(raised.value)
+
+
+def test_an_invalid_region_keeps_its_own_explanation(monkeypatch: pytest.MonkeyPatch) -> None:
+    from botocore.exceptions import InvalidRegionError
+
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "a b")
+    with pytest.raises(InvalidRegionError) as raised:
+        client("sqs")
+    assert "Set AWS_DEFAULT_REGION" in str(explain(raised.value))

@@ -1,0 +1,235 @@
+"""What was tried to break the scripts, by script and option: each ends with its exit status and one clear line."""
+
+from __future__ import annotations
+
+import functools
+import importlib.util
+import signal
+import sys
+from collections.abc import Iterator
+from types import ModuleType
+
+import pytest
+
+from hello_queue.project import ROOT
+from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
+from tests.conftest import Aws
+from tests.scripts.offline import OFFLINE, shell
+
+NUMBER = "{!r} is not a whole number from {}"
+
+
+@functools.cache
+def load(script: str) -> ModuleType:
+    """The script as a module. Its handling of Ctrl-C is not for this process."""
+    name = f"script_{script.removesuffix('.py')}"
+    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / script)
+    assert spec
+    assert spec.loader
+    module = sys.modules[name] = importlib.util.module_from_spec(spec)
+    handler = signal.getsignal(signal.SIGINT)
+    spec.loader.exec_module(module)
+    signal.signal(signal.SIGINT, handler)
+    return module
+
+
+def out_of_range(option: str, minimum: int, maximum: int) -> Iterator[tuple[list[str], str]]:
+    for value in (str(minimum - 1), str(maximum + 1), "-1", "", "x", "1.5", "1e3", "1_0", " 1", "٥", "9" * 5000, "NaN"):
+        yield [f"{option}={value}"], NUMBER.format(value[:60], f"{minimum:,} to {maximum:,}")
+
+
+QUEUE_OPTIONS = [
+    (["--queue", ""], "'' is not the name of a queue"),
+    (["--queue", "a b"], "'a b' is not the name of a queue"),
+    (["--queue", "ü"], "'ü' is not the name of a queue"),
+    (["--queue", "a.b"], "'a.b' is not the name of a queue"),
+    (["--queue", "x" * 81], "is not the name of a queue: 1 to 80"),
+    (["--queue", "x" * 76 + ".fifo"], "is not the name of a queue: 1 to 80"),
+    (["--queue", "a\nb"], r"'a\nb' is not the name of a queue"),
+    (["--queue-url", ""], "'' is not a URL"),
+    (["--queue-url", "test"], "'test' is not a URL: it must begin with https://"),
+    (["--queue-url", "https://"], "'https://' is not a URL"),
+    (["--queue-url", "https://ü"], "'https://ü' is not a URL"),
+    (["--deployment", "a b"], "'a b' is not the name of a deployment"),
+    (["--deployment", "1a"], "'1a' is not the name of a deployment"),
+    (["--deployment", "ü"], "'ü' is not the name of a deployment"),
+    (["--deployment", "x" * 21], "is not the name of a deployment: up to 20"),
+    (["--deployment=-x"], "'-x' is not the name of a deployment"),
+    (["--queue", "a", "--queue-url", "https://x/q"], "not allowed with argument --queue"),
+    (["--queue", "a", "--deployment", "b"], "not allowed with argument --queue"),
+    (["--no-such-option"], "--no-such-option"),
+]
+
+LOAD_OPTIONS = [
+    *out_of_range("--concurrency", 1, 100),
+    *out_of_range("--processes", 1, 64),
+    *out_of_range("--retry-timeout", 0, 86_400),
+    *out_of_range("--stats", 0, 86_400),
+]
+
+INVALID_ARGUMENTS = {
+    "send.py": [
+        ([""], "the message is empty"),
+        (["x" * (MAX_MESSAGE_BYTES + 1)], "the message has 1,048,577 bytes"),
+        (["a\x1bb"], r"the message has the character '\x1b' at position 1"),
+        (["a\ud800b"], r"the message has the character '\ud800' at position 1"),
+        (["--author", ""], "the author is empty"),
+        (["--author", "\x07"], r"the author has the character '\x07' at position 0"),
+        (["--group", ""], "the group '' is invalid"),
+        (["--group", "a b"], "the group 'a b' is invalid"),
+        (["--group", "ü"], "the group 'ü' is invalid"),
+        (["--group", "x" * 129], "it must be 1 to 128"),
+        (["a", "b"], "unrecognized arguments: b"),
+        (["", "--count", "2"], "the message is empty"),
+        (["--count", "2", "--file", "x"], "not allowed with argument --count"),
+        (["text", "--file", "x"], "the message and --file exclude each other"),
+        (["--file", ""], "--file '' is empty"),
+        (["--skip", "5"], "--skip 5 needs --file or --count"),
+        (["--json-lines"], "--json-lines needs --file"),
+        (["--skip-blank"], "--skip-blank needs --file"),
+        (["--failed", "x"], "--failed needs --file"),
+        (["--failed", "", "--count", "1"], "--failed needs --file"),
+        (["--count", "1", "--count", "0"], "'0' is not a whole number"),
+        *out_of_range("--count", 1, 1_000_000_000),
+        *out_of_range("--skip", 0, 1_000_000_000),
+        *out_of_range("--delay", 0, 900),
+        *QUEUE_OPTIONS,
+        *LOAD_OPTIONS,
+    ],
+    "process.py": [
+        (["message"], "unrecognized arguments: message"),
+        (["--count", "1", "--forever"], "not allowed with argument --count"),
+        (["--count", "1", "--processes", "2"], "--count needs --processes 1"),
+        *out_of_range("--count", 1, 1_000_000_000),
+        *out_of_range("--empty-after", 0, 86_400),
+        *out_of_range("--max-handling-time", 1, 43_200),
+        *out_of_range("--grace", 0, 86_400),
+        *QUEUE_OPTIONS,
+        *LOAD_OPTIONS,
+    ],
+    "status.py": [
+        *out_of_range("--watch", 1, 86_400),
+        *QUEUE_OPTIONS,
+    ],
+    "redrive.py": [
+        (["--id", "x"], "--id needs --move"),
+        *out_of_range("--first", 1, 10_000),
+        *QUEUE_OPTIONS,
+    ],
+    "smoke_test.py": [
+        (["x"], "unrecognized arguments: x"),
+        *out_of_range("--longest-delay", 0, 900),
+    ],
+    "credentials.py": [
+        ([], "the following arguments are required: COMMAND"),
+        (["nonsense"], "invalid choice: 'nonsense'"),
+        (["profile"], "the following arguments are required: name"),
+        (["profile", ""], "profile ''"),
+        (["profile", "a b"], "profile 'a b'"),
+        (["profile", "ü"], "profile 'ü'"),
+        (["profile", "x" * 129], "1 to 128"),
+        (["csv"], "the following arguments are required: file"),
+        (["csv", ""], "''"),
+        (["csv", "/"], "'/'"),
+        (["export", "x"], "unrecognized arguments: x"),
+    ],
+    "review.py": [
+        (["--fail-on", ""], "''"),
+        (["--fail-on", "nonsense"], "'nonsense'"),
+        (["--fail-on", "data-loss,"], "''"),
+        (["x"], "unrecognized arguments: x"),
+    ],
+    "bench.py": [*out_of_range("--rounds", 1, 99)],
+    "golden.py": [(["x"], "unrecognized arguments: x")],
+    "demo.py": [(["x"], "unrecognized arguments: x")],
+}
+
+
+@pytest.fixture
+def offline(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A row that is wrong ends in a refused connection."""
+    for name, value in OFFLINE.items():
+        monkeypatch.setenv(name, value)
+
+
+@pytest.mark.usefixtures("offline")
+@pytest.mark.parametrize("script", INVALID_ARGUMENTS)
+def test_invalid_arguments(
+    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests
+) -> None:
+    """In this process: it is about parsing, and there are hundreds."""
+    module = load(script)
+    for arguments, reason in INVALID_ARGUMENTS[script]:
+        with subtests.test(arguments=[argument[:20] for argument in arguments]):
+            monkeypatch.setattr(sys, "argv", [f"scripts/{script}", *arguments])
+            with pytest.raises(SystemExit) as ended:
+                module.run(module.main)
+            shown = capsys.readouterr()
+            assert (ended.value.code, shown.out) == (2, "")
+            assert shown.err.startswith(script.removesuffix(".py"))
+            assert reason in shown.err
+            assert shown.err.count("\n") == 1
+
+
+def test_invalid_arguments_in_a_process() -> None:
+    done = shell("python scripts/send.py --count 0")
+    reason = "argument --count: '0' is not a whole number from 1 to 1,000,000,000 (--help lists the options)"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"send.py: {reason}\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reason"),
+    [
+        (["--file", "/no/such"], "--file '/no/such' cannot be read: No such file"),
+        (["--file", "/"], "--file '/' cannot be read: Is a directory"),
+        (["--file", "x" * 5000], "cannot be read: File name too long"),
+        (["--file", "/dev/null", "--failed", ""], "--failed '' is empty"),
+        (["--file", "/dev/null", "--failed", "/no/such/file"], "--failed '/no/such/file' cannot be written: No such"),
+        (["--file", "/dev/null", "--failed", "/dev/full"], "--failed '/dev/full' exists"),
+        (["--file", "/dev/null", "--failed", "/"], "--failed '/' exists"),
+    ],
+)
+@pytest.mark.usefixtures("offline")
+def test_files_of_send(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
+) -> None:
+    module = load("send.py")
+    monkeypatch.setattr(sys, "argv", ["scripts/send.py", "--queue-url", "http://127.0.0.1:9/1/q", *arguments])
+    monkeypatch.setattr(module, "calm_threads", lambda: None)
+    with pytest.raises(SystemExit) as ended:
+        module.run(module.main)
+    shown = capsys.readouterr()
+    assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert reason in shown.err
+
+
+@pytest.fixture(scope="module")
+def key_without_rights(aws: Aws) -> Iterator[dict[str, str]]:
+    iam = aws.client("iam")
+    iam.create_user(UserName="nobody")
+    key = iam.create_access_key(UserName="nobody")["AccessKey"]
+    yield {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    iam.delete_access_key(UserName="nobody", AccessKeyId=key["AccessKeyId"])
+    iam.delete_user(UserName="nobody")
+
+
+@pytest.mark.parametrize(
+    ("script", "arguments", "action"),
+    [
+        ("send.py", [], "sqs:GetQueueUrl"),
+        ("send.py", ["--deployment="], "cloudformation:DescribeStacks"),
+        ("process.py", [], "sqs:GetQueueUrl"),
+        ("status.py", [], "sqs:GetQueueUrl"),
+        ("redrive.py", ["--move", "--yes"], "sqs:GetQueueUrl"),
+        ("smoke_test.py", [], "cloudformation:DescribeStacks"),
+        ("credentials.py", ["export"], "cloudformation:DescribeStacks"),
+        ("credentials.py", ["csv", "key.csv", "--secret", "x"], "secretsmanager:GetSecretValue"),
+    ],
+)
+def test_denied(aws: Aws, key_without_rights: dict[str, str], script: str, arguments: list[str], action: str) -> None:
+    done = aws.script(script, *arguments, check=False, env=key_without_rights)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
+    assert done.stderr.startswith(f"{script}: ")
+    assert "AccessDenied" in done.stderr
+    assert action in done.stderr
+    assert not (ROOT / "key.csv").exists()
