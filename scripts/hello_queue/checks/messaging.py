@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from hello_queue.aws.clients import client
@@ -79,8 +80,9 @@ def _plain_http_check(sqs: SQSClient, url: str, name: str) -> Check:
     Passes if the queue policy denies the call, and if the endpoint does not answer plain http at all.
     """
     endpoint = sqs.meta.endpoint_url.replace("https://", "http://", 1)
+    plain = client("sqs", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
     try:
-        client("sqs", endpoint_url=endpoint).get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        plain.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
         found = "answered"
     except (ConnectionError, HTTPClientError):
         found = f"refused: {endpoint} does not answer plain http"

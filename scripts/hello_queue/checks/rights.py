@@ -7,7 +7,6 @@ whether the action was simulated or called.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -168,7 +167,7 @@ def _secret_check(decisions: _Decisions, secret: str, key: AccessKey | None, exp
 def _by_user(key: AccessKey | None, service: str, call: str, **parameters: Any) -> Callable[[], object] | None:
     """The call with the user's key, or None without a key."""
     any_client: Callable[..., Any] = client
-    return functools.partial(getattr(any_client(service, key=key), call), **parameters) if key else None
+    return (lambda: getattr(any_client(service, key=key), call)(**parameters)) if key else None
 
 
 def _call_with(key: AccessKey, messaging: DeployedStack) -> str:
