@@ -15,7 +15,7 @@ import shlex
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
 from botocore.exceptions import ClientError
@@ -56,6 +56,20 @@ https://docs.aws.amazon.com/boto3/latest/guide/credentials.html"""
 _RUNNING = "CREDENTIALS_PY_RUNNING"
 
 
+class Owner(NamedTuple):
+    """The user that an access key belongs to.
+
+    Attributes:
+        name: the user's name.
+        is_stack_user: whether it is the stack's user; False if the caller may not read the stack.
+        summary: a line for the terminal.
+    """
+
+    name: str
+    is_stack_user: bool
+    summary: str
+
+
 def main() -> int:
     arguments = _parse()
     commands = {"profile": _profile, "csv": _csv, "export": _export, "process": _process}
@@ -80,15 +94,16 @@ def _profile(arguments: argparse.Namespace) -> None:
     else:
         credentials = {"aws_access_key_id": key.key_id, "aws_secret_access_key": key.secret}
     credentials["aws_session_token"] = None
-    _, is_stack_user = _verify(arguments, key)
+    owner = _verify(arguments, key)
     files = write_profile(name, credentials=credentials, config=config, overwrite=arguments.force)
+    tell(owner.summary)
     tell(f"profile {name} is now in {' and '.join(map(str, files))}")
     override = [variable for variable in KEY_VARIABLES if variable in os.environ]
     override = override if os.environ.get("AWS_ACCESS_KEY_ID") else []
     override += ["AWS_DEFAULT_REGION"] if region_before not in (None, "", region) else []
     unset = "".join(f"-u {variable} " for variable in override)
     prefix = f"env {unset}" if unset else ""
-    queue = _queue_option(arguments, known=is_stack_user)
+    queue = _queue_option(arguments, known=owner.is_stack_user)
     tell(f"use it: {prefix}AWS_PROFILE={name} python scripts/send.py{queue}")
 
 
@@ -102,15 +117,17 @@ def _csv(arguments: argparse.Namespace) -> None:
     elif path.exists() and not arguments.force:
         raise HelloQueueError(f"{path} already exists: choose another file, or replace it with --force")
     key = _read(arguments)
-    user, _ = _verify(arguments, key)
+    owner = _verify(arguments, key)
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["User Name", "Access key ID", "Secret access key"])
-    writer.writerow([user, key.key_id, key.secret])
+    writer.writerow([owner.name, key.key_id, key.secret])
     if to_stdout:
+        tell(owner.summary)
         print(table.getvalue(), end="")
         return
     write_private(path, table.getvalue())
+    tell(owner.summary)
     tell(
         f"wrote {path}. To import it: `aws configure import --csv file://{path.resolve()}` (AWS CLI v2); then delete it"
     )
@@ -121,7 +138,7 @@ def _csv(arguments: argparse.Namespace) -> None:
 def _export(arguments: argparse.Namespace) -> None:
     _refuse_terminal(arguments)
     key = _read(arguments)
-    _verify(arguments, key)
+    tell(_verify(arguments, key).summary)
     print(f"export AWS_ACCESS_KEY_ID={shlex.quote(key.key_id)}")
     print(f"export AWS_SECRET_ACCESS_KEY={shlex.quote(key.secret)}")
     print(f"export AWS_DEFAULT_REGION={shlex.quote(_region(arguments))}")
@@ -160,26 +177,21 @@ def _region(arguments: argparse.Namespace) -> str:
     return str(boto3.Session(profile_name=arguments.as_profile).region_name)
 
 
-def _verify(arguments: argparse.Namespace, key: AccessKey) -> tuple[str, bool]:
-    """Check that the key works, and print whose it is.
-
-    Returns:
-        The user's name, and whether it is the stack's user: False if the caller may not read the stack.
+def _verify(arguments: argparse.Namespace, key: AccessKey) -> Owner:
+    """Check that the key works, and whose it is.
 
     Raises:
         HelloQueueError: it belongs to another user than that of the deployment that was asked for.
     """
-    owner = owner_of(key)
+    arn = owner_of(key)
     stack = _readable_stack(arguments, IDENTITY_STACK)
-    user = stack.outputs["UserName"] if stack else None
-    if stack is None or user_name(owner) == user:
-        tell(f"the key {key.key_id} works: it belongs to {owner}")
-        return user_name(owner), stack is not None
-    mismatch = f"the key {key.key_id} works but belongs to {owner}, not to {user}, the user of {stack.name}"
+    name, expected = user_name(arn), stack.outputs["UserName"] if stack else None
+    if stack is None or name == expected:
+        return Owner(name, stack is not None, f"the key {key.key_id} works: it belongs to {arn}")
+    mismatch = f"the key {key.key_id} works but belongs to {arn}, not to {expected}, the user of {stack.name}"
     if arguments.secret is None or arguments.deployment is not None:
         raise HelloQueueError(f"{mismatch}: deploy again to restore the secret, or check --secret and --deployment")
-    tell(f"warning: {mismatch}")
-    return user_name(owner), False
+    return Owner(name, False, f"warning: {mismatch}")
 
 
 def _queue_option(arguments: argparse.Namespace, *, known: bool) -> str:

@@ -1,62 +1,29 @@
-"""credentials.py: the key where it is asked for and nowhere else, for its owner alone, whole or not at all."""
+"""credentials.py writes the key where it is asked to and nowhere else, for its owner only."""
 
 from __future__ import annotations
 
-import configparser
 import csv
+import io
 import json
 import os
 import pty
-import shutil
-import signal
-import stat
+import re
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
-from hello_queue.deployment.profiles import write_profile
 from hello_queue.project import ROOT
 from tests.conftest import Aws
-
-
-@pytest.fixture
-def secret(aws: Aws) -> dict[str, str]:
-    """The access key as it is in Secrets Manager."""
-    return dict(zip(("AccessKeyId", "SecretAccessKey"), aws.access_key(), strict=True))
-
-
-@pytest.fixture
-def files(aws: Aws, tmp_path: Path) -> dict[str, str]:
-    """AWS files of the test's own, with the root key as the default profile."""
-    credentials = tmp_path / "aws/credentials"
-    credentials.parent.mkdir()
-    shutil.copy(aws.instance.variables["AWS_SHARED_CREDENTIALS_FILE"], credentials)
-    return {"AWS_SHARED_CREDENTIALS_FILE": str(credentials), "AWS_CONFIG_FILE": str(tmp_path / "aws/config")}
-
-
-def mode(path: str | Path) -> int:
-    return stat.S_IMODE(Path(path).stat().st_mode)
-
-
-def values(path: str, section: str) -> dict[str, str]:
-    parser = configparser.RawConfigParser(allow_no_value=True)
-    parser.read(path)
-    return dict(parser[section])
-
-
-def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
-    assert done.returncode == status, done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.strip()
+from tests.deployment.conftest import mode, one_line, store_key, values
 
 
 def test_from_deploy_to_send_in_one_command(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
     done = aws.script("credentials.py", "profile", "queue", env=files)
     assert done.stdout == ""
-    assert "it is that of arn:aws:iam::111122223333:user/Administrator" in done.stderr
+    assert "it belongs to arn:aws:iam::111122223333:user/Administrator" in done.stderr
     assert secret["SecretAccessKey"] not in done.stderr
     aws.script("send.py", env={**files, "AWS_PROFILE": "queue"})
     aws.script("process.py", "--count", "1", env={**files, "AWS_PROFILE": "queue"})
@@ -96,7 +63,7 @@ def test_the_csv_is_the_consoles(aws: Aws, files: dict[str, str], secret: dict[s
     assert list(row.values()) == ["Administrator", *secret.values()]
     assert mode(table) == 0o600
     table.write_text("mine")
-    assert "exists already" in one_line(aws.script("credentials.py", "csv", str(table), check=False, env=files), 1)
+    assert "already exists" in one_line(aws.script("credentials.py", "csv", str(table), check=False, env=files), 1)
     assert table.read_text() == "mine"
     aws.script("credentials.py", "csv", str(table), "--force", env=files)
     assert table.read_text() != "mine"
@@ -109,7 +76,7 @@ def test_exports_for_a_shell(aws: Aws, files: dict[str, str], secret: dict[str, 
     assert secret["SecretAccessKey"] not in done.stderr
 
 
-def test_a_profile_that_stores_nothing(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
+def test_a_profile_with_process_stores_no_key(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
     aws.script("credentials.py", "profile", "fetched", "--process", env=files)
     aws.script("send.py", env={**files, "AWS_PROFILE": "fetched"})
     for path in files.values():
@@ -119,57 +86,7 @@ def test_a_profile_that_stores_nothing(aws: Aws, files: dict[str, str], secret: 
     assert {key: answer[key] for key in secret} == secret
 
 
-def test_a_profile_that_would_fetch_from_itself(aws: Aws, files: dict[str, str]) -> None:
-    asked = aws.script("credentials.py", "profile", "default", "--process", "--as", "default", check=False, env=files)
-    assert "cannot fetch its key with itself" in one_line(asked, 2)
-    command = f"{sys.executable} {ROOT}/scripts/credentials.py process"
-    Path(files["AWS_CONFIG_FILE"]).write_text(f"[default]\ncredential_process = {command}\n")
-    Path(files["AWS_SHARED_CREDENTIALS_FILE"]).write_text("")
-    assert "fetches its key with itself" in one_line(aws.script("send.py", check=False, env=files), 1)
-
-
-OTHERS = """\
-# Mine, do not touch
-[default]
-aws_access_key_id = LOCALROOT
-aws_secret_access_key=a=b%c ; no comment
-
-[work]   ; the other one
-    aws_access_key_id : X
-s3 =
-    max_concurrent_requests = 20
-    # nested
-flag
-
-[queue]
-aws_access_key_id = OLD
-aws_session_token = OLD
-region = eu-west-1
-# about nothing
-[last]
-x = 1"""
-
-
-@pytest.mark.parametrize("text", ["", "\n", "# only a comment\n", OTHERS, OTHERS.replace("\n", "\r\n")])
-def test_other_profiles_comments_and_order_stay(text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "credentials"
-    path.write_bytes(text.encode())
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(path))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    new = {"aws_access_key_id": "NEW", "aws_secret_access_key": "NEW/+=", "aws_session_token": None}
-    write_profile("queue", credentials=new, config={"region": "eu-north-1"}, overwrite=True)
-    after = path.read_bytes().decode()
-    ours = ("aws_access_key_id = OLD", "aws_session_token = OLD")
-    untouched = [line for line in text.splitlines() if line not in ours]
-    assert [line for line in after.splitlines() if line in untouched and line] == [line for line in untouched if line]
-    section = values(str(path), "queue")
-    assert {key: section.get(key) for key in new} == new
-    assert values(str(tmp_path / "config"), "profile queue") == {"region": "eu-north-1"}
-    write_profile("queue", credentials=new, config={"region": "eu-north-1"}, overwrite=False)
-    assert path.read_bytes().decode() == after
-
-
-def test_an_existing_profile_is_replaced_only_when_told(aws: Aws, files: dict[str, str]) -> None:
+def test_an_existing_profile_is_replaced_only_with_force(aws: Aws, files: dict[str, str]) -> None:
     path = Path(files["AWS_SHARED_CREDENTIALS_FILE"])
     path.write_text(path.read_text() + "[queue]\naws_access_key_id = MINE\n")
     before = path.read_text()
@@ -182,8 +99,8 @@ def test_an_existing_profile_is_replaced_only_when_told(aws: Aws, files: dict[st
 
 
 @pytest.mark.parametrize("line", ["role_arn = arn:aws:iam::111122223333:role/x", "sso_session = x"])
-def test_a_profile_that_is_somebody_elses(aws: Aws, files: dict[str, str], line: str) -> None:
-    """With such a line the key that is written would not be the one that is used."""
+def test_a_profile_with_another_source_of_credentials(aws: Aws, files: dict[str, str], line: str) -> None:
+    """With such a line, an SDK would not use the key."""
     config = Path(files["AWS_CONFIG_FILE"])
     config.write_text(f"[profile queue]\n{line}\n")
     assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
@@ -191,25 +108,18 @@ def test_a_profile_that_is_somebody_elses(aws: Aws, files: dict[str, str], line:
     assert values(str(config), "profile queue") == {"region": "us-east-1"}
 
 
-def test_a_profile_that_fetches_knows_its_region(aws: Aws, files: dict[str, str]) -> None:
+def test_a_profile_with_process_has_a_region(aws: Aws, files: dict[str, str]) -> None:
     aws.script("credentials.py", "profile", "fetched", "--process", env=files)
     bare = {**files, "AWS_PROFILE": "fetched", "AWS_REGION": None, "AWS_DEFAULT_REGION": None}
     aws.script("send.py", env=bare)
 
 
-def test_a_fifo_is_not_replaced(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
-    os.mkfifo(tmp_path / "fifo")
-    done = aws.script("credentials.py", "csv", str(tmp_path / "fifo"), "--force", check=False, env=files)
-    assert "is no regular file" in done.stderr
-    assert done.returncode == 1
-
-
-def test_a_region_of_ones_own_is_not_replaced_either(aws: Aws, files: dict[str, str]) -> None:
+def test_another_region_is_replaced_only_with_force(aws: Aws, files: dict[str, str]) -> None:
     Path(files["AWS_CONFIG_FILE"]).write_text("[profile queue]\nregion = eu-west-1\n")
     assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
 
 
-def test_a_link_stays_a_link(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
+def test_a_symbolic_link_stays(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
     elsewhere = tmp_path / "elsewhere"
     elsewhere.write_text("# here\n")
     config = Path(files["AWS_CONFIG_FILE"])
@@ -219,7 +129,7 @@ def test_a_link_stays_a_link(aws: Aws, files: dict[str, str], tmp_path: Path) ->
     assert "region = us-east-1" in elsewhere.read_text()
 
 
-def test_secrets_do_not_go_to_a_terminal(aws: Aws, secret: dict[str, str]) -> None:
+def test_secrets_go_to_a_terminal_only_with_show(aws: Aws, secret: dict[str, str]) -> None:
     def on_terminal(*arguments: str) -> tuple[int, str]:
         ours, theirs = pty.openpty()
         command = [sys.executable, "scripts/credentials.py", *arguments]
@@ -235,185 +145,114 @@ def test_secrets_do_not_go_to_a_terminal(aws: Aws, secret: dict[str, str]) -> No
         os.close(ours)
         return process.returncode, said + shown
 
-    for command in ("export", "process"):
-        status, shown = on_terminal(command)
+    for command in (("export",), ("process",), ("csv", "-")):
+        status, shown = on_terminal(*command)
         assert status == 2
         assert "--show" in shown
         assert secret["SecretAccessKey"] not in shown
-        status, shown = on_terminal(command, "--show")
+        status, shown = on_terminal(*command, "--show")
         assert status == 0
         assert secret["SecretAccessKey"] in shown
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a]b", "ä", "x" * 129, "a\nb"])
-def test_profile_names(aws: Aws, files: dict[str, str], name: str) -> None:
-    done = aws.script("credentials.py", "profile", name, check=False, env=files)
-    assert "a profile's name is 1 to 128" in one_line(done, 2)
-
-
-def as_nobody(aws: Aws, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
-    """As a user for whom file modes count, which they do not for root."""
-    if os.geteuid() != 0:
-        return aws.script("credentials.py", *arguments, check=False, env=env)
-    nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
-    return aws.run(*nobody, sys.executable, "scripts/credentials.py", *arguments, check=False, env=env)
+def advised(done: subprocess.CompletedProcess[str]) -> str:
+    """The command that credentials.py advises."""
+    found = re.search(r"^use it: (.+)$", done.stderr, re.MULTILINE)
+    assert found, done.stderr
+    return found[1]
 
 
 @pytest.fixture
-def open_files(aws: Aws, files: dict[str, str]) -> Iterator[dict[str, str]]:
-    """The files, readable to everybody, in folders that everybody may enter; the certificates too."""
-    changed = []
-    for path in [files["AWS_SHARED_CREDENTIALS_FILE"], aws.instance.variables["AWS_CA_BUNDLE"]]:
-        for each in [Path(path), *Path(path).parents]:
-            if each.stat().st_mode & 0o005 != 0o005:
-                changed.append((each, each.stat().st_mode))
-                each.chmod(each.stat().st_mode | 0o005)
-    yield files
-    for each, before in changed:
-        each.chmod(before)
+def staging(aws: Aws) -> Iterator[None]:
+    aws.cdk("deploy", deployment="staging", administrator_access="false", delay_seconds=0)
+    yield
+    aws.cdk("destroy", deployment="staging", administrator_access="false", delay_seconds=0)
 
 
-@pytest.mark.skipif(shutil.which("setpriv") is None and os.geteuid() == 0, reason="root may write everywhere")
-def test_what_cannot_be_written_or_read_is_one_line(aws: Aws, open_files: dict[str, str], tmp_path: Path) -> None:
-    try:
-        works = as_nobody(aws, "export", env=open_files)
-    except OSError as error:
-        pytest.skip(f"no other user can run this Python: {error}")
-    if works.returncode:
-        pytest.skip(f"no other user can run this Python: {works.stderr}")
-    for arguments, said in (
-        (("csv", str(tmp_path / "aws/key.csv")), "cannot be written: Permission denied"),
-        (("profile", "queue"), "cannot be written: Permission denied"),
+@pytest.mark.usefixtures("staging")
+def test_the_advised_command_sends_to_the_queue_of_the_deployment(aws: Aws, files: dict[str, str]) -> None:
+    """Also with other keys in the environment, which boto3 prefers to AWS_PROFILE."""
+    root = aws.instance.root
+    keys = {"AWS_ACCESS_KEY_ID": root.key_id, "AWS_SECRET_ACCESS_KEY": root.secret}
+    sqs = aws.client("sqs")
+    url = sqs.get_queue_url(QueueName="staging-test")["QueueUrl"]
+    for env in (files, {**files, **keys}):
+        done = aws.script("credentials.py", "profile", "stg", "--deployment", "staging", env=env)
+        command = advised(done)
+        assert "--queue staging-test" in command
+        assert aws.run("sh", "-c", command, env=env).stdout.startswith("Sent message ")
+        (sent,) = sqs.receive_message(QueueUrl=url, MessageSystemAttributeNames=["SenderId"])["Messages"]
+        assert "env -u AWS_ACCESS_KEY_ID" in command or env is files
+        shown = command.replace("scripts/send.py --queue staging-test", "scripts/status.py --queue staging-test")
+        assert "staging-Administrator" in aws.run("sh", "-c", shown, env=env, check=False).stderr
+        sqs.delete_message(QueueUrl=url, ReceiptHandle=sent["ReceiptHandle"])
+
+
+def test_the_advice_for_the_default_queue_is_short(aws: Aws, files: dict[str, str]) -> None:
+    done = aws.script("credentials.py", "profile", "queue", env=files)
+    assert advised(done) == "AWS_PROFILE=queue python scripts/send.py"
+    elsewhere = {**files, "AWS_DEFAULT_REGION": "eu-west-1"}
+    done = aws.script("credentials.py", "profile", "queue", "--region", "us-east-1", env=elsewhere)
+    assert advised(done) == "env -u AWS_DEFAULT_REGION AWS_PROFILE=queue python scripts/send.py"
+
+
+def test_process_refuses_keys_of_the_environment(aws: Aws, files: dict[str, str]) -> None:
+    """They would be missing when the profile fetches the key; a profile that reads the secret is not."""
+    root = aws.instance.root
+    env = {**files, "AWS_ACCESS_KEY_ID": root.key_id, "AWS_SECRET_ACCESS_KEY": root.secret}
+    command = ("credentials.py", "profile", "fetched", "--process")
+    refused = one_line(aws.script(*command, check=False, env=env), 2)
+    assert "AWS_ACCESS_KEY_ID" in refused
+    assert "--as PROFILE" in refused
+    assert not Path(files["AWS_CONFIG_FILE"]).exists()
+    done = aws.script(*command, "--as", "default", env=env)
+    assert aws.run("sh", "-c", advised(done), env=env).stdout.startswith("Sent message ")
+
+
+def test_a_csv_goes_to_stdout(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
+    done = aws.script("credentials.py", "csv", "-", env=files)
+    (row,) = csv.DictReader(io.StringIO(done.stdout))
+    assert list(row.values()) == ["Administrator", *secret.values()]
+    assert not (ROOT / "-").exists()
+
+
+def test_a_file_that_git_would_add_is_reported(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
+    checkout = tmp_path / "checkout"
+    subprocess.run(["git", "init", "--quiet", str(checkout)], check=True)
+    (checkout / ".gitignore").write_text("*.csv\n")
+    for path, reported in (
+        (checkout / "key.txt", True),
+        (checkout / "key.csv", False),
+        (tmp_path / "key.txt", False),
     ):
-        done = as_nobody(aws, *arguments, env=open_files)
-        assert said in done.stderr.splitlines()[-1]
-        assert "Traceback" not in done.stderr
-        assert done.returncode == 1
-    unreadable = tmp_path / "aws/config"
-    unreadable.write_text("")
-    unreadable.chmod(0)
-    done = as_nobody(aws, "profile", "queue", "--secret", "Administrator/access-key", env=open_files)
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
+        done = aws.script("credentials.py", "csv", str(path), env=files)
+        assert (f"warning: {path} is in a git working tree and not ignored" in done.stderr) is reported
 
 
-@pytest.mark.parametrize("file", ["", ".", "no/such/folder/key.csv"])
-def test_a_csv_in_no_place(aws: Aws, files: dict[str, str], file: str) -> None:
-    """A folder is not made for it: a slip of the pen would put the key where nobody looks."""
-    done = aws.script("credentials.py", "csv", file, check=False, env=files)
-    assert done.returncode in (1, 2)
-    assert "is no name for a file" in done.stderr or "cannot be written: No such file" in done.stderr
-    assert not (ROOT / "no").exists()
+def test_a_key_of_another_user(
+    aws: Aws, files: dict[str, str], new_user: Callable[..., dict[str, str]], tmp_path: Path
+) -> None:
+    """It fails for a deployment, whose user is known, and is reported for a secret."""
+    store_key(aws, "of-another", new_user("another"))
+    deployed, named = tmp_path / "deployed.csv", tmp_path / "named.csv"
+    command = ("credentials.py", "csv", "--secret", "of-another")
+    mismatch = "belongs to arn:aws:iam::111122223333:user/another, not to Administrator, the user of HelloQueueIdentity"
+    refused = aws.script(*command, str(deployed), "--deployment", "", check=False, env=files)
+    assert mismatch in one_line(refused, 1)
+    assert not deployed.exists()
+    done = aws.script(*command, str(named), env=files)
+    assert "warning: the key " in done.stderr
+    assert mismatch in done.stderr
+    (row,) = csv.DictReader(named.open())
+    assert row["User Name"] == "another"
 
 
-def test_a_file_in_the_way(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    done = aws.script("credentials.py", "csv", str(tmp_path / "file/key.csv"), check=False, env=files)
-    assert "cannot be written" in done.stderr.splitlines()[-1]
-    assert done.returncode == 1
-
-
-def test_a_file_that_makes_no_sense(aws: Aws, files: dict[str, str]) -> None:
-    Path(files["AWS_SHARED_CREDENTIALS_FILE"]).write_text("aws_secret_access_key = PRECIOUS\n")
-    key = aws.instance.root
-    root = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
-    done = aws.script("credentials.py", "profile", "queue", check=False, env={**files, **root})
-    assert done.returncode == 1
-    assert "Traceback" not in done.stderr
-    assert "PRECIOUS" not in done.stderr
-
-
-def test_a_secret_that_is_not_there_or_not_for_us(aws: Aws, files: dict[str, str]) -> None:
-    done = aws.script("credentials.py", "export", "--secret", "nope", check=False, env=files)
-    assert "there is no secret nope" in one_line(done, 1)
-    done = aws.script("credentials.py", "export", "--deployment", "nope", check=False, env=files)
-    assert "there is no stack nope-HelloQueueIdentity" in one_line(done, 1)
-
-    sm = aws.client("secretsmanager")
-    for number, text in enumerate(["PRECIOUS", "[]", '{"AccessKeyId": "PRECIOUS"}']):
-        sm.create_secret(Name=f"odd-{number}", SecretString=text)
-        done = aws.script("credentials.py", "export", "--secret", f"odd-{number}", check=False, env=files)
-        assert "is no access key" in one_line(done, 1)
-        assert "PRECIOUS" not in done.stderr
-
-    iam = aws.client("iam")
-    iam.create_user(UserName="reader")
-    created = iam.create_access_key(UserName="reader")["AccessKey"]
-    key = {"AWS_ACCESS_KEY_ID": created["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": created["SecretAccessKey"]}
-    done = aws.script("credentials.py", "export", "--secret", "Administrator/access-key", check=False, env=key)
-    assert "secretsmanager:GetSecretValue" in one_line(done, 1)
-    iam.delete_access_key(UserName="reader", AccessKeyId=created["AccessKeyId"])
-    iam.delete_user(UserName="reader")
-
-
-def test_a_key_that_does_not_work_is_said(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
-    value = json.dumps({"AccessKeyId": aws.instance.root.key_id, "SecretAccessKey": "wrong"})
-    aws.client("secretsmanager").create_secret(Name="wrong", SecretString=value)
-    done = aws.script("credentials.py", "csv", str(tmp_path / "k.csv"), "--secret", "wrong", check=False, env=files)
-    assert "SignatureDoesNotMatch" in one_line(done, 1)
-
-
-KILL_ME = """
-import os, signal, sys
-sys.path.insert(0, "scripts")
-from pathlib import Path
-from hello_queue.deployment.profiles import write_profile
-moment, passed = int(sys.argv[1]), 0
-def tracer(frame, event, argument):
-    global passed
-    if event == "line" and "/deployment/" in frame.f_code.co_filename:
-        passed += 1
-        if passed == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
-    return tracer
-sys.settrace(tracer)
-new = {"aws_access_key_id": "NEW", "aws_secret_access_key": "NEW" * 1000}
-write_profile("queue", credentials=new, config={"region": "new"}, overwrite=True)
-"""
-
-
-def test_killed_at_any_line_it_leaves_the_old_file_or_the_new_one(tmp_path: Path) -> None:
-    """Killed after every single line of ours in turn, until it gets through."""
-    old = "[default]\naws_access_key_id = OLD\n\n[queue]\naws_access_key_id = OLD\n"
-    paths = {"AWS_SHARED_CREDENTIALS_FILE": tmp_path / "credentials", "AWS_CONFIG_FILE": tmp_path / "config"}
-    seen: list[set[str]] = [set(), set()]
-    for moment in range(1, 1000):
-        for path in paths.values():
-            path.write_text(old)
-        environment = {**os.environ, **{name: str(path) for name, path in paths.items()}}
-        command = [sys.executable, "-c", KILL_ME, str(moment)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        for number, path in enumerate(paths.values()):
-            seen[number].add(path.read_text())
-        for leftover in tmp_path.glob(".*.partial"):
-            assert mode(leftover) == 0o600
-            leftover.unlink()
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    else:
-        pytest.fail("it never got through")
-    assert moment > 50
-    assert [len(texts) for texts in seen] == [2, 2]
-    assert all(old in texts for texts in seen)
-
-
-def test_leftovers_of_a_killed_run_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AWS_SHARED_CREDENTIALS_FILE", str(tmp_path / "credentials"))
-    monkeypatch.setenv("AWS_CONFIG_FILE", str(tmp_path / "config"))
-    old, young = tmp_path / ".credentials.a.partial", tmp_path / ".credentials.b.partial"
-    for path in (old, young):
-        path.write_text("secret")
-    os.utime(old, (0, 0))
-    write_profile("queue", credentials={"aws_access_key_id": "NEW"}, config={}, overwrite=False)
-    assert not old.exists()
-    assert young.exists(), "it may be another process's work"
-
-
-def test_two_at_once_leave_a_whole_file(tmp_path: Path) -> None:
-    environment = {**os.environ, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
-    environment["AWS_CONFIG_FILE"] = str(tmp_path / "config")
-    running = [subprocess.Popen([sys.executable, "-c", KILL_ME, "0"], cwd=ROOT, env=environment) for _ in range(4)]
-    assert [process.wait() for process in running] == [0] * 4
-    assert values(environment["AWS_SHARED_CREDENTIALS_FILE"], "queue")["aws_access_key_id"] == "NEW"
-    assert list(tmp_path.glob(".*")) == []
+def test_without_the_right_to_read_stacks_the_owner_is_printed(
+    aws: Aws, files: dict[str, str], new_user: Callable[..., dict[str, str]]
+) -> None:
+    reader = new_user("secret-reader", "secretsmanager:GetSecretValue")
+    done = aws.script(
+        "credentials.py", "profile", "queue", "--secret", "Administrator/access-key", env={**files, **reader}
+    )
+    assert "works: it belongs to arn:aws:iam::111122223333:user/Administrator\n" in done.stderr
+    assert advised(done).endswith("scripts/send.py --queue NAME")
