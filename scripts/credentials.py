@@ -1,7 +1,7 @@
-"""Bring the access key of the deployment's user from Secrets Manager to where it is used.
+"""Write the access key of the deployment's user, from Secrets Manager, to where it is used.
 
-It is read with your own right to read the secret. Files are written for you alone (mode 0600), and nothing that exists
-is overwritten unless you say --force.
+It is read with your own credentials, which need the right to read the secret. Files are written with mode 0600, and
+nothing that exists is overwritten without --force.
 """
 
 from __future__ import annotations
@@ -18,16 +18,19 @@ import shlex
 import sys
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import boto3
+from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import AccessKey, client
+from hello_queue.aws.errors import is_denied
 from hello_queue.cli.main import DONE, run
-from hello_queue.cli.options import parser
-from hello_queue.constants import IDENTITY_STACK
-from hello_queue.deployment.access_key import owner_of, read_access_key, secret_of
-from hello_queue.deployment.private_files import write_private
+from hello_queue.cli.options import DEFAULT_QUEUE, parser
+from hello_queue.cli.progress import tell
+from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
+from hello_queue.deployment.access_key import access_key_secret, owner_of, read_access_key, user_name
+from hello_queue.deployment.private_files import is_unignored_in_git, write_private
 from hello_queue.deployment.profiles import checked_profile_name, write_profile
 from hello_queue.deployment.stacks import DeployedStack
 from hello_queue.errors import HelloQueueError, UsageError
@@ -35,21 +38,39 @@ from hello_queue.errors import HelloQueueError, UsageError
 EXAMPLES = """\
   python scripts/credentials.py profile queue             a profile, as `aws configure` writes it;
                                                           then: AWS_PROFILE=queue python scripts/send.py
-  python scripts/credentials.py profile queue --process   a profile that fetches the key each time: nothing is stored
+  python scripts/credentials.py profile queue --process   a profile that fetches the key each time and stores nothing
   python scripts/credentials.py csv key.csv               the console's .csv, for `aws configure import --csv`
-  eval "$(python scripts/credentials.py export)"          into this shell only"""
+  eval "$(python scripts/credentials.py export)"          for this shell only"""
 
 KEY_LIFETIME = timedelta(hours=1)
-"""How long a process that got the key by `process` may use it before it asks again. The key itself does not expire;
-this is how a long-running process comes to the new one in a rotation."""
+"""After how long a process that uses `credential_process` fetches the key again. The key itself does not expire; this
+is how a long-running process gets the new key of a rotation."""
 
 OTHER_SOURCES = (
     *("role_arn", "source_profile", "credential_source", "web_identity_token_file", "login_session"),
     *("sso_session", "sso_account_id", "sso_role_name", "sso_start_url", "sso_region"),
 )
-"""What in a profile would make it somebody else's, whatever key it has."""
+"""Keys of a profile that would make an SDK use other credentials than the access key."""
+
+KEY_VARIABLES = ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_SECURITY_TOKEN")
+"""With the first one set, boto3 ignores AWS_PROFILE:
+https://docs.aws.amazon.com/boto3/latest/guide/credentials.html"""
 
 _RUNNING = "CREDENTIALS_PY_RUNNING"
+
+
+class Owner(NamedTuple):
+    """The user that an access key belongs to.
+
+    Attributes:
+        name: the user's name.
+        is_stack_user: whether it is the stack's user; False if the caller may not read the stack.
+        summary: a line for the terminal.
+    """
+
+    name: str
+    is_stack_user: bool
+    summary: str
 
 
 def main() -> int:
@@ -61,41 +82,66 @@ def main() -> int:
 
 def _profile(arguments: argparse.Namespace) -> None:
     name = checked_profile_name(arguments.name)
+    if arguments.process and os.environ.get("AWS_ACCESS_KEY_ID") and not arguments.as_profile:
+        raise UsageError(
+            "--process: your credentials are in the environment (AWS_ACCESS_KEY_ID), where the profile would not find "
+            "them later: name a profile that may read the secret with --as PROFILE, or omit --process"
+        )
+    region_before = os.environ.get("AWS_DEFAULT_REGION")
     credentials: dict[str, str | None] = {"aws_access_key_id": None, "aws_secret_access_key": None}
     key = _read(arguments)
-    config: dict[str, str | None] = {"region": _region(arguments), **dict.fromkeys(OTHER_SOURCES)}
+    region = _region(arguments)
+    config: dict[str, str | None] = {"region": region, "credential_process": None, **dict.fromkeys(OTHER_SOURCES)}
     if arguments.process:
         config["credential_process"] = _process_command(arguments, name)
     else:
-        config["credential_process"] = None
         credentials = {"aws_access_key_id": key.key_id, "aws_secret_access_key": key.secret}
     credentials["aws_session_token"] = None
+    owner = _verify(arguments, key)
     files = write_profile(name, credentials=credentials, config=config, overwrite=arguments.force)
-    _say(f"profile {name} is now in {' and '.join(map(str, files))}")
-    _prove(key)
-    _say(f"use it: AWS_PROFILE={name} python scripts/send.py")
+    tell(owner.summary)
+    tell(f"profile {name} is now in {' and '.join(map(str, files))}")
+    override = [variable for variable in KEY_VARIABLES if variable in os.environ]
+    override = override if os.environ.get("AWS_ACCESS_KEY_ID") else []
+    override += ["AWS_DEFAULT_REGION"] if region_before not in (None, "", region) else []
+    unset = "".join(f"-u {variable} " for variable in override)
+    prefix = f"env {unset}" if unset else ""
+    queue = _queue_option(arguments, known=owner.is_stack_user)
+    tell(f"use it: {prefix}AWS_PROFILE={name} python scripts/send.py{queue}")
 
 
 def _csv(arguments: argparse.Namespace) -> None:
     path = Path(arguments.file)
-    if not arguments.file or path.is_dir():
-        raise UsageError(f"{arguments.file!r} is no name for a file")
-    if path.exists() and not arguments.force:
-        raise HelloQueueError(f"{path} exists already: choose another file, or replace it with --force")
+    to_stdout = arguments.file == "-"
+    if to_stdout:
+        _refuse_terminal(arguments)
+    elif not arguments.file or path.is_dir():
+        raise UsageError(f"{arguments.file!r} is not the name of a file: name one, or - for stdout")
+    elif path.exists() and not arguments.force:
+        raise HelloQueueError(f"{path} already exists: choose another file, or replace it with --force")
     key = _read(arguments)
-    owner = _prove(key)
+    owner = _verify(arguments, key)
     table = io.StringIO()
     writer = csv.writer(table)
     writer.writerow(["User Name", "Access key ID", "Secret access key"])
-    writer.writerow([owner, key.key_id, key.secret])
+    writer.writerow([owner.name, key.key_id, key.secret])
+    if to_stdout:
+        tell(owner.summary)
+        print(table.getvalue(), end="")
+        return
     write_private(path, table.getvalue())
-    _say(f"wrote {path}. AWS CLI v2 takes it: `aws configure import --csv file://{path.resolve()}`; then delete it")
+    tell(owner.summary)
+    tell(
+        f"wrote {path}. To import it: `aws configure import --csv file://{path.resolve()}` (AWS CLI v2); then delete it"
+    )
+    if is_unignored_in_git(path):
+        tell(f"warning: {path} is in a git working tree and not ignored: delete or move it before you `git add`")
 
 
 def _export(arguments: argparse.Namespace) -> None:
     _refuse_terminal(arguments)
     key = _read(arguments)
-    _prove(key)
+    tell(_verify(arguments, key).summary)
     print(f"export AWS_ACCESS_KEY_ID={shlex.quote(key.key_id)}")
     print(f"export AWS_SECRET_ACCESS_KEY={shlex.quote(key.secret)}")
     print(f"export AWS_DEFAULT_REGION={shlex.quote(_region(arguments))}")
@@ -103,16 +149,14 @@ def _export(arguments: argparse.Namespace) -> None:
 
 
 def _process(arguments: argparse.Namespace) -> None:
-    """What an SDK calls for a profile with `credential_process`:
+    """Print the key as the `credential_process` of a profile:
     https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html
     """
     _refuse_terminal(arguments)
     if os.environ.get(_RUNNING):
-        raise HelloQueueError(
-            "this profile fetches its key with itself: name the profile to use instead with --as PROFILE"
-        )
+        raise HelloQueueError("this profile fetches its key with itself: name the profile to use with --as PROFILE")
     os.environ[_RUNNING] = "1"
-    # Of the process that wants the key; with it we would be asking ourselves.
+    # Set by the process that needs the key, and would make this one fetch its credentials from itself.
     for variable in ("AWS_PROFILE", "AWS_DEFAULT_PROFILE"):
         os.environ.pop(variable, None)
     key = _read(arguments)
@@ -122,31 +166,70 @@ def _process(arguments: argparse.Namespace) -> None:
 
 
 def _read(arguments: argparse.Namespace) -> AccessKey:
+    """Read the access key. Puts --region into this process's environment."""
     if arguments.region:
         os.environ["AWS_DEFAULT_REGION"] = arguments.region
     secret = arguments.secret
     if secret is None:
-        cloudformation = client("cloudformation", profile=arguments.as_profile)
-        secret = secret_of(DeployedStack(cloudformation, IDENTITY_STACK, arguments.deployment))
+        secret = access_key_secret(_stack(arguments, IDENTITY_STACK))
     return read_access_key(client("secretsmanager", profile=arguments.as_profile), secret)
 
 
 def _region(arguments: argparse.Namespace) -> str:
-    """The region that the secret is read in; that there is one, the reading has shown."""
+    """The region of the secret. There is one: the secret was read."""
     return str(boto3.Session(profile_name=arguments.as_profile).region_name)
 
 
-def _prove(key: AccessKey) -> str:
-    """See that the key works, and say whose it is. Returns the user's name."""
-    owner = owner_of(key)
-    _say(f"the key {key.key_id} works: it is that of {owner}")
-    return owner.rpartition("/")[2]
+def _verify(arguments: argparse.Namespace, key: AccessKey) -> Owner:
+    """Check that the key works, and whose it is.
+
+    Raises:
+        HelloQueueError: it belongs to another user than that of the deployment that was asked for.
+    """
+    arn = owner_of(key)
+    stack = _readable_stack(arguments, IDENTITY_STACK)
+    name, expected = user_name(arn), stack.outputs["UserName"] if stack else None
+    if stack is None or name == expected:
+        return Owner(name, stack is not None, f"the key {key.key_id} works: it belongs to {arn}")
+    mismatch = f"the key {key.key_id} works but belongs to {arn}, not to {expected}, the user of {stack.name}"
+    if arguments.secret is None or arguments.deployment is not None:
+        raise HelloQueueError(f"{mismatch}: deploy again to restore the secret, or check --secret and --deployment")
+    return Owner(name, False, f"warning: {mismatch}")
+
+
+def _queue_option(arguments: argparse.Namespace, *, known: bool) -> str:
+    """How to tell send.py which queue the key is for. ``known``: whether the key belongs to the stack's user."""
+    stack = _readable_stack(arguments, MESSAGING_STACK) if known else None
+    if stack is not None:
+        # By name: the queue's user may not read stacks.
+        queue = stack.outputs["QueueName"]
+        return "" if queue == DEFAULT_QUEUE else f" --queue {queue}"
+    return " --queue NAME"
+
+
+def _readable_stack(arguments: argparse.Namespace, name: str) -> DeployedStack | None:
+    """The stack, or None if the caller may not read it, or named a secret of no deployment that exists here."""
+    try:
+        return _stack(arguments, name)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+    except HelloQueueError:
+        if arguments.deployment is not None:
+            raise
+    return None
+
+
+def _stack(arguments: argparse.Namespace, name: str) -> DeployedStack:
+    return DeployedStack(client("cloudformation", profile=arguments.as_profile), name, arguments.deployment or "")
 
 
 def _process_command(arguments: argparse.Namespace, name: str) -> str:
     source = arguments.as_profile or os.environ.get("AWS_PROFILE") or os.environ.get("AWS_DEFAULT_PROFILE")
     if source == name:
-        raise UsageError(f"profile {name} cannot fetch its key with itself: choose another name, or --as PROFILE")
+        raise UsageError(
+            f"profile {name} cannot fetch its key with itself: choose another name, or name another profile with --as"
+        )
     command = [sys.executable, str(Path(__file__).resolve()), "process"]
     command += ["--region", _region(arguments)]
     command += ["--as", source] if source else []
@@ -157,35 +240,32 @@ def _process_command(arguments: argparse.Namespace, name: str) -> str:
 
 def _refuse_terminal(arguments: argparse.Namespace) -> None:
     if sys.stdout.isatty() and not arguments.show:
-        raise UsageError("this would show the secret on your terminal: send it to a program, or say --show")
-
-
-def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+        raise UsageError("this would show the secret on your terminal: redirect it to a program, or add --show")
 
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
     commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    profile = _command(commands, "profile", "write a profile into the AWS credentials and config files")
+    profile = _command(commands, "profile", "write a profile to the AWS credentials and config files")
     profile.add_argument("name", help="the profile's name")
-    profile.add_argument("--process", action="store_true", help="write how to fetch the key, not the key")
-    as_csv = _command(commands, "csv", "write the .csv that the console offers for download")
-    as_csv.add_argument("file", help="the file to write")
+    profile.add_argument("--process", action="store_true", help="write how to fetch the key instead of the key")
+    as_csv = _command(commands, "csv", "write the .csv file that the console offers for download")
+    as_csv.add_argument("file", help="the file to write; - for stdout")
     for command in (profile, as_csv):
-        command.add_argument("--force", action="store_true", help="replace what exists")
-    for name, what in (("export", "print `export` lines for a shell"), ("process", "be a `credential_process`")):
-        command = _command(commands, name, what)
-        command.add_argument("--show", action="store_true", help="print the secret to a terminal too")
+        command.add_argument("--force", action="store_true", help="replace an existing profile or file")
+    export = _command(commands, "export", "print `export` lines for a shell")
+    process = _command(commands, "process", "print the key as JSON, as the `credential_process` of a profile")
+    for command in (as_csv, export, process):
+        command.add_argument("--show", action="store_true", help="print the secret even if stdout is a terminal")
     return options.parse_args()
 
 
-def _command(commands: Any, name: str, what: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=what, description=what)
-    command.add_argument("--deployment", metavar="NAME", default="", help="whose key (default: the one without a name)")
-    command.add_argument("--secret", metavar="NAME", help="the secret, where you may not read the stack's outputs")
-    command.add_argument("--region", metavar="NAME", help="where the secret is (default: as boto3 finds it)")
-    command.add_argument("--as", dest="as_profile", metavar="PROFILE", help="read the secret with this profile")
+def _command(commands: Any, name: str, description: str) -> argparse.ArgumentParser:
+    command: argparse.ArgumentParser = commands.add_parser(name, help=description, description=description)
+    command.add_argument("--deployment", metavar="NAME", help="the deployment (default: the one without a name)")
+    command.add_argument("--secret", metavar="NAME", help="the secret, if you may not read the stack's outputs")
+    command.add_argument("--region", metavar="NAME", help="the secret's region (default: boto3's)")
+    command.add_argument("--as", dest="as_profile", metavar="PROFILE", help="the profile that reads the secret")
     return command
 
 

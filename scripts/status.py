@@ -1,7 +1,10 @@
-"""Say how the queue and its dead-letter queue are: what waits, what is in flight, and whether it drains.
+"""Print the state of the queue and its dead-letter queue: the numbers of messages, and whether the queue drains.
 
-The exit status is 1 when there are messages in the dead-letter queue, so that a cron job can use it. The age of the
-oldest message and the rates of sending and processing are CloudWatch's, minutes old, and need the right to read them.
+The age of the oldest message and the rates of sending and processing come from CloudWatch: they are minutes old, and
+all of the same minute, whose beginning is shown. What you may not read is shown as ?, with the reason on stderr. The
+queue's user may read the queue only; the policy NAME-operator (test-operator for the queue test) allows all of it.
+
+The exit status is 1 if the dead-letter queue has messages or cannot be read, so that a cron job can use it.
 """
 
 from __future__ import annotations
@@ -15,21 +18,27 @@ import json
 import sys
 import time
 
+from botocore.exceptions import ClientError
+
 from hello_queue.aws.clients import client
+from hello_queue.aws.errors import explain, is_denied
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_queue_options, number, parser, queue_url
-from hello_queue.operations.metrics import Figures, change_per_second, look, seconds_to_drain
-from hello_queue.sqs.queues import dead_letter_queue
+from hello_queue.cli.progress import tell
+from hello_queue.errors import UsageError
+from hello_queue.operations.metrics import QueueSample, change_per_second, seconds_to_drain, take_sample
 
 EXAMPLES = """\
   python scripts/status.py                       once
-  python scripts/status.py --watch 5             a live table, a look every 5 seconds, until Ctrl-C
-  python scripts/status.py --watch 60 --json     a line of JSON a minute"""
+  python scripts/status.py --watch 5             a table with a row every 5 seconds, until Ctrl-C
+  python scripts/status.py --watch 5 --samples 3 three rows
+  python scripts/status.py --watch 60 --json     a line of JSON every minute"""
 
 HEADINGS = (
     "visible",
     "in flight",
     "delayed",
+    "at (UTC)",
     "oldest",
     "sent/s",
     "processed/s",
@@ -43,28 +52,47 @@ def main() -> int:
     arguments = _parse()
     sqs, cloudwatch = client("sqs"), client("cloudwatch")
     url = queue_url(sqs, arguments)
-    dead_letter_url = dead_letter_queue(sqs, url)
-    first = previous = look(sqs, cloudwatch, url, dead_letter_url)
-    _show(arguments, first, None)
+    reported: set[str] = set()
+    sample = take_sample(sqs, cloudwatch, url)
+    _report_errors(sample, url, reported)
+    _print_sample(arguments, sample, None)
+    taken = 1
     try:
-        while arguments.watch and arguments.looks != 1:
-            arguments.looks -= 1
+        while arguments.watch and taken != arguments.samples:
             time.sleep(arguments.watch)
-            now = look(sqs, cloudwatch, url, dead_letter_url)
-            _show(arguments, now, previous)
-            previous = now
+            before, sample = sample, take_sample(sqs, cloudwatch, url)
+            _report_errors(sample, url, reported)
+            _print_sample(arguments, sample, before)
+            taken += 1
     except KeyboardInterrupt:
         print(file=sys.stderr)
-    return FAILED if previous.dead else DONE
+    return DONE if sample.dead_letters == 0 else FAILED
 
 
-def _show(arguments: argparse.Namespace, now: Figures, before: Figures | None) -> None:
-    """Print one look: a line of JSON, or a row of the table."""
+def _report_errors(sample: QueueSample, url: str, reported: set[str]) -> None:
+    """Print what could not be read, once for all samples."""
+    policy = f"{url.rpartition('/')[2].removesuffix('.fifo')}-operator"
+    for what, error in sample.errors.items():
+        if what in reported:
+            continue
+        reported.add(what)
+        if isinstance(error, ClientError) and is_denied(error):
+            reason = f"{error.operation_name}: {error.response['Error']['Message']}. The policy {policy} allows it"
+        else:
+            reason = explain(error) or str(error)
+        tell(f"cannot read {what}: {reason}")
+
+
+def _print_sample(arguments: argparse.Namespace, now: QueueSample, before: QueueSample | None) -> None:
+    """Print a sample as a line of JSON, or as a row of the table."""
     change = None if before is None else change_per_second(before, now)
     drained = None if before is None else seconds_to_drain(before, now)
     if arguments.json:
-        figures = {name: value for name, value in dataclasses.asdict(now).items() if name != "at"}
-        print(json.dumps({**figures, "change_per_second": change, "seconds_to_drain": drained}), flush=True)
+        values = {
+            each.name: getattr(now, each.name) for each in dataclasses.fields(now) if each.name not in ("at", "errors")
+        }
+        values["minute"] = now.minute.isoformat() if now.minute else None
+        print(json.dumps({**values, "change_per_second": change, "seconds_to_drain": drained}), flush=True)
         return
     if before is None:
         print("  ".join(f"{heading:>{_width(heading)}}" for heading in HEADINGS))
@@ -72,12 +100,13 @@ def _show(arguments: argparse.Namespace, now: Figures, before: Figures | None) -
         f"{now.visible:,}",
         f"{now.in_flight:,}",
         f"{now.delayed:,}",
+        f"{now.minute:%H:%M}" if now.minute else "?",
         _duration(now.oldest_seconds),
         _rate(now.sent_per_second),
         _rate(now.processed_per_second),
         _rate(change, sign="+"),
         "never" if before is not None and drained is None else _duration(drained),
-        f"{now.dead:,}",
+        "?" if now.dead_letters is None else f"{now.dead_letters:,}",
     )
     row = "  ".join(f"{cell:>{_width(heading)}}" for heading, cell in zip(HEADINGS, cells, strict=True))
     print(row, flush=True)
@@ -101,13 +130,18 @@ def _duration(seconds: float | None) -> str:
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--watch", metavar="SECONDS", type=number(1, 86_400), help="look again every so often")
     options.add_argument(
-        "--looks", metavar="N", type=number(1, 1_000_000_000), default=0, help="so often, with --watch"
+        "--watch", metavar="SECONDS", type=number(1, 86_400), help="take a sample every SECONDS seconds, until Ctrl-C"
     )
-    options.add_argument("--json", action="store_true", help="a line of JSON for each look")
+    options.add_argument(
+        "--samples", metavar="N", type=number(1, 1_000_000_000), default=0, help="with --watch: stop after N samples"
+    )
+    options.add_argument("--json", action="store_true", help="print each sample as a line of JSON")
     add_queue_options(options)
-    return options.parse_args()
+    arguments = options.parse_args()
+    if arguments.samples and not arguments.watch:
+        raise UsageError(f"--samples {arguments.samples} has no effect without --watch: add --watch SECONDS")
+    return arguments
 
 
 if __name__ == "__main__":

@@ -6,8 +6,9 @@ import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
+from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
 from stacks.monitoring import add_monitoring
-from stacks.settings import DEAD_LETTER_RETENTION_SECONDS, Settings
+from stacks.settings import Settings
 
 
 def queue_arn(stack: cdk.Stack, queue_name: str) -> str:

@@ -13,8 +13,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, get_type_hints
 
-DEAD_LETTER_RETENTION_SECONDS = 1_209_600
-"""14 days, the longest that SQS keeps a message."""
+from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
 
 # IAM takes a comma too; Secrets Manager, where the user's name is part of a secret's, does not.
 _IAM_NAME = r"[A-Za-z0-9+=.@_-]+"

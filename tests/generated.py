@@ -20,7 +20,7 @@ EXAMPLES = {
     "send": ["python scripts/send.py", "python scripts/send.py --author Ada 'Good morning'"],
     "process": ["python scripts/process.py --count 2"],
     "smoke": ["python scripts/smoke_test.py"],
-    "status": ["python scripts/status.py --watch 1 --looks 2"],
+    "status": ["python scripts/status.py --watch 1 --samples 2"],
     "redrive": ["python scripts/redrive.py", "python scripts/redrive.py --move --yes"],
 }
 

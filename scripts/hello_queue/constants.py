@@ -1,4 +1,4 @@
-"""What both the stacks and the scripts must know: names in CloudFormation, and the rights that the scripts need.
+"""Names, limits and rights that both the stacks and the scripts need.
 
 The only module that `stacks/` and this package share.
 """
@@ -8,6 +8,9 @@ from __future__ import annotations
 MESSAGING_STACK = "HelloQueueMessaging"
 IDENTITY_STACK = "HelloQueueIdentity"
 WORKERS_STACK = "HelloQueueWorkers"
+
+DEAD_LETTER_RETENTION_SECONDS = 1_209_600
+"""14 days, the longest retention period that SQS supports."""
 
 QUEUE_USER_ACTIONS = (
     "sqs:SendMessage",
@@ -21,10 +24,10 @@ QUEUE_USER_ACTIONS = (
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html"""
 
 WORKER_ACTIONS = tuple(action for action in QUEUE_USER_ACTIONS if action != "sqs:SendMessage")
-"""What a worker on AWS Lambda calls on the queue: it processes, and never sends."""
+"""What a worker on AWS Lambda calls on the queue: it receives and deletes, and never sends."""
 
 REDRIVE_TARGET_ACTIONS = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
-"""What redrive.py calls on the queue."""
+"""What status.py and redrive.py call on the queue."""
 
 DEAD_LETTER_ACTIONS = (
     "sqs:GetQueueUrl",
@@ -36,7 +39,7 @@ DEAD_LETTER_ACTIONS = (
     "sqs:CancelMessageMoveTask",
     "sqs:ListMessageMoveTasks",
 )
-"""What redrive.py calls on the dead-letter queue."""
+"""What status.py and redrive.py call on the dead-letter queue."""
 
 METRICS_ACTIONS = ("cloudwatch:GetMetricStatistics",)
 """What status.py calls on CloudWatch."""

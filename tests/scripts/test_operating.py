@@ -1,4 +1,4 @@
-"""status.py and redrive.py: a bad day, from the poisoned message to its end."""
+"""redrive.py: a bad day, from the poisoned message to its end."""
 
 from __future__ import annotations
 
@@ -18,7 +18,6 @@ from typing import Any
 
 import pytest
 
-from hello_queue.operations.metrics import Figures, change_per_second, seconds_to_drain
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
@@ -77,48 +76,8 @@ def test_a_bad_day(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     assert healthy.stdout.splitlines()[1].split()[-1] == "0"
 
 
-def test_status_counts(aws: Aws, pair: Pair) -> None:
-    sqs = aws.client("sqs")
-    fill(aws, pair.url, *[str(number) for number in range(7)])
-    sqs.send_message(QueueUrl=pair.url, MessageBody="later", DelaySeconds=60)
-    sqs.receive_message(QueueUrl=pair.url, MaxNumberOfMessages=2, VisibilityTimeout=60)
-    done = aws.script("status.py", "--queue-url", pair.url, "--json")
-    figures = json.loads(done.stdout)
-    assert (figures["visible"], figures["in_flight"], figures["delayed"], figures["dead"]) == (5, 2, 1, 0)
-    assert figures["change_per_second"] is None
-
-
-def test_status_watches(aws: Aws, pair: Pair) -> None:
-    fill(aws, pair.url, *[str(number) for number in range(20)])
-    command = [sys.executable, "scripts/status.py", "--queue-url", pair.url, "--json", "--watch=1", "--looks=3"]
-    with subprocess.Popen(
-        command, cwd=ROOT, env=aws.instance.environment(), stdout=subprocess.PIPE, text=True
-    ) as watching:
-        assert watching.stdout
-        first = json.loads(watching.stdout.readline())
-        assert first["visible"] == 20
-        bodies(aws, pair.url)
-        *_, last = [json.loads(line) for line in watching.stdout]
-    assert watching.returncode == 0
-    assert last["visible"] == 0
-    assert last["seconds_to_drain"] == 0
-
-
-def figures(at: float, visible: int) -> Figures:
-    return Figures(at, visible, 0, 0, 0, None, None, None)
-
-
-def test_draining() -> None:
-    assert change_per_second(figures(0, 100), figures(10, 50)) == -5
-    assert seconds_to_drain(figures(0, 100), figures(10, 50)) == 10
-    assert seconds_to_drain(figures(0, 50), figures(10, 50)) is None
-    assert seconds_to_drain(figures(0, 50), figures(10, 60)) is None
-    assert seconds_to_drain(figures(0, 50), figures(10, 0)) == 0
-
-
-@pytest.mark.parametrize("script", ["status.py", "redrive.py"])
-def test_a_queue_without_a_dead_letter_queue(aws: Aws, queue: str, script: str) -> None:
-    done = aws.script(script, "--queue-url", queue, check=False)
+def test_a_queue_without_a_dead_letter_queue(aws: Aws, queue: str) -> None:
+    done = aws.script("redrive.py", "--queue-url", queue, check=False)
     assert done.returncode == 1
     assert "has no dead-letter queue" in done.stderr
 

@@ -1,1 +1,1 @@
-"""What the smoke test checks, one subject a file."""
+"""The checks of the smoke test, one subject per module."""

@@ -1,85 +1,135 @@
-"""Does a message go through the queue as it should? Sends one, and takes it out again.
+"""Send a message through the queue, and receive and delete it again, if no other messages are in the queue.
 
-The queue may be in use. Messages that are not ours are never deleted: they are held back while ours is looked for,
-so that each is received once at the most, and then given back at once. That one receive counts towards their max
-receive count; SQS has no way to look without counting.
+Every receive of a message counts toward the queue's maxReceiveCount, and SQS cannot receive one particular message.
+A check that receives other people's messages therefore moves them to the dead-letter queue if it runs often enough. So
+this check does nothing in a queue that has messages, whether visible, in flight or delayed. Messages that others send
+while the check runs are received once at most: they stay in flight until the check ends (in a FIFO queue, their message
+groups wait for that long), become visible again then, and keep the next run from receiving at all. With a
+maxReceiveCount of 1 even that would be too much, and nothing is sent.
+
+SQS's counts are approximate. They are consistent within a minute:
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQueueAttributes.html
 """
 
 from __future__ import annotations
 
-import sys
+import math
 import time
 import uuid
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import TYPE_CHECKING
 
 from hello_queue.aws.clients import LONG_POLL_SECONDS
-from hello_queue.checks.model import Check, check
+from hello_queue.checks.model import Check, check, skipped
 from hello_queue.sqs.handlers import from_receive
 from hello_queue.sqs.messages import message
 from hello_queue.sqs.queues import attributes, give_back, is_fifo
 
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
+
 AUTHOR = "smoke_test.py"
+"""The message attribute Author of the test message, by which a consumer can recognize it."""
+
+_COUNTS = {
+    "ApproximateNumberOfMessages": "visible",
+    "ApproximateNumberOfMessagesNotVisible": "in flight",
+    "ApproximateNumberOfMessagesDelayed": "delayed",
+}
 
 
 def delivery_checks(
-    sqs: Any, url: str, *, delay: int, max_receive_count: int, patience: int, longest_delay: int
+    sqs: SQSClient,
+    url: str,
+    *,
+    delay: int,
+    max_receive_count: int,
+    timeout: int,
+    longest_delay: int,
+    report: Callable[[str], None],
 ) -> Iterator[Check]:
-    """Send a message, see that it comes not before the delay and within ``patience`` seconds after it, delete it.
+    """Send a message, check that it is delivered after the delay and with its content, and delete it.
 
     Args:
-        sqs: a client as whoever is to use the queue; each of the calls that the scripts make is made.
+        sqs: a client with the credentials of the queue's user.
+        url: the queue's URL.
         delay: the queue's DelaySeconds.
-        max_receive_count: the queue's; where it is 1, looking at a message of others would be its last receive.
-        patience: how many seconds after the delay to look for the message.
-        longest_delay: a queue with a longer delay is not waited for.
+        max_receive_count: the queue's maxReceiveCount.
+        timeout: how many seconds after the delay to wait for the message.
+        longest_delay: skip the check if the delay is longer, in seconds.
+        report: called with a line about what is going on.
     """
-    if delay > longest_delay:
-        yield Check("a message", f"delivered after {delay} s", f"skipped: longer than {longest_delay} s", None)
-        return
-    if max_receive_count == 1 and int(attributes(sqs, url)["ApproximateNumberOfMessages"]):
-        reason = "skipped: the queue has messages, and looking at one would cost it its only receive"
-        yield Check("a message", f"delivered after {delay} s", reason, None)
+    name, expected = "delivery of a message", f"delivered after {delay} s"
+    reason = _reason_to_skip(sqs, url, delay, max_receive_count, longest_delay)
+    if reason:
+        yield skipped(name, expected, reason)
         return
     body = f"smoke test {uuid.uuid4()}"
-    sent_at = time.monotonic()
-    # Not sqs.send_message alone: what send.py sends is what is to be proven.
+    # The same parameters as send.py's, which is what this check is about.
     group, deduplication_id = (AUTHOR, str(uuid.uuid4())) if is_fifo(url) else (None, None)
-    sqs.send_message(QueueUrl=url, **message(body, AUTHOR, group=group, deduplication_id=deduplication_id))
-    print(f"sent a message, waiting for it ({delay} s and a little)", file=sys.stderr)
-    received = _find(sqs, url, body, until=sent_at + delay + patience, hold=delay + patience)
+    sent_at = time.monotonic()
+    sent = sqs.send_message(QueueUrl=url, **message(body, AUTHOR, group=group, deduplication_id=deduplication_id))
+    left_behind = f"message {sent['MessageId']} may still be in the queue, with the author {AUTHOR}"
+    try:
+        report(f"sent a message, waiting for it (at least {delay} s)")
+        received, others = _receive(sqs, url, sent["MessageId"], until=sent_at + delay + timeout)
+    except BaseException:
+        report(left_behind)
+        raise
     elapsed = time.monotonic() - sent_at
+    beside = f"; received {others} of others once, which are visible again" if others else ""
     if received is None:
-        hint = f"not seen for {elapsed:.0f} s. Did another consumer take it, or is the queue too full to find it?"
-        yield Check("a message", f"delivered after {delay} s", hint, False)
+        found = f"not received within {elapsed:.0f} s{beside}. Did a consumer receive it? {left_behind}"
+        yield Check(name, expected, found, False)
         return
-    yield Check("a message", f"delivered after {delay} s", f"delivered after {elapsed:.2f} s", elapsed >= delay)
-    yield check("its body and author", [body, AUTHOR], lambda: [received["Body"], from_receive(received).author])
-    yield check("its deletion", "deleted", lambda: _delete(sqs, url, received))
+    yield Check(name, expected, f"delivered after {elapsed:.2f} s{beside}", elapsed >= delay)
+    content = [received["Body"], from_receive(received).author]
+    yield check("its body and author", [body, AUTHOR], lambda: content)
+    deletion = check("its deletion", "deleted", lambda: _delete(sqs, url, received))
+    if not deletion.passed:
+        report(left_behind)
+    yield deletion
 
 
-def _find(sqs: Any, url: str, body: str, *, until: float, hold: int) -> dict[str, Any] | None:
-    """Receive until our message comes, and give back all others."""
+def _reason_to_skip(sqs: SQSClient, url: str, delay: int, max_receive_count: int, longest_delay: int) -> str | None:
+    if delay > longest_delay:
+        return f"the delay is longer than {longest_delay} s (--longest-delay)"
+    if max_receive_count == 1:
+        return "maxReceiveCount is 1: a message that somebody else sends meanwhile would lose its only receive"
+    found = attributes(sqs, url)
+    counts = [f"{int(found[name]):,} {words}" for name, words in _COUNTS.items() if int(found[name])]
+    if counts:
+        return f"the queue has messages ({', '.join(counts)}), and receiving them counts toward maxReceiveCount"
+    return None
+
+
+def _receive(sqs: SQSClient, url: str, message_id: str, *, until: float) -> tuple[MessageTypeDef | None, int]:
+    """Receive until the message with this id comes, and make all others visible again.
+
+    Returns:
+        The message, or None; and how many others were received.
+    """
     others: list[str] = []
     try:
         while (remaining := until - time.monotonic()) > 0:
             received = sqs.receive_message(
                 QueueUrl=url,
                 MaxNumberOfMessages=10,
-                WaitTimeSeconds=min(LONG_POLL_SECONDS, max(1, round(remaining))),
-                VisibilityTimeout=hold + LONG_POLL_SECONDS,
+                WaitTimeSeconds=min(LONG_POLL_SECONDS, math.ceil(remaining)),
+                # Longer than this function can take, so that no message is received twice.
+                VisibilityTimeout=math.ceil(remaining) + LONG_POLL_SECONDS,
                 MessageAttributeNames=["All"],
             ).get("Messages", [])
-            ours = [each for each in received if each["Body"] == body]
-            others += [each["ReceiptHandle"] for each in received if each["Body"] != body]
+            ours = [each for each in received if each["MessageId"] == message_id]
+            others += [each["ReceiptHandle"] for each in received if each["MessageId"] != message_id]
             if ours:
-                found: dict[str, Any] = ours[0]
-                return found
-        return None
+                return ours[0], len(others)
+        return None, len(others)
     finally:
         give_back(sqs, url, others)
 
 
-def _delete(sqs: Any, url: str, received: dict[str, Any]) -> str:
+def _delete(sqs: SQSClient, url: str, received: MessageTypeDef) -> str:
     sqs.delete_message(QueueUrl=url, ReceiptHandle=received["ReceiptHandle"])
     return "deleted"

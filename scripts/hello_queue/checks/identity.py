@@ -1,19 +1,22 @@
-"""Is the identity stack in IAM as it was declared? Asks IAM, not CloudFormation."""
+"""Compare the group, the user and its policies in IAM with what the identity stack declares."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from hello_queue.checks.model import Check, check
 from hello_queue.deployment.stacks import DeployedStack
 
+if TYPE_CHECKING:
+    from types_boto3_iam import IAMClient
+
 ADMINISTRATOR_ACCESS = "AdministratorAccess"
 
 
-def identity_checks(iam: Any, identity: DeployedStack) -> Iterator[Check]:
-    """The group and its policy, the user, its membership, and its policy down to the last action."""
+def identity_checks(iam: IAMClient, identity: DeployedStack) -> Iterator[Check]:
+    """Check the group and its policies, the user and its groups, and every statement of the deployment's policies."""
     groups = [group.physical_id for group in identity.resources("AWS::IAM::Group")]
     user = identity.resource("AWS::IAM::User")
     policies = identity.resources("AWS::IAM::ManagedPolicy")
@@ -31,29 +34,29 @@ def identity_checks(iam: Any, identity: DeployedStack) -> Iterator[Check]:
     for policy in policies:
         expected = [_statement(statement) for statement in policy.properties["PolicyDocument"]["Statement"]]
         find = functools.partial(_policy_statements, iam, policy.physical_id)
-        yield check(f"rights by {_name(policy.physical_id)}", expected, find)
+        yield check(f"statements of {_name(policy.physical_id)}", expected, find)
     console = "on" if "LoginProfile" in user.properties else "off"
     yield check(f"console sign-in of {name}", console, lambda: _console_access(iam, name))
 
 
-def _group_policies(iam: Any, group: str) -> list[str]:
+def _group_policies(iam: IAMClient, group: str) -> list[str]:
     pages = iam.get_paginator("list_attached_group_policies").paginate(GroupName=group)
     attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
     return attached + list(iam.list_group_policies(GroupName=group)["PolicyNames"])
 
 
-def _user_policies(iam: Any, user: str) -> list[str]:
+def _user_policies(iam: IAMClient, user: str) -> list[str]:
     pages = iam.get_paginator("list_attached_user_policies").paginate(UserName=user)
     attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
     return sorted(attached) + list(iam.list_user_policies(UserName=user)["PolicyNames"])
 
 
-def _groups(iam: Any, user: str) -> list[str]:
+def _groups(iam: IAMClient, user: str) -> list[str]:
     pages = iam.get_paginator("list_groups_for_user").paginate(UserName=user)
     return [group["GroupName"] for page in pages for group in page["Groups"]]
 
 
-def _console_access(iam: Any, user: str) -> str:
+def _console_access(iam: IAMClient, user: str) -> str:
     try:
         iam.get_login_profile(UserName=user)
     except iam.exceptions.NoSuchEntityException:
@@ -61,17 +64,18 @@ def _console_access(iam: Any, user: str) -> str:
     return "on"
 
 
-def _policy_statements(iam: Any, policy_arn: str) -> list[str]:
+def _policy_statements(iam: IAMClient, policy_arn: str) -> list[str]:
     version = iam.get_policy(PolicyArn=policy_arn)["Policy"]["DefaultVersionId"]
-    document = iam.get_policy_version(PolicyArn=policy_arn, VersionId=version)["PolicyVersion"]["Document"]
+    # boto3 parses the document, which the stubs also declare as text.
+    document: Any = iam.get_policy_version(PolicyArn=policy_arn, VersionId=version)["PolicyVersion"]["Document"]
     statements = document["Statement"]
     return [_statement(each) for each in (statements if isinstance(statements, list) else [statements])]
 
 
 def _statement(statement: Mapping[str, Any]) -> str:
-    """A statement as one line. What it has beyond effect, actions and resource shows, and so fails a comparison."""
+    """A statement as one line, with all of its elements but Sid, so that any difference fails the comparison."""
     rest = {key: statement[key] for key in sorted(statement.keys() - {"Sid", "Effect", "Action", "Resource"})}
-    actions = statement.get("Action", "nothing by name")
+    actions = statement.get("Action", "no Action")
     actions = actions if isinstance(actions, str) else ", ".join(sorted(actions))
     return f"{statement['Effect']} {actions} on {statement.get('Resource')}" + (f" {rest}" if rest else "")
 

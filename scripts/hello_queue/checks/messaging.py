@@ -1,25 +1,27 @@
-"""Are the queue and its dead-letter queue in SQS as they were declared? Asks SQS, not CloudFormation."""
+"""Compare the queue and its dead-letter queue in SQS with what the messaging stack declares."""
 
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
+from botocore.config import Config
 from botocore.exceptions import ClientError, ConnectionError, HTTPClientError
 
 from hello_queue.aws.clients import client
 from hello_queue.aws.errors import is_denied
-from hello_queue.checks.model import Check, check
+from hello_queue.checks.model import Check, check, failure
+from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
 from hello_queue.deployment.stacks import DeployedStack
 from hello_queue.sqs.queues import attributes
 
-DEAD_LETTER_RETENTION_SECONDS = 1_209_600
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
 
 
-def messaging_checks(sqs: Any, messaging: DeployedStack) -> Iterator[Check]:
-    """The attributes of both queues, and that they answer over TLS only."""
+def messaging_checks(sqs: SQSClient, messaging: DeployedStack) -> Iterator[Check]:
+    """Check the attributes of both queues, and that both refuse calls without TLS."""
     url, dead_letter_url = messaging.outputs["QueueUrl"], messaging.outputs["DeadLetterQueueUrl"]
     declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
     dead_letter_arn = attributes(sqs, dead_letter_url)["QueueArn"]
@@ -40,13 +42,13 @@ def messaging_checks(sqs: Any, messaging: DeployedStack) -> Iterator[Check]:
     yield from _protection_checks(sqs, dead_letter_url, name)
 
 
-def _protection_checks(sqs: Any, url: str, name: str) -> Iterator[Check]:
+def _protection_checks(sqs: SQSClient, url: str, name: str) -> Iterator[Check]:
     yield _attribute_check(sqs, url, f"{name}: encrypted (SqsManagedSseEnabled)", "SqsManagedSseEnabled", "true")
     yield check(f"{name}: policy denies plain http", True, lambda: denies_plain_http(attributes(sqs, url)))
-    yield check(f"{name}: a call over plain http", "refused", lambda: _call_over_plain_http(sqs, url))
+    yield _plain_http_check(sqs, url, f"{name}: a call over plain http")
 
 
-def _attribute_check(sqs: Any, url: str, name: str, attribute: str, expected: str) -> Check:
+def _attribute_check(sqs: SQSClient, url: str, name: str, attribute: str, expected: str) -> Check:
     return check(name, expected, lambda: attributes(sqs, url).get(attribute, "not set"))
 
 
@@ -61,7 +63,7 @@ def _redrive_allowed(attributes: Mapping[str, str]) -> str:
 
 
 def denies_plain_http(attributes: Mapping[str, str]) -> bool:
-    """Whether the queue's policy denies everything to everybody who comes without TLS."""
+    """Whether the queue policy denies every action to every principal that does not use TLS."""
     statements = json.loads(attributes.get("Policy", '{"Statement": []}'))["Statement"]
     return any(
         statement["Effect"] == "Deny"
@@ -72,15 +74,20 @@ def denies_plain_http(attributes: Mapping[str, str]) -> bool:
     )
 
 
-def _call_over_plain_http(sqs: Any, url: str) -> str:
-    """Read the queue's attributes over http, which changes nothing. Not being at http at all refuses too."""
-    endpoint = os.environ.get("LOCAL_AWS_HTTP_ENDPOINT") or sqs.meta.endpoint_url.replace("https://", "http://", 1)
+def _plain_http_check(sqs: SQSClient, url: str, name: str) -> Check:
+    """Read the queue's attributes over plain http, which changes nothing.
+
+    Passes if the queue policy denies the call, and if the endpoint does not answer plain http at all.
+    """
+    endpoint = sqs.meta.endpoint_url.replace("https://", "http://", 1)
+    plain = client("sqs", endpoint_url=endpoint, config=Config(retries={"total_max_attempts": 1}))
     try:
-        client("sqs", endpoint_url=endpoint).get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        plain.get_queue_attributes(QueueUrl=url, AttributeNames=["QueueArn"])
+        found = "answered"
+    except (ConnectionError, HTTPClientError):
+        found = f"refused: {endpoint} does not answer plain http"
     except ClientError as error:
         if not is_denied(error):
-            raise
-        return "refused"
-    except (ConnectionError, HTTPClientError):
-        return "refused"
-    return "answered"
+            return failure(name, "refused", error)
+        found = "refused by the queue policy"
+    return Check(name, "refused", found, found.startswith("refused"))

@@ -1,4 +1,4 @@
-"""One check: what was expected, what was found, and whether that is good."""
+"""The result of a check: what was expected, what was found, and whether it passed."""
 
 from __future__ import annotations
 
@@ -13,9 +13,13 @@ from hello_queue.aws.errors import explain
 
 @dataclass(frozen=True)
 class Check:
-    """A check that was made. ``passed`` is None where it was skipped.
+    """The result of one check.
 
-    ``expected`` may be the beginning of what is good, with what was found going on to say how it was found.
+    Attributes:
+        name: what was checked.
+        expected: what passes. ``found`` may go on after it, to tell how it was found.
+        found: what was found.
+        passed: None if the check was skipped; ``found`` has the reason.
     """
 
     name: str
@@ -25,7 +29,7 @@ class Check:
 
 
 def check(name: str, expected: Any, find: Callable[[], Any]) -> Check:
-    """Look, and compare with what was expected. An error of AWS is a finding, and fails the check."""
+    """Call ``find`` and compare what it returns with ``expected``. An AWS error fails the check."""
     try:
         found = find()
     except (ClientError, BotoCoreError) as error:
@@ -34,11 +38,15 @@ def check(name: str, expected: Any, find: Callable[[], Any]) -> Check:
 
 
 def failure(name: str, expected: str, error: ClientError | BotoCoreError) -> Check:
-    """The check that failed because AWS answered with an error. An error that nobody can expect is raised again."""
+    """A check that failed with an AWS error. Raises the error again if it is a bug rather than an expected failure."""
     explained = explain(error)
     if explained is None:
         raise error
     return Check(name, expected, explained, False)
+
+
+def skipped(name: str, expected: str, reason: str) -> Check:
+    return Check(name, expected, f"skipped: {reason}", None)
 
 
 def _text(value: Any) -> str:

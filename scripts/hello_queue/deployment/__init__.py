@@ -1,1 +1,1 @@
-"""What was deployed: stacks and their outputs, the user's access key, and the profiles that use it."""
+"""What was deployed: stacks and their outputs, the user's access key, and AWS profiles that use it."""

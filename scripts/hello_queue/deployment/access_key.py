@@ -1,10 +1,10 @@
-"""The access key of the deployment's user, as the identity stack put it into Secrets Manager."""
+"""The user's access key, which the identity stack stores in Secrets Manager."""
 
 from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -13,12 +13,15 @@ from hello_queue.aws.errors import error_code
 from hello_queue.deployment.stacks import DeployedStack
 from hello_queue.errors import HelloQueueError
 
+if TYPE_CHECKING:
+    from types_boto3_secretsmanager import SecretsManagerClient
+
 SETTLING_SECONDS = 30
-"""How long a new key may take to be known all over AWS."""
+"""How long it may take until a new key works in all of AWS."""
 
 
-def secret_of(identity: DeployedStack) -> str:
-    """The ARN of the secret that has the access key.
+def access_key_secret(identity: DeployedStack) -> str:
+    """The ARN of the secret that stores the access key.
 
     Raises:
         HelloQueueError: the deployment has no access key.
@@ -31,12 +34,12 @@ def secret_of(identity: DeployedStack) -> str:
         ) from None
 
 
-def read_access_key(secretsmanager: Any, secret_id: str) -> AccessKey:
-    """Read the access key by the caller's own right to do so.
+def read_access_key(secretsmanager: SecretsManagerClient, secret_id: str) -> AccessKey:
+    """Read the access key with the caller's own right to read the secret.
 
     Raises:
-        HelloQueueError: there is no such secret, or there is something else in it.
-        botocore.exceptions.ClientError: the right is missing, among others.
+        HelloQueueError: the secret does not exist, or stores something else.
+        botocore.exceptions.ClientError: any other error, such as a missing right.
     """
     try:
         text = secretsmanager.get_secret_value(SecretId=secret_id).get("SecretString", "")
@@ -51,23 +54,28 @@ def read_access_key(secretsmanager: Any, secret_id: str) -> AccessKey:
         content = json.loads(text)
         return AccessKey(content["AccessKeyId"], content["SecretAccessKey"])
     except (ValueError, TypeError, KeyError):
-        # Not chained: what json says of the text could quote the secret.
+        # Not chained: json's error could quote the secret.
         raise HelloQueueError(
-            f"the secret {secret_id} is no access key: JSON with AccessKeyId and SecretAccessKey is expected"
+            f"the secret {secret_id} is not an access key: expected JSON with AccessKeyId and SecretAccessKey"
         ) from None
 
 
 def owner_of(key: AccessKey) -> str:
-    """See that the key works. Returns the ARN of the user whose it is.
+    """Check that the key works. Returns the ARN of its user. Waits for a new key to work.
 
     Raises:
-        botocore.exceptions.ClientError: it does not work, and would by now if it was new.
+        botocore.exceptions.ClientError: the key does not work.
     """
     until = time.monotonic() + SETTLING_SECONDS
     while True:
         try:
-            return str(client("sts", key=key).get_caller_identity()["Arn"])
+            return client("sts", key=key).get_caller_identity()["Arn"]
         except ClientError as error:
             if error_code(error) != "InvalidClientTokenId" or time.monotonic() > until:
                 raise
-            time.sleep(1)  # nothing tells when a new key has reached every part of AWS
+            time.sleep(1)  # no event tells when a new key works in all of AWS
+
+
+def user_name(arn: str) -> str:
+    """The user's name in its ARN."""
+    return arn.rpartition("/")[2]

@@ -1,9 +1,10 @@
-"""Files that nobody else may read, replaced as a whole or not at all."""
+"""Files that only their owner may read, replaced atomically."""
 
 from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import tempfile
 import time
 from pathlib import Path
@@ -15,10 +16,10 @@ _STALE_SECONDS = 60
 
 
 def read_text(path: Path) -> str:
-    """The file's text with its line ends as they are; empty if there is no such file.
+    """The file's text with unchanged line ends; empty if the file does not exist.
 
     Raises:
-        HelloQueueError: it is there and cannot be read.
+        HelloQueueError: the file cannot be read.
     """
     try:
         with path.open(encoding="utf-8", newline="") as file:
@@ -30,18 +31,23 @@ def read_text(path: Path) -> str:
 
 
 def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:
-    """Put the text into the file, with mode 0600 from the first byte on. A link stays a link.
+    """Write a file with mode 0600. A symbolic link stays, and the file that it points to is replaced.
 
-    The text goes to a new file beside the old one, which then takes its place: a crash at any moment leaves the old
-    file or the new one. It can also leave that new file behind, as private, under a name with ``.partial`` at its end;
-    the next call removes it. ``make_folder`` makes the file's folder, too, for its owner alone.
+    The text is written to a temporary file in the same folder, which then replaces the old one: a crash leaves either
+    the old file or the new one. It can also leave the temporary file, with mode 0600 and a name that ends in
+    ``.partial``; the next call removes it.
+
+    Args:
+        path: the file.
+        text: the file's new content.
+        make_folder: create the file's folder, with mode 0700, if it does not exist.
 
     Raises:
         HelloQueueError: the folder or the file cannot be written.
     """
     target = path.resolve()
     if target.exists() and not target.is_file():
-        raise HelloQueueError(f"{path} is no regular file: choose another place")
+        raise HelloQueueError(f"{path} is not a regular file: choose another file")
     try:
         if make_folder:
             target.parent.mkdir(mode=0o700, exist_ok=True)
@@ -57,13 +63,24 @@ def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:
             Path(name).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise HelloQueueError(f"{path} cannot be written: {_reason(error)}. Choose another place") from None
+        raise HelloQueueError(f"{path} cannot be written: {_reason(error)}. Choose another file") from None
+
+
+def is_unignored_in_git(path: Path) -> bool:
+    """Whether the file is in a git working tree and not ignored, so that ``git add`` would add it."""
+    target = path.resolve()
+    command = ["git", "check-ignore", "--quiet", target.name]
+    try:
+        status = subprocess.run(command, cwd=target.parent, capture_output=True, check=False).returncode
+    except OSError:
+        return False  # git is not installed, or the folder does not exist
+    return status == 1  # 0: ignored; 128: not in a working tree
 
 
 def _remove_leftovers(target: Path) -> None:
     for leftover in target.parent.glob(f".{target.name}.*{_PARTIAL}"):
         with contextlib.suppress(FileNotFoundError):
-            # A younger one may be another process's work.
+            # A younger file may belong to a process that is still writing.
             if time.time() - leftover.stat().st_mtime > _STALE_SECONDS:
                 leftover.unlink()
 

@@ -14,30 +14,37 @@ from hello_queue.deployment.private_files import read_text, write_private
 from hello_queue.errors import HelloQueueError, UsageError
 
 Values = Mapping[str, str | None]
-"""What a profile shall have; None: shall not have."""
+"""The values of a profile's keys; None removes the key."""
 
 
 def checked_profile_name(name: str) -> str:
-    """The name, if it can be one of a profile.
+    """The name of a profile.
 
     Raises:
-        UsageError: it cannot.
+        UsageError: the name is invalid.
     """
     if not re.fullmatch(r"[A-Za-z0-9_.@+-]{1,128}", name):
-        raise UsageError(f"profile {name!r}: a profile's name is 1 to 128 letters, digits and _.@+-")
+        raise UsageError(f"{name!r} is not a valid profile name: use 1 to 128 letters, digits and _.@+-")
     return name
 
 
 def write_profile(name: str, *, credentials: Values, config: Values, overwrite: bool) -> list[Path]:
-    """Make or change a profile, and leave all else in both files as it is.
+    """Create or change a profile, and leave everything else in both files unchanged.
 
-    The credentials come last: a crash before that leaves a profile that lacks its key, and the same call mends it.
+    The credentials file is written last: a crash before that leaves a profile without a key, and repeating the call
+    completes it.
+
+    Args:
+        name: the profile's name.
+        credentials: values for the credentials file.
+        config: values for the config file.
+        overwrite: replace other values that the profile has.
 
     Returns:
-        The files that the profile is in.
+        The files that have the profile.
 
     Raises:
-        HelloQueueError: a file cannot be read, understood or written, or has the profile with other values.
+        HelloQueueError: a file cannot be read, parsed or written, or has the profile with other values.
     """
     files = (
         (_path("AWS_CONFIG_FILE", "config"), "default" if name == "default" else f"profile {name}", config),
@@ -67,18 +74,18 @@ def _path(variable: str, name: str) -> Path:
 
 def _parse(path: Path, text: str) -> ConfigUpdater:
     updater = ConfigUpdater(allow_no_value=True, strict=False)
-    updater.optionxform = str  # type: ignore[method-assign,assignment]  # the documented way to keep the case of keys
+    updater.optionxform = str  # type: ignore[method-assign,assignment]  # as documented, to keep the case of keys
     try:
         updater.read_string(text)
     except configparser.Error as error:
-        # The first line only: the rest quotes the file, which has secrets.
+        # The first line only: the rest quotes the file, which contains secrets.
         reason = str(error).splitlines()[0].rstrip(".:")
-        raise HelloQueueError(f"{path} cannot be understood: {reason}. Mend it first") from None
+        raise HelloQueueError(f"{path} cannot be parsed: {reason}. Correct it first") from None
     return updater
 
 
 def _has_others(updater: ConfigUpdater, section: str, values: Values) -> bool:
-    """Whether the section has one of the keys with another value."""
+    """Whether the section has another value for one of the keys."""
     if not updater.has_section(section):
         return False
     options = updater[section]

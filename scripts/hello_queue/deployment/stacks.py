@@ -1,15 +1,19 @@
-"""What `cdk deploy` left to the scripts: stacks by name, with their outputs, resources and declared properties."""
+"""Deployed stacks, with their outputs, their resources and the properties that their templates declare."""
 
 from __future__ import annotations
 
 import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
+from hello_queue.aws.errors import error_code
 from hello_queue.errors import HelloQueueError
+
+if TYPE_CHECKING:
+    from types_boto3_cloudformation import CloudFormationClient
 
 _USABLE = {
     *("CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_COMPLETE_CLEANUP_IN_PROGRESS", "UPDATE_ROLLBACK_COMPLETE"),
@@ -19,7 +23,7 @@ _USABLE = {
 
 @dataclass(frozen=True)
 class Resource:
-    """A resource of a deployed stack, with its properties as they were declared."""
+    """A resource of a deployed stack, with the properties that the template declares."""
 
     type: str
     physical_id: str
@@ -29,18 +33,22 @@ class Resource:
 class DeployedStack:
     """A stack in CloudFormation.
 
+    Args:
+        cloudformation: a client of CloudFormation.
+        stack: one of the stack names in `hello_queue.constants`.
+        deployment: the deployment's name, ``""`` for the default one.
+
     Raises:
-        HelloQueueError: there is no such stack here.
+        HelloQueueError: the stack does not exist, or its deployment failed or is in progress.
     """
 
-    def __init__(self, cloudformation: Any, stack: str, deployment: str) -> None:
-        """``stack`` is one of this module's names; ``deployment`` is ``""`` for the default one."""
+    def __init__(self, cloudformation: CloudFormationClient, stack: str, deployment: str) -> None:
         self.name = f"{deployment}-{stack}" if deployment else stack
         self._cloudformation = cloudformation
         try:
             (described,) = cloudformation.describe_stacks(StackName=self.name)["Stacks"]
         except ClientError as error:
-            if error.response["Error"]["Code"] != "ValidationError":
+            if error_code(error) != "ValidationError":
                 raise
             named = f" -c deployment={deployment}" if deployment else ""
             raise HelloQueueError(
@@ -49,8 +57,8 @@ class DeployedStack:
             ) from None
         if described["StackStatus"] not in _USABLE:
             raise HelloQueueError(
-                f"the stack {self.name} is {described['StackStatus']}: its deploy failed or has not ended. "
-                "`npx cdk deploy --all` says why"
+                f"the stack {self.name} is {described['StackStatus']}: its deployment failed or is in progress. "
+                "`npx cdk deploy --all` prints the reason"
             )
         self._arn = described["StackId"]
         self.outputs: Mapping[str, str] = {
@@ -58,7 +66,7 @@ class DeployedStack:
         }
 
     def resources(self, resource_type: str, **having: Any) -> list[Resource]:
-        """The resources of this type that were declared with these properties."""
+        """The resources of a type whose declared properties have these values."""
         return [
             resource
             for resource in self._resources
@@ -67,7 +75,7 @@ class DeployedStack:
         ]
 
     def resource(self, resource_type: str, **having: Any) -> Resource:
-        """The one resource of this type that was declared with these properties."""
+        """The only resource of a type whose declared properties have these values."""
         (found,) = self.resources(resource_type, **having)
         return found
 
@@ -86,7 +94,7 @@ class DeployedStack:
 
 
 def _resolve(value: Any, references: Mapping[str, str]) -> Any:
-    """The value with Ref and Fn::Join worked out. What else CloudFormation would work out stays as it is."""
+    """The value with Ref and Fn::Join resolved. Other intrinsic functions stay unresolved."""
     if isinstance(value, Mapping):
         resolved = {key: _resolve(each, references) for key, each in value.items()}
         if resolved.keys() == {"Ref"}:

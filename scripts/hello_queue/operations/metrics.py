@@ -1,91 +1,149 @@
-"""Figures of a queue and its dead-letter queue at one time, and what they say about the time between two."""
+"""The numbers of messages in a queue and its dead-letter queue, and CloudWatch's metrics of the queue."""
 
 from __future__ import annotations
 
 import datetime
+import json
 import time
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
+from hello_queue.aws.errors import is_denied
+from hello_queue.errors import HelloQueueError
 from hello_queue.sqs.queues import attributes
 
-_LOOK_BACK = datetime.timedelta(minutes=10)
+if TYPE_CHECKING:
+    from types_boto3_cloudwatch import CloudWatchClient
+    from types_boto3_sqs import SQSClient
+
+_WINDOW = datetime.timedelta(minutes=10)
 _PERIOD_SECONDS = 60
+
+Statistic = Literal["Maximum", "Sum"]
+_METRICS: tuple[tuple[str, Statistic], ...] = (
+    ("ApproximateAgeOfOldestMessage", "Maximum"),
+    ("NumberOfMessagesSent", "Sum"),
+    ("NumberOfMessagesDeleted", "Sum"),
+)
 
 
 @dataclass(frozen=True)
-class Figures:
-    """One look.
+class QueueSample:
+    """The state of a queue at one time.
 
     Attributes:
-        at: seconds, of no particular beginning.
-        visible, in_flight, delayed: messages in the queue.
-        dead: messages in the dead-letter queue, visible or not.
-        oldest_seconds: how long the oldest message has waited, as CloudWatch last knew; None if it does not.
-        sent_per_second, processed_per_second: likewise.
+        at: when the sample was taken, by `time.monotonic`.
+        visible, in_flight, delayed: the messages in the queue.
+        dead_letters: the messages in the dead-letter queue, in flight or not; None if the caller may not read it.
+        minute: when the minute began that the values below are of; None if CloudWatch has none.
+        oldest_seconds: the age of the oldest message; None if CloudWatch has no value for this minute.
+        sent_per_second, processed_per_second: likewise, the messages sent and deleted.
+        errors: what could not be read, by name.
     """
 
     at: float
     visible: int
     in_flight: int
     delayed: int
-    dead: int
-    oldest_seconds: float | None
-    sent_per_second: float | None
-    processed_per_second: float | None
+    dead_letters: int | None
+    minute: datetime.datetime | None = None
+    oldest_seconds: float | None = None
+    sent_per_second: float | None = None
+    processed_per_second: float | None = None
+    errors: Mapping[str, ClientError | BotoCoreError] = field(default_factory=dict)
 
     @property
     def total(self) -> int:
         return self.visible + self.in_flight + self.delayed
 
 
-def look(sqs: Any, cloudwatch: Any, url: str, dead_letter_url: str) -> Figures:
-    """Ask SQS, and CloudWatch as far as it answers."""
+def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> QueueSample:
+    """Read both queues and the metrics. What the caller is denied, except the queue itself, is left out.
+
+    Raises:
+        HelloQueueError: the queue has no dead-letter queue.
+        botocore.exceptions.ClientError: the queue cannot be read.
+    """
+    errors: dict[str, ClientError | BotoCoreError] = {}
     queue = attributes(sqs, url)
-    dead = attributes(sqs, dead_letter_url)
-    name = url.rpartition("/")[2]
-    sent = _metric(cloudwatch, name, "NumberOfMessagesSent", "Sum")
-    processed = _metric(cloudwatch, name, "NumberOfMessagesDeleted", "Sum")
-    return Figures(
+    dead_letters, minute, values = None, None, dict.fromkeys((name for name, _ in _METRICS), None)
+    account, dead_letter_queue = _dead_letter_queue(queue, url)
+    try:
+        dead_letters = _count_all(sqs, account, dead_letter_queue)
+    except ClientError as error:
+        if not is_denied(error):
+            raise
+        errors[f"the dead-letter queue {dead_letter_queue}"] = error
+    try:
+        minute, values = _metrics(cloudwatch, url.rpartition("/")[2])
+    except (ClientError, BotoCoreError) as error:
+        errors["the metrics in CloudWatch"] = error
+    sent, deleted = values["NumberOfMessagesSent"], values["NumberOfMessagesDeleted"]
+    return QueueSample(
         at=time.monotonic(),
         visible=int(queue["ApproximateNumberOfMessages"]),
         in_flight=int(queue["ApproximateNumberOfMessagesNotVisible"]),
         delayed=int(queue["ApproximateNumberOfMessagesDelayed"]),
-        dead=int(dead["ApproximateNumberOfMessages"]) + int(dead["ApproximateNumberOfMessagesNotVisible"]),
-        oldest_seconds=_metric(cloudwatch, name, "ApproximateAgeOfOldestMessage", "Maximum"),
+        dead_letters=dead_letters,
+        minute=minute,
+        oldest_seconds=values["ApproximateAgeOfOldestMessage"],
         sent_per_second=None if sent is None else sent / _PERIOD_SECONDS,
-        processed_per_second=None if processed is None else processed / _PERIOD_SECONDS,
+        processed_per_second=None if deleted is None else deleted / _PERIOD_SECONDS,
+        errors=errors,
     )
 
 
-def change_per_second(before: Figures, now: Figures) -> float:
-    """By how many messages the queue has grown a second; negative: it drains."""
+def change_per_second(before: QueueSample, now: QueueSample) -> float:
+    """By how many messages per second the queue grew between two samples; negative if it drains."""
     return (now.total - before.total) / max(now.at - before.at, 1e-3)
 
 
-def seconds_to_drain(before: Figures, now: Figures) -> float | None:
-    """How long until the queue is empty if it goes on like this; None: never."""
+def seconds_to_drain(before: QueueSample, now: QueueSample) -> float | None:
+    """In how many seconds the queue will be empty at the present rate; None if it does not drain."""
     change = change_per_second(before, now)
     if now.total == 0:
         return 0.0
     return now.total / -change if change < 0 else None
 
 
-def _metric(cloudwatch: Any, queue_name: str, metric: str, statistic: str) -> float | None:
-    """The latest figure, which is some minutes old; None where there is none, or none for us."""
-    now = datetime.datetime.now(datetime.timezone.utc)
-    try:
+def _dead_letter_queue(queue: Mapping[str, str], url: str) -> tuple[str, str]:
+    """The account and the name of the dead-letter queue."""
+    arn = json.loads(queue.get("RedrivePolicy", "{}")).get("deadLetterTargetArn")
+    if arn is None:
+        raise HelloQueueError(f"{url} has no dead-letter queue. If it is one itself, name its source queue")
+    *_, account, name = arn.split(":")
+    return account, name
+
+
+def _count_all(sqs: SQSClient, account: str, name: str) -> int:
+    url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+    found = attributes(sqs, url)
+    return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+def _metrics(cloudwatch: CloudWatchClient, queue_name: str) -> tuple[datetime.datetime | None, dict[str, float | None]]:
+    """The latest full minute for which the most metrics have a value, and their values for this minute.
+
+    Metrics arrive one by one, minutes late. Values of different minutes would not fit together.
+    """
+    end = datetime.datetime.now(datetime.timezone.utc).replace(second=0, microsecond=0)
+    series: dict[str, dict[datetime.datetime, float]] = {}
+    for metric, statistic in _METRICS:
         points = cloudwatch.get_metric_statistics(
             Namespace="AWS/SQS",
             MetricName=metric,
             Dimensions=[{"Name": "QueueName", "Value": queue_name}],
-            StartTime=now - _LOOK_BACK,
-            EndTime=now,
+            StartTime=end - _WINDOW,
+            EndTime=end,
             Period=_PERIOD_SECONDS,
             Statistics=[statistic],
         )["Datapoints"]
-    except (ClientError, BotoCoreError):
-        return None
-    return float(max(points, key=lambda point: point["Timestamp"])[statistic]) if points else None
+        series[metric] = {point["Timestamp"]: point[statistic] for point in points}
+    minutes = {minute for values in series.values() for minute in values}
+    chosen = max(
+        minutes, key=lambda minute: (sum(minute in values for values in series.values()), minute), default=None
+    )
+    return chosen, {metric: values.get(chosen) if chosen else None for metric, values in series.items()}
