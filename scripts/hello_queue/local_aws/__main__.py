@@ -1,7 +1,7 @@
 """The server process of the local AWS. `instance` starts it and holds the other end of its stdin.
 
 When that end closes, however its holder ended (SIGKILL included), this process kills the holder's command, removes the
-instance's directory, and exits with all of its children. Each line on stdin is the process group to kill then (0: none).
+instance's directory, and exits with all of its children. Each line on stdin is the process group to kill (0: none).
 """
 
 from __future__ import annotations
