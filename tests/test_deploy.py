@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -62,14 +63,15 @@ def test_plain_http_is_denied(aws: Aws) -> None:
         over_http.purge_queue(QueueUrl=url)
 
 
-def test_the_life_cycle_of_a_deployment(empty_aws: Aws) -> None:
+def test_the_life_cycle_of_a_deployment(empty_aws: Aws, tmp_path: Path) -> None:
     """Deploy, deploy again, update in place, destroy. Nothing is left."""
     before = existing(empty_aws)
     empty_aws.cdk("deploy")
     created_at = queue_attributes(empty_aws, "test")["CreatedTimestamp"]
     assert existing(empty_aws)["users"] == ["Administrator"]
 
-    again = empty_aws.cdk("deploy")
+    synthesized = f"--app={tmp_path}/cdk.out"
+    again = empty_aws.run("cdk", "deploy", "--all", synthesized)
     assert (again.stdout + again.stderr).count("(no changes)") == 2
 
     sqs = empty_aws.client("sqs")
@@ -84,7 +86,7 @@ def test_the_life_cycle_of_a_deployment(empty_aws: Aws) -> None:
     (kept,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     assert kept["Body"] == "still here"
 
-    empty_aws.cdk("destroy")
+    empty_aws.run("cdk", "destroy", "--all", "--force", synthesized)
     assert existing(empty_aws) == before
 
 

@@ -179,7 +179,7 @@ def _variables(directory: Path, region: str, authority: Path, port: int) -> dict
         "CDK_HOME": str(directory / "cdk"),
         "JSII_NODE": str(JSII_NODE),
         # The one cache that is shared: without it, the first synthesis takes 20 seconds longer.
-        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(_jsii_cache())),
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(jsii_cache())),
         # No call leaves this machine.
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
@@ -191,7 +191,7 @@ def _variables(directory: Path, region: str, authority: Path, port: int) -> dict
     }
 
 
-def _jsii_cache() -> Path:
+def jsii_cache() -> Path:
     """jsii's default package cache:
     https://github.com/aws/jsii/blob/main/packages/%40jsii/kernel/src/tar-cache/default-cache-root.ts
     """
