@@ -25,6 +25,18 @@ from hello_queue.local_aws.pinned_internals import internal
 Queue = dict[str, Any]
 Message = dict[str, Any]
 
+# Resolved when the server starts, so that an incompatible ministack is reported then.
+enforce = internal(iam_evaluator, "enforce")
+_Err = internal(sqs, "_Err")
+_HANDLERS = internal(sqs, "_HANDLERS")
+_QUERY_COMPAT_CODES = internal(sqs, "_QUERY_COMPAT_CODES")
+_act_send_message = internal(sqs, "_act_send_message")
+_ensure_msg_fields = internal(sqs, "_ensure_msg_fields")
+_get_q = internal(sqs, "_get_q")
+_queue_by_arn = internal(sqs, "_queue_by_arn")
+_queues = internal(sqs, "_queues")
+_refresh_counts = internal(sqs, "_refresh_counts")
+
 MAX_MESSAGES_PER_SECOND = 500
 MAX_RESULTS = 10
 YIELD_EVERY = 10
@@ -81,7 +93,7 @@ _access_key_id: contextvars.ContextVar[str] = contextvars.ContextVar("access_key
 
 
 def install() -> None:
-    internal(sqs, "_HANDLERS").update(
+    _HANDLERS.update(
         StartMessageMoveTask=start_message_move_task,
         ListMessageMoveTasks=list_message_move_tasks,
         CancelMessageMoveTask=cancel_message_move_task,
@@ -106,7 +118,7 @@ def start_message_move_task(data: dict[str, Any], url: str) -> dict[str, Any]:
         raise _error("InvalidParameterValue", "Source queue must be configured as a Dead Letter Queue.")
     if any(task.source_arn == source_arn and task.status in ("RUNNING", "CANCELLING") for task in _tasks):
         raise _error("InvalidParameterValue", "There is already a task running. Only one active task is allowed.")
-    internal(sqs, "_refresh_counts")(source)
+    _refresh_counts(source)
     task = MoveTask(source_arn, destination_arn, per_second, int(source["attributes"]["ApproximateNumberOfMessages"]))
     _tasks.append(task)
     running = asyncio.get_running_loop().create_task(_run(task))
@@ -139,7 +151,7 @@ def cancel_message_move_task(data: dict[str, Any], url: str) -> dict[str, Any]:
 
 
 def list_dead_letter_source_queues(data: dict[str, Any], url: str) -> dict[str, Any]:
-    queue = internal(sqs, "_get_q")(data.get("QueueUrl", url), "sqs:ListDeadLetterSourceQueues")
+    queue = _get_q(data.get("QueueUrl", url), "sqs:ListDeadLetterSourceQueues")
     return {"queueUrls": [each["url"] for each in _sources_of(queue["attributes"]["QueueArn"])]}
 
 
@@ -155,9 +167,9 @@ async def _run(task: MoveTask) -> None:
             elif task.moved % YIELD_EVERY == 0:
                 await asyncio.sleep(0)
         task.status = "CANCELLED" if task.status == "CANCELLING" else "COMPLETED"
-    except internal(sqs, "_Err") as error:
+    except _Err as error:
         task.status = "FAILED"
-        task.failure_reason = internal(sqs, "_QUERY_COMPAT_CODES").get(error.code, error.code)
+        task.failure_reason = _QUERY_COMPAT_CODES.get(error.code, error.code)
     except Exception:
         task.status, task.failure_reason = "FAILED", "InternalError"
         raise  # to the server's log
@@ -172,7 +184,7 @@ def _next_message(source_arn: str) -> Message | None:
 
 def _move(task: MoveTask, message: Message) -> None:
     """Send the message to its destination, then remove it from the dead-letter queue."""
-    internal(sqs, "_ensure_msg_fields")(message)
+    _ensure_msg_fields(message)
     arn = task.destination_arn or message["sys"].get("DeadLetterQueueSourceArn")
     if not arn:  # it was sent to the dead-letter queue, and did not come there from another one
         raise _error("CouldNotDetermineMessageSource", "The message has no source queue.")
@@ -184,13 +196,13 @@ def _move(task: MoveTask, message: Message) -> None:
         "MessageGroupId": message["group_id"],
         "MessageDeduplicationId": message["dedup_id"],
     }
-    internal(sqs, "_act_send_message")(parameters, destination["url"])
+    _act_send_message(parameters, destination["url"])
     _existing_queue(task.source_arn)["messages"].remove(message)
     task.moved += 1
 
 
 def _queue(parameter: str, arn: str) -> Queue:
-    queue: Queue | None = internal(sqs, "_queue_by_arn")(arn)
+    queue: Queue | None = _queue_by_arn(arn)
     if queue is None:
         message = f"The resource that you specified for the {parameter} parameter doesn't exist."
         raise _error("ResourceNotFoundException", message, 404)
@@ -198,7 +210,7 @@ def _queue(parameter: str, arn: str) -> Queue:
 
 
 def _existing_queue(arn: str) -> Queue:
-    queue: Queue | None = internal(sqs, "_queue_by_arn")(arn)
+    queue: Queue | None = _queue_by_arn(arn)
     if queue is None:
         raise _error("QueueDoesNotExist", "The specified queue does not exist.")
     return queue
@@ -208,14 +220,13 @@ def _sources_of(dead_letter_arn: str) -> list[Queue]:
     """The queues whose redrive policy names this queue."""
     return [
         queue
-        for queue in internal(sqs, "_queues").values()
+        for queue in _queues.values()
         if json.loads(queue["attributes"].get("RedrivePolicy") or "{}").get("deadLetterTargetArn") == dead_letter_arn
     ]
 
 
 def _require(action: str, arn: str) -> None:
     """Raise AccessDenied unless the caller of the current request may do this, by IAM and by the queue's policy."""
-    enforce = internal(iam_evaluator, "enforce")
     if enforce(_access_key_id.get(), action, "sqs", responses.get_region(), resource_arn=arn):
         raise _error("AccessDenied", f"The caller is not authorized to perform: {action} on resource: {arn}", 403)
 
@@ -245,5 +256,5 @@ def _source_arn(body: bytes) -> str:
 
 
 def _error(code: str, message: str, status: int = 400) -> Exception:
-    error: Exception = internal(sqs, "_Err")(code, message, status)
+    error: Exception = _Err(code, message, status)
     return error

@@ -1,4 +1,4 @@
-"""Serve an ASGI application over HTTPS and plain HTTP on the same port, as AWS's endpoints differ in the scheme only.
+"""Serve an ASGI application over HTTPS and plain HTTP on one port: as on AWS, only the scheme of an endpoint differs.
 
 Hypercorn takes one or the other per socket, so connections are accepted here: the first byte that a client sends
 decides which protocol Hypercorn's connection handler speaks with it.
@@ -7,7 +7,6 @@ decides which protocol Hypercorn's connection handler speaks with it.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import socket
 from typing import Any
 
@@ -42,15 +41,15 @@ async def serve(app: Any, config: Config, listener: socket.socket) -> None:
         await TCPServer(application, loop, config, context, {}, reader, writer)
 
     async def start(connection: socket.socket) -> None:
-        with contextlib.ExitStack() as unless_started, contextlib.suppress(OSError):  # the client went away
-            unless_started.callback(connection.close)
+        try:
             is_tls = await _first_byte(connection) == TLS_HANDSHAKE
             await loop.connect_accepted_socket(
                 lambda: asyncio.StreamReaderProtocol(asyncio.StreamReader(), handle),
                 connection,
                 ssl=tls if is_tls else None,
             )
-            unless_started.pop_all()
+        except OSError:  # the client went away, or does not trust the certificate
+            connection.close()
 
     listener.setblocking(False)
     while True:
