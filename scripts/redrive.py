@@ -171,6 +171,8 @@ def _parse() -> argparse.Namespace:
     for option in ("id", "yes"):
         if getattr(arguments, option) and not arguments.move:
             options.error(f"--{option} needs --move")
+    if "" in arguments.id:
+        options.error("--id '' is empty: give the id of a message, as shown without --move")
     return arguments
 
 

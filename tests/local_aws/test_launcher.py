@@ -243,6 +243,14 @@ def test_cdk_bootstrap_finds_nothing_to_do(aws: Aws) -> None:
     assert "(no changes)" in done.stdout + done.stderr
 
 
+@pytest.mark.parametrize("endpoint", [None, "", "https://sqs.us-east-1.amazonaws.com"])
+def test_the_demo_refuses_the_real_aws(aws: Aws, endpoint: str | None) -> None:
+    done = aws.script("demo.py", check=False, env={"AWS_ENDPOINT_URL": endpoint})
+    assert done.returncode == 1
+    assert done.stderr.endswith("use `make demo`\n")
+    assert done.stdout == ""
+
+
 @needs_proc
 @pytest.mark.parametrize(
     ("seen", "ended_by"),
