@@ -25,11 +25,11 @@ from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import Instance, local_aws
 
 GRACE_SECONDS = 10
-"""How long a stopped command may take to end before it is killed."""
+"""How long a command may take to stop after a signal before it is killed."""
 
 
 class Stopped(BaseException):
-    """A signal asks this process to end."""
+    """This process received a signal to stop."""
 
     def __init__(self, signum: int) -> None:
         self.signum = signum
@@ -41,11 +41,11 @@ def main() -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
         epilog="examples:\n"
         "  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status\n"
-        "  python scripts/local_aws.py                            stay up, print the exports for another terminal",
+        "  python scripts/local_aws.py                            stay up, and print exports for another terminal",
     )
-    parser.add_argument("--region", default="us-east-1", type=_region, help="which to be (default: %(default)s)")
+    parser.add_argument("--region", default="us-east-1", type=_region, help="the region (default: %(default)s)")
     parser.add_argument(
-        "command", nargs="*", metavar="-- COMMAND", help="what to run, with its arguments (none: stay up until Ctrl-C)"
+        "command", nargs="*", metavar="-- COMMAND", help="the command and its arguments (default: stay up until Ctrl-C)"
     )
     arguments = parser.parse_args()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
@@ -64,7 +64,7 @@ def main() -> int:
 def run_command(instance: Instance, command: list[str]) -> int:
     """Run the command inside the local AWS. Returns its exit status, or 128 + the signal that ended it.
 
-    The command gets a session of its own, so that what it started does not outlive it (unless that leaves the session).
+    The command runs in a new session, so that no process it started outlives it (unless that leaves the session).
     """
     try:
         process = subprocess.Popen(
@@ -88,7 +88,7 @@ def run_command(instance: Instance, command: list[str]) -> int:
         if instance.process.poll() is None:
             instance.guard(0)
         else:
-            print(f"the local AWS died. Its log ends:\n{instance.last_words()}", file=sys.stderr)
+            print(f"the local AWS died. Its log ends:\n{instance.log_tail()}", file=sys.stderr)
     return status if status >= 0 else 128 - status
 
 
@@ -96,8 +96,8 @@ def stay_up(instance: Instance) -> int:
     """Print the exports and wait until stopped."""
     print(instance.exports(), end="", flush=True)
     print(
-        "# The local AWS is up. Paste these lines into another terminal, which then speaks to it and to no other\n"
-        "# network. Ctrl-C here stops it.",
+        "# The local AWS is up. Paste these lines into another terminal: commands there then use the local AWS, and\n"
+        "# reach no other network. Ctrl-C here stops it.",
         file=sys.stderr,
     )
     try:
@@ -106,12 +106,12 @@ def stay_up(instance: Instance) -> int:
         if stopped.signum == signal.SIGINT:
             return DONE
         raise
-    raise HelloQueueError(f"the local AWS died. Its log ends:\n{instance.last_words()}")
+    raise HelloQueueError(f"the local AWS died. Its log ends:\n{instance.log_tail()}")
 
 
 def _region(name: str) -> str:
     if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", name):
-        raise argparse.ArgumentTypeError(f"{name!r} is no AWS region: they are like us-east-1")
+        raise argparse.ArgumentTypeError(f"{name!r} is not an AWS region such as us-east-1")
     return name
 
 
@@ -120,7 +120,7 @@ def _stop(signum: int, frame: FrameType | None) -> None:
 
 
 def _stop_with_parent(parent: int) -> None:
-    """End when whoever started us is gone, say a `make` that was killed. There is no portable way to wait for that."""
+    """Stop when the parent process is gone, such as a killed `make`. There is no portable way to wait for that."""
     while os.getppid() == parent:
         time.sleep(0.5)
     os.kill(os.getpid(), signal.SIGTERM)

@@ -1,7 +1,7 @@
-"""Look into the dead-letter queue, and move messages back to the queue in which they failed.
+"""Show the messages in the dead-letter queue, or move them to the queue in which they failed.
 
-Without --move nothing is changed: the first messages are shown. With it, all are moved, or those picked by --id, after
-a preview and your confirmation. A message can come to be in the queue twice when this is killed, and is never lost.
+Without --move nothing changes: the first messages are shown. With --move, all messages are moved, or those selected by
+--id, after a preview and your confirmation. If it is killed, a message may end up in both queues, but is never lost.
 """
 
 from __future__ import annotations
@@ -13,7 +13,8 @@ import argparse
 import json
 import sys
 import threading
-from typing import Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from hello_queue.aws.clients import client
 from hello_queue.cli.main import DONE, FAILED, run
@@ -24,16 +25,19 @@ from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.operations.dead_letters import HOLD_SECONDS, DeadLetter, Mover, move_by_task, peek
 from hello_queue.sqs.leases import Counts, Leases
 from hello_queue.sqs.producer import Producer
-from hello_queue.sqs.queues import attributes, dead_letter_queue
+from hello_queue.sqs.queues import attributes, dead_letter_queue, is_fifo
 from hello_queue.sqs.retries import RetryPolicy
 
-PATIENCE_SECONDS = 60
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+RETRY_TIMEOUT_SECONDS = 60
 SHOWN_CHARACTERS = 60
 
 EXAMPLES = """\
-  python scripts/redrive.py                    what is in there? The first 20
-  python scripts/redrive.py --first 100 --json for a program: a line of JSON each
-  python scripts/redrive.py --move             back with all of them, after asking
+  python scripts/redrive.py                    show the first 20 messages
+  python scripts/redrive.py --first 100 --json for a program: one line of JSON per message
+  python scripts/redrive.py --move             move all messages, after confirmation
   python scripts/redrive.py --move --id 5fea7756-0ea4-451a-a703-a558b933e274 --yes"""
 
 
@@ -42,77 +46,105 @@ def main() -> int:
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
     dead_letter_url = dead_letter_queue(sqs, url)
-    letters = peek(sqs, dead_letter_url, arguments.first)
+    before = sum(_counts(sqs, dead_letter_url))
+    found = peek(sqs, dead_letter_url, arguments.first)
     if not arguments.move:
-        _show(arguments, sqs, dead_letter_url, letters)
+        _show(arguments, sqs, dead_letter_url, found)
         return DONE
-    if not letters:
-        tell("the dead-letter queue is empty: there is nothing to move")
+    if not found:
+        tell(f"there is nothing to move: {_state(sqs, dead_letter_url)}")
         return DONE
-    _show(arguments, sqs, dead_letter_url, [each for each in letters if _is_picked(arguments, each)])
+    _show(arguments, sqs, dead_letter_url, [each for each in found if _is_selected(arguments, each)])
+    target_arn = attributes(sqs, url)["QueueArn"]
+    _warn_of_other_sources(found, target_arn)
     _confirm(arguments, url)
-    if not arguments.id:
-        arn = attributes(sqs, dead_letter_url)["QueueArn"]
-        moved = move_by_task(sqs, arn, lambda moved, total: tell(f"{moved:,} of {total:,} moved"))
-        if moved is not None:
-            print(f"{moved:,} moved")
-            return DONE
-    return _move_one_by_one(arguments, sqs, url, dead_letter_url)
+    if arguments.id or is_fifo(url):
+        moved, missing = _move_one_by_one(arguments, sqs, url, dead_letter_url)
+    else:
+        source_arn = attributes(sqs, dead_letter_url)["QueueArn"]
+        moved = move_by_task(sqs, source_arn, target_arn, lambda done, total: tell(f"{done:,} of {total:,} moved"))
+        print(f"{moved:,} moved")
+        missing = set()
+    if not arguments.id and moved < before:
+        tell(f"{before - moved:,} of about {before:,} were not moved: {_state(sqs, dead_letter_url)}")
+        return FAILED
+    return FAILED if missing else DONE
 
 
-def _move_one_by_one(arguments: argparse.Namespace, sqs: Any, url: str, dead_letter_url: str) -> int:
-    patience = RetryPolicy(PATIENCE_SECONDS, threading.Event(), tell)
+def _move_one_by_one(
+    arguments: argparse.Namespace, sqs: SQSClient, url: str, dead_letter_url: str
+) -> tuple[int, set[str]]:
+    """Returns how many messages were moved, and which of the selected ids were not found."""
+    retries = RetryPolicy(RETRY_TIMEOUT_SECONDS, threading.Event(), tell)
     mover = Mover(
         sqs,
         dead_letter_url,
         url,
-        producer=Producer(sqs, url, patience),
+        producer=Producer(sqs, url, retries),
         leases=Leases(
-            sqs, dead_letter_url, visibility_timeout=HOLD_SECONDS, retry_policy=patience, tell=tell, counts=Counts()
+            sqs, dead_letter_url, visibility_timeout=HOLD_SECONDS, retry_policy=retries, tell=tell, counts=Counts()
         ),
         progress=lambda moved: tell(f"{moved:,} moved") if moved % 100 == 0 else None,
     )
-    missing: set[str] = set()
     try:
-        if arguments.id:
-            missing = mover.move_picked(set(arguments.id))
-        else:
-            mover.move_all()
+        missing = mover.move(arguments.id)
     finally:
         print(f"{mover.moved:,} moved")
         if mover.maybe_twice:
-            tell(f"{mover.maybe_twice:,} may be in the queue twice: the answer to a first attempt was lost")
+            tell(f"{mover.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
     for each in sorted(missing):
-        tell(f"there is no message {each} in the dead-letter queue, or somebody else is looking at it")
-    return FAILED if missing else DONE
+        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it")
+    return mover.moved, missing
 
 
-def _show(arguments: argparse.Namespace, sqs: Any, dead_letter_url: str, letters: list[DeadLetter]) -> None:
+def _counts(sqs: SQSClient, dead_letter_url: str) -> tuple[int, int]:
+    """About how many messages of the dead-letter queue are visible, and hidden."""
+    found = attributes(sqs, dead_letter_url)
+    return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+def _state(sqs: SQSClient, dead_letter_url: str) -> str:
+    visible, hidden = _counts(sqs, dead_letter_url)
+    if not visible + hidden:
+        return "the dead-letter queue is empty"
+    return (
+        f"about {visible:,} are in the dead-letter queue, and {hidden:,} more are hidden there, because a consumer has "
+        "received them. Try again in a minute"
+    )
+
+
+def _show(arguments: argparse.Namespace, sqs: SQSClient, dead_letter_url: str, found: Sequence[DeadLetter]) -> None:
     if arguments.json:
-        for letter in letters:
-            message = letter.message
+        for each in found:
+            message = each.message
             content = {
                 "id": message.id,
                 "body": message.body,
                 "author": message.author,
                 "receive_count": message.receive_count,
-                "age_seconds": letter.age_seconds,
+                "age_seconds": each.age_seconds,
             }
             print(json.dumps(content))
         return
-    for letter in letters:
-        message = letter.message
-        body = printable(message.body.replace("\n", "\\n"))
+    for each in found:
+        message = each.message
+        body = printable(message.body)
         body = body if len(body) <= SHOWN_CHARACTERS else f"{body[: SHOWN_CHARACTERS - 1]}…"
         author = f" (author: {printable(message.author)})" if message.author else ""
-        age = "?" if letter.age_seconds is None else f"{letter.age_seconds:,.0f} s"
-        print(f"{message.id}  {age:>10}  received {message.receive_count:>3} times  {body}{author}")
-    left = attributes(sqs, dead_letter_url)["ApproximateNumberOfMessages"]
-    tell(f"{len(letters):,} shown of about {int(left):,} in {dead_letter_url.rpartition('/')[2]}")
+        age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
+        print(f"{printable(message.id)}  {age:>10}  received {message.receive_count:>3} times  {body}{author}")
+    visible, _ = _counts(sqs, dead_letter_url)
+    tell(f"{len(found):,} shown of about {visible:,} in {dead_letter_url.rpartition('/')[2]}")
 
 
-def _is_picked(arguments: argparse.Namespace, letter: DeadLetter) -> bool:
-    return not arguments.id or letter.message.id in arguments.id
+def _warn_of_other_sources(found: Sequence[DeadLetter], target_arn: str) -> None:
+    """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
+    for source in sorted({each.source_arn for each in found if each.source_arn} - {target_arn}):
+        tell(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")
+
+
+def _is_selected(arguments: argparse.Namespace, dead_letter: DeadLetter) -> bool:
+    return not arguments.id or dead_letter.message.id in arguments.id
 
 
 def _confirm(arguments: argparse.Namespace, url: str) -> None:
@@ -120,23 +152,30 @@ def _confirm(arguments: argparse.Namespace, url: str) -> None:
         return
     what = f"{len(set(arguments.id)):,} messages" if arguments.id else "all messages"
     if not sys.stdin.isatty():
-        raise UsageError(f"nobody is here to confirm that {what} move to {url}: say --yes")
-    print(f"Move {what} to {url.rpartition('/')[2]}? [y/N] ", end="", file=sys.stderr, flush=True)
+        raise UsageError(f"standard input is not a terminal: to move {what} to {url} without confirmation, add --yes")
+    print(f"Move {what} to {printable(url.rpartition('/')[2])}? [y/N] ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() not in ("y", "yes"):
         raise HelloQueueError("nothing was moved")
 
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--move", action="store_true", help="move messages back; without it, only look")
-    options.add_argument("--id", metavar="ID", action="append", default=[], help="only this message (may be repeated)")
-    options.add_argument("--yes", action="store_true", help="do not ask")
-    options.add_argument("--first", metavar="N", type=number(1, 10_000), default=20, help="show so many (default: 20)")
-    options.add_argument("--json", action="store_true", help="show a line of JSON for each")
+    options.add_argument("--move", action="store_true", help="move messages (default: only show them)")
+    options.add_argument(
+        "--id", metavar="ID", action="append", default=[], help="with --move: only this message (may be repeated)"
+    )
+    options.add_argument("--yes", action="store_true", help="with --move: do not ask for confirmation")
+    options.add_argument(
+        "--first", metavar="N", type=number(1, 10_000), default=20, help="how many messages to show (default: 20)"
+    )
+    options.add_argument("--json", action="store_true", help="show one line of JSON per message")
     add_queue_options(options)
     arguments = options.parse_args()
-    if arguments.id and not arguments.move:
-        options.error("--id needs --move")
+    for option in ("id", "yes"):
+        if getattr(arguments, option) and not arguments.move:
+            options.error(f"--{option} needs --move")
+    if "" in arguments.id:
+        options.error("--id '' is empty: give the id of a message, as shown without --move")
     return arguments
 
 

@@ -1,8 +1,9 @@
-"""The real `cdk deploy` on the local AWS: what it makes, changes and takes away. Asked of IAM and SQS themselves."""
+"""`cdk deploy` and `cdk destroy` on the local AWS: what IAM and SQS have afterwards."""
 
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -18,8 +19,8 @@ def queue_attributes(aws: Aws, name: str) -> dict[str, str]:
     return attributes
 
 
-def what_there_is(aws: Aws) -> dict[str, list[str]]:
-    """All users, groups, policies and queues of the account."""
+def existing(aws: Aws) -> dict[str, list[str]]:
+    """All users, groups, policies and queues in the account."""
     iam = aws.client("iam")
     return {
         "users": [user["UserName"] for user in iam.list_users()["Users"]],
@@ -34,7 +35,7 @@ def status(aws: Aws, stack: str) -> str:
     return str(described["StackStatus"])
 
 
-def test_the_group_has_administrator_access_and_the_user_as_member(aws: Aws) -> None:
+def test_the_user_is_a_member_of_administrators(aws: Aws) -> None:
     iam = aws.client("iam")
     policies = iam.list_attached_group_policies(GroupName="Administrators")["AttachedPolicies"]
     assert [policy["PolicyArn"] for policy in policies] == ["arn:aws:iam::aws:policy/AdministratorAccess"]
@@ -52,10 +53,8 @@ def test_the_queue_is_as_declared(aws: Aws) -> None:
 
 
 def test_plain_http_is_denied(aws: Aws) -> None:
-    over_tls, over_http = (
-        aws.client("sqs"),
-        aws.client("sqs", endpoint_url=aws.instance.variables["LOCAL_AWS_HTTP_ENDPOINT"]),
-    )
+    over_tls = aws.client("sqs")
+    over_http = aws.client("sqs", endpoint_url=over_tls.meta.endpoint_url.replace("https://", "http://"))
     url = over_tls.get_queue_url(QueueName="test")["QueueUrl"]
     over_tls.get_queue_attributes(QueueUrl=url)
     with pytest.raises(ClientError, match="AccessDenied"):
@@ -64,14 +63,15 @@ def test_plain_http_is_denied(aws: Aws) -> None:
         over_http.purge_queue(QueueUrl=url)
 
 
-def test_a_life_of_a_deployment(empty_aws: Aws) -> None:
-    """Deploy, deploy again, change in place, destroy: and nothing of ours is left."""
-    before = what_there_is(empty_aws)
+def test_the_life_cycle_of_a_deployment(empty_aws: Aws, tmp_path: Path) -> None:
+    """Deploy, deploy again, update in place, destroy. Nothing is left."""
+    before = existing(empty_aws)
     empty_aws.cdk("deploy")
-    made_at = queue_attributes(empty_aws, "test")["CreatedTimestamp"]
-    assert what_there_is(empty_aws)["users"] == ["Administrator"]
+    created_at = queue_attributes(empty_aws, "test")["CreatedTimestamp"]
+    assert existing(empty_aws)["users"] == ["Administrator"]
 
-    again = empty_aws.cdk("deploy")
+    synthesized = f"--app={tmp_path}/cdk.out"
+    again = empty_aws.run("cdk", "deploy", "--all", synthesized)
     assert (again.stdout + again.stderr).count("(no changes)") == 2
 
     sqs = empty_aws.client("sqs")
@@ -82,20 +82,20 @@ def test_a_life_of_a_deployment(empty_aws: Aws) -> None:
     empty_aws.cdk("deploy", delay_seconds=10)
     changed = queue_attributes(empty_aws, "test")
     assert changed["DelaySeconds"] == "10"
-    assert changed["CreatedTimestamp"] == made_at
+    assert changed["CreatedTimestamp"] == created_at
     (kept,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     assert kept["Body"] == "still here"
 
-    empty_aws.cdk("destroy")
-    assert what_there_is(empty_aws) == before
+    empty_aws.run("cdk", "destroy", "--all", "--force", synthesized)
+    assert existing(empty_aws) == before
 
 
 def test_two_deployments_side_by_side(aws: Aws) -> None:
-    """The second one, without administrators, touches nothing of the first, and goes without a trace."""
-    before = what_there_is(aws)
+    """The second one, without administrators, leaves the first one unchanged, and leaves nothing behind."""
+    before = existing(aws)
     settings: dict[str, Any] = {"deployment": "side", "administrator_access": "false", "access_key": 0}
     aws.cdk("deploy", **settings)
-    both = what_there_is(aws)
+    both = existing(aws)
     assert set(both["users"]) - set(before["users"]) == {"side-Administrator"}
     assert both["groups"] == before["groups"]
     assert queue_attributes(aws, "side-test")["DelaySeconds"] == "5"
@@ -103,7 +103,7 @@ def test_two_deployments_side_by_side(aws: Aws) -> None:
     assert " 0 failed" in without_a_key.stdout
     assert "has no access key" in aws.script("credentials.py", "export", "--deployment", "side", check=False).stderr
     aws.cdk("destroy", **settings)
-    assert what_there_is(aws) == before
+    assert existing(aws) == before
 
 
 def refused(call: Any, **parameters: Any) -> bool:
@@ -114,8 +114,8 @@ def refused(call: Any, **parameters: Any) -> bool:
     return False
 
 
-def test_taking_the_user_out_of_administrators(empty_aws: Aws) -> None:
-    """administrator_access=false, on a running deployment: the scripts go on, all else is refused."""
+def test_removing_the_user_from_administrators(empty_aws: Aws) -> None:
+    """administrator_access=false on an existing deployment: the scripts still work, everything else is refused."""
     empty_aws.cdk("deploy")
     iam = empty_aws.client("iam")
     created = iam.create_access_key(UserName="Administrator")["AccessKey"]
@@ -124,14 +124,14 @@ def test_taking_the_user_out_of_administrators(empty_aws: Aws) -> None:
     assert not refused(empty_aws.client("iam", key).list_users)
 
     empty_aws.cdk("deploy", administrator_access="false")
-    assert what_there_is(empty_aws)["groups"] == []
+    assert existing(empty_aws)["groups"] == []
     empty_aws.script("send.py", "--author", "Ada", env=by_user)
     assert "Hello World (author: Ada)" in empty_aws.script("process.py", "--count", "1", env=by_user).stdout
 
     root, user = empty_aws.client("sqs"), empty_aws.client("sqs", key)
     url = root.get_queue_url(QueueName="test")["QueueUrl"]
     other = root.create_queue(QueueName="other")["QueueUrl"]
-    user.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "batches are allowed"}])
+    user.send_message_batch(QueueUrl=url, Entries=[{"Id": "1", "MessageBody": "a batch is allowed"}])
     assert refused(user.purge_queue, QueueUrl=url)
     assert refused(user.set_queue_attributes, QueueUrl=url, Attributes={"DelaySeconds": "0"})
     assert refused(user.delete_queue, QueueUrl=url)
@@ -145,15 +145,15 @@ def test_taking_the_user_out_of_administrators(empty_aws: Aws) -> None:
 
 
 def test_a_deploy_that_fails_leaves_nothing(empty_aws: Aws) -> None:
-    """The user's name is taken: CloudFormation rolls the stack back."""
+    """The user's name is taken, so CloudFormation rolls the stack back."""
     iam = empty_aws.client("iam")
     iam.create_user(UserName="Administrator")
-    before = what_there_is(empty_aws)
+    before = existing(empty_aws)
     failed = empty_aws.cdk("deploy", "--exclusively", check=False)
     assert failed.returncode == 1
     assert "already exists" in failed.stdout + failed.stderr
     assert status(empty_aws, "HelloQueueIdentity") == "ROLLBACK_COMPLETE"
-    said = empty_aws.script("credentials.py", "export", check=False).stderr
-    assert "the stack HelloQueueIdentity is ROLLBACK_COMPLETE: its deploy failed" in said
-    after = what_there_is(empty_aws)
+    stderr = empty_aws.script("credentials.py", "export", check=False).stderr
+    assert "the stack HelloQueueIdentity is ROLLBACK_COMPLETE: its deploy failed" in stderr
+    after = existing(empty_aws)
     assert {**after, "queues": []} == {**before, "queues": []}

@@ -1,4 +1,4 @@
-"""What send.py sends, others process; what others send, process.py processes: with attributes and any characters."""
+"""Messages between our scripts and other clients (Node, the AWS CLI) keep their characters and attributes."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ BINARY = b"\x00\xff\x80"
 
 
 def as_json(message: Any) -> dict[str, Any]:
-    """What a handler gets, in JSON."""
+    """The message as JSON."""
     attributes = {
         name: value if isinstance(value, str) else {"base64": base64.b64encode(value).decode()}
         for name, value in message.attributes.items()
@@ -37,7 +37,7 @@ def send(aws: Aws, queue: str, tmp_path: Path) -> None:
 
 
 def processed(aws: Aws, queue: str) -> dict[str, Any]:
-    """What process.py gives its handler."""
+    """The message that process.py passes to its handler."""
     handler = "tests.test_interoperation:print_json"
     python_path = {"PYTHONPATH": f"{ROOT}:{ROOT}/scripts"}
     done = aws.script("process.py", "--queue-url", queue, "--count=1", "--handler", handler, env=python_path)
@@ -51,7 +51,7 @@ EXPECTED = {
 }
 
 
-def test_to_ourselves(aws: Aws, queue: str, tmp_path: Path) -> None:
+def test_from_send_to_process(aws: Aws, queue: str, tmp_path: Path) -> None:
     send(aws, queue, tmp_path)
     assert processed(aws, queue) == EXPECTED
 
@@ -87,7 +87,7 @@ def test_from_sqs_producer(aws: Aws, queue: str) -> None:
 
 
 def with_cli(aws: Aws, aws_cli: str, *command: str) -> str:
-    """What the AWS CLI prints. Older ones know no AWS_ENDPOINT_URL."""
+    """The output of the AWS CLI. Version 1 ignores AWS_ENDPOINT_URL."""
     endpoint = aws.instance.variables["AWS_ENDPOINT_URL"]
     return aws.run(aws_cli, "--endpoint-url", endpoint, "sqs", *command, env={"LC_ALL": "C.UTF-8"}).stdout
 

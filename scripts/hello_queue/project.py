@@ -1,4 +1,4 @@
-"""The project's own tools: node, npx and cdk, also where nobody activated the virtual environment."""
+"""The project's root, and its tools: node, npx and cdk, also if the virtual environment is not activated."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""The two CloudFormation types that the local AWS adds: created, updated, replaced, deleted and rolled back."""
+"""The two CloudFormation types that the local AWS adds: create, update, replacement, delete and rollback."""
 
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,11 +18,12 @@ FAILS = {"Type": "AWS::IAM::User", "Properties": {"UserName": "taken"}}
 
 
 class Stack:
-    """A CloudFormation stack of raw resources."""
+    """A CloudFormation stack of raw resources, and what IAM has besides the default deployment."""
 
     def __init__(self, aws: Aws) -> None:
         self.iam = aws.client("iam")
         self._cloudformation = aws.client("cloudformation")
+        self._deployed = {*self._names("group"), *self._names("user")}
 
     def create(self, **resources: Any) -> None:
         self._apply("create_stack", "stack_create_complete", resources)
@@ -33,6 +35,16 @@ class Stack:
         self._cloudformation.delete_stack(StackName="raw")
         waiting = {"Delay": 0.1, "MaxAttempts": 100}
         self._cloudformation.get_waiter("stack_delete_complete").wait(StackName="raw", WaiterConfig=waiting)
+
+    def groups(self) -> list[str]:
+        return [name for name in self._names("group") if name not in self._deployed]
+
+    def users(self) -> list[str]:
+        return [name for name in self._names("user") if name not in self._deployed]
+
+    def _names(self, kind: str) -> list[str]:
+        listed = getattr(self.iam, f"list_{kind}s")()[f"{kind.title()}s"]
+        return [each[f"{kind.title()}Name"] for each in listed]
 
     def outputs(self) -> dict[str, str]:
         (stack,) = self._cloudformation.describe_stacks(StackName="raw")["Stacks"]
@@ -54,8 +66,13 @@ class Stack:
 
 
 @pytest.fixture
-def stack(empty_aws: Aws) -> Stack:
-    return Stack(empty_aws)
+def stack(aws: Aws) -> Iterator[Stack]:
+    made = Stack(aws)
+    yield made
+    made.delete()
+    for name in made.users():
+        made.iam.delete_user(UserName=name)
+    assert made.groups() == []
 
 
 def group(**properties: Any) -> dict[str, Any]:
@@ -81,7 +98,7 @@ def keys(stack: Stack) -> dict[str, str]:
     return {each["AccessKeyId"]: each["Status"] for each in listed}
 
 
-def test_a_group_lives(stack: Stack) -> None:
+def test_the_life_cycle_of_a_group(stack: Stack) -> None:
     stack.create(Group=group(ManagedPolicyArns=[READ_ONLY]))
     assert stack.outputs()["GroupRef"] == "cfn-group"
     assert stack.outputs()["GroupArn"] == "arn:aws:iam::111122223333:group/cfn-group"
@@ -93,30 +110,30 @@ def test_a_group_lives(stack: Stack) -> None:
     assert policy["Statement"][0]["Action"] == "sqs:ListQueues"
 
     stack.update(Group=group(GroupName="renamed"))
-    assert [each["GroupName"] for each in stack.iam.list_groups()["Groups"]] == ["renamed"]
+    assert stack.groups() == ["renamed"]
     assert attached(stack, "renamed") == []
 
     stack.delete()
-    assert stack.iam.list_groups()["Groups"] == []
+    assert stack.groups() == []
 
 
-def test_a_group_gets_a_name_where_it_has_none(stack: Stack) -> None:
+def test_a_group_without_a_name_gets_one(stack: Stack) -> None:
     stack.create(Group={"Type": "AWS::IAM::Group"})
-    (made,) = stack.iam.list_groups()["Groups"]
-    assert made["GroupName"].startswith("raw-Group-")
+    (name,) = stack.groups()
+    assert name.startswith("raw-Group-")
 
 
-def test_a_group_with_a_policy_that_is_not_there_is_not_made(stack: Stack) -> None:
+def test_a_group_with_an_unknown_policy_is_not_created(stack: Stack) -> None:
     with pytest.raises(WaiterError):
         stack.create(Group=group(ManagedPolicyArns=["arn:aws:iam::111122223333:policy/nope"]))
-    assert stack.iam.list_groups()["Groups"] == []
+    assert stack.groups() == []
 
 
 def test_a_group_rolls_back(stack: Stack) -> None:
     stack.iam.create_user(UserName="taken")
     with pytest.raises(WaiterError):
         stack.create(Group=group(ManagedPolicyArns=[READ_ONLY]), Fails={**FAILS, "DependsOn": "Group"})
-    assert stack.iam.list_groups()["Groups"] == []
+    assert stack.groups() == []
     stack.delete()
 
     stack.create(Group=group(ManagedPolicyArns=[READ_ONLY]))
@@ -125,7 +142,7 @@ def test_a_group_rolls_back(stack: Stack) -> None:
     assert attached(stack) == [READ_ONLY]
 
 
-def test_a_group_with_members_from_elsewhere_is_not_deleted(stack: Stack) -> None:
+def test_a_group_with_other_members_is_not_deleted(stack: Stack) -> None:
     stack.create(Group=group())
     stack.iam.create_user(UserName="guest")
     stack.iam.add_user_to_group(GroupName="cfn-group", UserName="guest")
@@ -135,17 +152,17 @@ def test_a_group_with_members_from_elsewhere_is_not_deleted(stack: Stack) -> Non
     stack.delete()
 
 
-def test_an_access_key_lives(stack: Stack, empty_aws: Aws) -> None:
+def test_the_life_cycle_of_an_access_key(stack: Stack, aws: Aws) -> None:
     stack.create(User=USER, Key=key())
     first = stack.outputs()["KeyId"], stack.outputs()["KeySecret"]
     assert keys(stack) == {first[0]: "Active"}
-    caller = empty_aws.client("sts", first).get_caller_identity()["Arn"]
+    caller = aws.client("sts", first).get_caller_identity()["Arn"]
     assert caller == "arn:aws:iam::111122223333:user/cfn-user"
 
     stack.update(User=USER, Key=key(Status="Inactive"))
     assert keys(stack) == {first[0]: "Inactive"}
     with pytest.raises(Exception, match="InvalidClientTokenId"):
-        empty_aws.client("sts", first).get_caller_identity()
+        aws.client("sts", first).get_caller_identity()
     assert stack.outputs()["KeySecret"] == first[1]
 
     stack.update(User=USER, Key=key(Serial=2))
@@ -154,10 +171,10 @@ def test_an_access_key_lives(stack: Stack, empty_aws: Aws) -> None:
     assert second != first[0]
 
     stack.delete()
-    assert stack.iam.list_users()["Users"] == []
+    assert stack.users() == []
 
 
-def test_a_user_has_two_access_keys_at_the_most(stack: Stack) -> None:
+def test_a_user_has_at_most_two_access_keys(stack: Stack) -> None:
     stack.create(User=USER, One=key(), Two=key())
     assert len(keys(stack)) == 2
     with pytest.raises(WaiterError):
@@ -169,10 +186,10 @@ def test_an_access_key_rolls_back(stack: Stack) -> None:
     stack.iam.create_user(UserName="taken")
     with pytest.raises(WaiterError):
         stack.create(User=USER, Key=key(), Fails={**FAILS, "DependsOn": "Key"})
-    assert [user["UserName"] for user in stack.iam.list_users()["Users"]] == ["taken"]
+    assert stack.users() == ["taken"]
 
 
-def test_a_ministack_without_the_internal_names_is_refused_clearly() -> None:
+def test_an_incompatible_ministack_is_reported() -> None:
     import ministack
 
     from hello_queue.local_aws.pinned_internals import internal

@@ -1,1 +1,1 @@
-"""What `make bench` measures, and with what."""
+"""The benchmark: its contenders, its measurements, and an endpoint to measure against."""

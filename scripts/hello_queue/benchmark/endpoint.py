@@ -1,7 +1,7 @@
-"""An endpoint that speaks SQS's JSON protocol with canned, valid answers, so that it is the client that is measured.
+"""An endpoint with canned, valid responses in SQS's JSON protocol, fast enough that the client is what is measured.
 
-It counts what is sent, received and deleted, and knows when the first and the last call came. `Endpoint` starts it as a
-process; GET /reset and GET /counts control it.
+It counts messages sent, received and deleted, and records when the first and the last call came. `endpoint` starts it
+as a process; GET /reset and GET /counts control it.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ from urllib.parse import parse_qs, urlsplit
 
 ACCOUNT = "111122223333"
 _HANDLE = "AQEB" + "x" * 300
-"""AWS's receipt handles are about as long."""
+"""About as long as AWS's receipt handles."""
 _ID = re.compile(rb'"Id":')
 _WANTED = re.compile(rb'"MaxNumberOfMessages": ?(\d+)')
 _NOTHING_SECONDS = 1.0
-"""How long an empty receive takes: idle pollers must not take time from those who delete."""
+"""The duration of an empty receive, so that idle pollers do not take CPU time from deletes."""
 
 
 class Canned:
-    """The answers, and the counts."""
+    """The responses and the counts."""
 
     def __init__(self) -> None:
         self.reset(messages=0, size=100, delay=0.0)
@@ -53,7 +53,7 @@ class Canned:
         self.attributes = _answer({"Attributes": {"VisibilityTimeout": "30"}})
 
     def reply(self, action: bytes, body: bytes) -> tuple[bytes, float]:
-        """The answer to a call, and after how many seconds."""
+        """The response to a call, and its delay in seconds."""
         self.last = time.time()
         self.first = self.first or self.last
         self.counts["calls"] += 1
@@ -82,8 +82,10 @@ class Canned:
     def control(self, target: str) -> bytes:
         url = urlsplit(target)
         if url.path == "/reset":
-            asked = {name: values[0] for name, values in parse_qs(url.query).items()}
-            self.reset(messages=int(asked["messages"]), size=int(asked["size"]), delay=float(asked["delay"]))
+            parameters = {name: values[0] for name, values in parse_qs(url.query).items()}
+            self.reset(
+                messages=int(parameters["messages"]), size=int(parameters["size"]), delay=float(parameters["delay"])
+            )
         return _answer({**self.counts, "first": self.first, "last": self.last})
 
 
@@ -133,7 +135,7 @@ class Endpoint:
         return f"{self.url}/{ACCOUNT}/test"
 
     def reset(self, *, messages: int, size: int, delay: float) -> None:
-        """Forget the counts; hand out so many messages of so many bytes; answer after so many seconds."""
+        """Reset the counts, have this many messages of ``size`` bytes to receive, and delay responses by seconds."""
         self._get(f"reset?messages={messages}&size={size}&delay={delay}")
 
     def counts(self) -> dict[str, Any]:
@@ -148,7 +150,7 @@ class Endpoint:
 
 @contextlib.contextmanager
 def endpoint() -> Iterator[Endpoint]:
-    """An endpoint in a process of its own, on a free port of 127.0.0.1."""
+    """Run an endpoint as a process, on a free port of 127.0.0.1."""
     command = [sys.executable, "-m", "hello_queue.benchmark.endpoint"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None

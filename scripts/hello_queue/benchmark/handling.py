@@ -1,4 +1,4 @@
-"""The handler that the benchmark has: none."""
+"""The benchmark's handler, which does nothing."""
 
 
 def nothing(message: object) -> None:

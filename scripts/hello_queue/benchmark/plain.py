@@ -1,7 +1,7 @@
-"""How one does it without much thought: python -m hello_queue.benchmark.plain HOW URL COUNT SIZE.
+"""The simple ways to use SQS: python -m hello_queue.benchmark.plain HOW URL COUNT SIZE.
 
-`tutorial-send` and `tutorial-process` are the tutorial's way: one message a call. `batch-send` and `batch-process`
-send, receive and delete ten at a time, one call after the other. `first` sends one message, and nothing more.
+`tutorial-send` and `tutorial-process` are the tutorial's way: one message per call. `batch-send` and `batch-process`
+send, receive and delete ten messages per call, one call after the other. `first` sends one message.
 """
 
 from __future__ import annotations

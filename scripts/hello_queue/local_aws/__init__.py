@@ -1,4 +1,4 @@
-"""The local AWS: ministack, served as AWS is (TLS, signatures, IAM), with what it lacks for these stacks."""
+"""The local AWS: ministack behind TLS, with signatures and IAM enforced, and with what these stacks need added."""
 
 import importlib.util
 import sys

@@ -1,4 +1,4 @@
-"""Two places where ministack authorizes otherwise than AWS."""
+"""Two points where ministack's authorization differs from AWS's."""
 
 from __future__ import annotations
 
@@ -10,17 +10,13 @@ from ministack.core.router import extract_access_key_id
 
 from hello_queue.local_aws.pinned_internals import internal
 
-_MISSING = {"sqs:StartMessageMoveTask", "sqs:ListMessageMoveTasks", "sqs:CancelMessageMoveTask"}
-"""ministack does not have them and does not know what they ask for. Not authorized, they get the answer that they are
-not there, instead of a denial to whoever has the right."""
-
 
 def install() -> None:
-    _authorize_batches_by_the_single_call()
+    _authorize_batches_by_the_single_action()
     _verify_root_signatures()
 
 
-def _authorize_batches_by_the_single_call() -> None:
+def _authorize_batches_by_the_single_action() -> None:
     """ministack asks IAM for sqs:SendMessageBatch, an action that does not exist. AWS asks for sqs:SendMessage:
     https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html
     """
@@ -28,8 +24,6 @@ def _authorize_batches_by_the_single_call() -> None:
 
     def extract_iam_action(*args: Any, **kwargs: Any) -> str | None:
         action: str | None = extract(*args, **kwargs)
-        if action in _MISSING:
-            return None
         if action is not None and action.startswith("sqs:"):
             return action.removesuffix("Batch")
         return action
@@ -38,8 +32,8 @@ def _authorize_batches_by_the_single_call() -> None:
 
 
 def _verify_root_signatures() -> None:
-    """ministack takes a request of a root key without looking at its signature. Have it check that one too, so that a
-    wrong secret is refused to everybody."""
+    """ministack accepts a request with a root key without verifying its signature. Verify it, so that a wrong secret is
+    refused for every key."""
     pin = internal(app, "pin_signed_request")
     pinned = internal(iam_evaluator, "_signed_request")
     signed_request = internal(iam_evaluator, "SignedRequest")

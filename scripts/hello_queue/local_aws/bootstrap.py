@@ -1,6 +1,6 @@
-"""Do to the local AWS what `cdk bootstrap` does, with the CDK CLI's own template but without its ten seconds.
+"""Bootstrap the local AWS as `cdk bootstrap` does, with the CDK CLI's own template but ten seconds faster.
 
-A process of its own, because its environment decides which AWS it calls:
+Run as a separate process, because the environment decides which AWS it calls:
 ``python -m hello_queue.local_aws.bootstrap TEMPLATE``.
 """
 
@@ -27,7 +27,7 @@ def main(template: str) -> None:
         ],
         Capabilities=["CAPABILITY_NAMED_IAM"],
     )
-    waiting: Any = {"Delay": 0.1, "MaxAttempts": 300}  # fractions are fine
+    waiting: Any = {"Delay": 0.1, "MaxAttempts": 300}  # boto3 accepts fractions of a second
     cloudformation.get_waiter("stack_create_complete").wait(StackName="CDKToolkit", WaiterConfig=waiting)
 
 

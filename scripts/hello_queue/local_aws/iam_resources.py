@@ -1,7 +1,7 @@
 """The two CloudFormation types that ministack lacks: AWS::IAM::Group and AWS::IAM::AccessKey.
 
-Each is create, update and delete over ministack's own IAM calls. A create that fails halfway leaves nothing, so that
-CloudFormation can roll back.
+Each has create, update and delete handlers that call ministack's IAM functions. A create that fails halfway leaves
+nothing behind, so that CloudFormation can roll back.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ def create_group(logical_id: str, properties: Properties, stack_name: str) -> Pr
 
 def update_group(name: str, old: Properties, new: Properties, stack_name: str) -> Provisioned:
     if old.get("Path", "/") != new.get("Path", "/"):
-        raise ValueError("AWS::IAM::Group: a changed Path is not implemented in the local AWS")
+        raise ValueError("AWS::IAM::Group: the local AWS cannot change Path")
     _reconcile_policies(name, old, new)
     return name, _group_attributes(name)
 
@@ -69,7 +69,7 @@ def create_key(logical_id: str, properties: Properties, stack_name: str) -> Prov
         raise ValueError(f"Cannot exceed quota for AccessKeysPerUser: {KEYS_PER_USER}")
     found = re.search("<AccessKeyId>(.+?)</AccessKeyId>", _call("_create_access_key", UserName=user))
     if found is None:
-        raise RuntimeError("ministack answered CreateAccessKey without an AccessKeyId")
+        raise RuntimeError("ministack's response to CreateAccessKey has no AccessKeyId")
     key_id = found.group(1)
     try:
         return update_key(key_id, {}, properties, stack_name)
@@ -91,7 +91,7 @@ def delete_key(key_id: str, properties: Properties) -> None:
 
 
 def _reconcile_policies(name: str, old: Properties, new: Properties) -> None:
-    """Bring the group's managed and inline policies from the old template's to the new one's."""
+    """Change the group's managed and inline policies from those in the old template to those in the new one."""
     attached, wanted = set(old.get("ManagedPolicyArns") or []), set(new.get("ManagedPolicyArns") or [])
     for arn in sorted(wanted - attached):
         if not internal(iam, "policy_known")(arn):
@@ -123,10 +123,10 @@ def _access_keys() -> Any:
 
 
 def _call(function: str, **parameters: str) -> str:
-    """Call one of ministack's IAM functions as its HTTP front does, and return the answer's body.
+    """Call one of ministack's IAM functions as its HTTP front end does. Returns the body of the response.
 
     Raises:
-        ValueError: IAM refused; CloudFormation makes this the resource's status reason.
+        ValueError: IAM refused. CloudFormation reports the message as the resource's status reason.
     """
     call: Callable[[dict[str, str]], tuple[int, Any, bytes]] = internal(iam, function)
     status, _, answer = call(parameters)

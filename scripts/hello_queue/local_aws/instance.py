@@ -1,4 +1,4 @@
-"""Start and stop one local AWS, and say how to reach it."""
+"""Start and stop a local AWS, and tell clients how to reach it."""
 
 from __future__ import annotations
 
@@ -26,29 +26,31 @@ START_SECONDS = 60
 BOOTSTRAP_TEMPLATE = ROOT / "node_modules/aws-cdk/lib/api/bootstrap/bootstrap-template.yaml"
 SERVICES = "cloudformation,iam,sts,sqs,secretsmanager,ssm,s3,monitoring,lambda,logs,sns,kms"
 
-_NOWHERE = "http://127.0.0.1:9"
-"""A proxy that refuses: what would go past AWS_ENDPOINT_URL to the real AWS ends here."""
+_REFUSING_PROXY = "http://127.0.0.1:9"
+"""Nothing listens there. A call that ignores AWS_ENDPOINT_URL fails here instead of reaching the real AWS."""
 
-_SERVICES_CALLED = (
+JSII_NODE = Path(__file__).parent / "jsii-node"
+
+_SERVICES_USED = (
     *("CLOUDFORMATION", "CLOUDWATCH", "CLOUDWATCH_LOGS", "IAM", "KMS", "LAMBDA", "S3", "SECRETS_MANAGER"),
     *("SNS", "SQS", "SSM", "STS"),
 )
-_LEADING_ELSEWHERE = (
+_UNSET = (
     *("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE", "AWS_DEFAULT_PROFILE"),
-    *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES_CALLED),
+    *(f"AWS_ENDPOINT_URL_{service}" for service in _SERVICES_USED),
     *("ALL_PROXY", "all_proxy", "http_proxy", "https_proxy", "no_proxy"),
 )
 
 
 @dataclass(frozen=True)
 class RootKey:
-    """The access key of the account's root."""
+    """The access key of the account's root user."""
 
     key_id: str
     secret: str = field(repr=False)
 
     def write(self, path: Path) -> None:
-        """Write it as the default profile of a credentials file."""
+        """Write it to a new credentials file, as the default profile."""
         path.parent.mkdir()
         path.touch(mode=0o600)
         path.write_text(f"[default]\naws_access_key_id = {self.key_id}\naws_secret_access_key = {self.secret}\n")
@@ -59,10 +61,10 @@ class Instance:
     """A running local AWS.
 
     Attributes:
-        variables: the environment variables that point the AWS CLI, boto3 and the CDK at it, and nowhere else.
-        root: the key that the default profile has.
-        directory: holds all that it writes; gone after it.
-        process: its server.
+        variables: the environment variables that direct the AWS CLI, boto3 and the CDK to it, and nowhere else.
+        root: the access key of the default profile.
+        directory: everything that it writes. It is removed when the instance stops.
+        process: the server.
     """
 
     variables: Mapping[str, str]
@@ -75,7 +77,7 @@ class Instance:
         return self.directory / "server.log"
 
     def environment(self) -> dict[str, str]:
-        """A whole environment for a command: this process's, without its AWS and CDK settings, and with ours."""
+        """The environment for a command: this process's, with its AWS, CDK and proxy settings replaced."""
         inherited = {
             name: value
             for name, value in environment_with_tools().items()
@@ -84,16 +86,16 @@ class Instance:
         return {**inherited, **self.variables}
 
     def exports(self) -> str:
-        """The variables as a shell reads them, without those that would lead elsewhere."""
+        """Shell commands that set the variables, and unset those that would lead to another AWS."""
         exports = "".join(f"export {name}={shlex.quote(value)}\n" for name, value in self.variables.items())
-        return f"unset {' '.join(_LEADING_ELSEWHERE)}\n{exports}"
+        return f"unset {' '.join(_UNSET)}\n{exports}"
 
     def guard(self, group: int) -> None:
-        """Have the server kill this process group should this process end without doing so (0: none)."""
+        """Have the server kill this process group if this process ends without doing so (0: none)."""
         assert self.process.stdin is not None
         os.write(self.process.stdin.fileno(), b"%d\n" % group)
 
-    def last_words(self) -> str:
+    def log_tail(self) -> str:
         """The end of the server's log, for an error message."""
         lines = self.log.read_text(errors="replace").strip().splitlines() if self.log.exists() else []
         return "\n".join(lines[-20:])
@@ -101,14 +103,13 @@ class Instance:
 
 @contextlib.contextmanager
 def local_aws(*, region: str = "us-east-1") -> Iterator[Instance]:
-    """A local AWS, bootstrapped for the CDK, for as long as the context is open.
+    """Run a local AWS, bootstrapped for the CDK, until the context exits.
 
-    It listens on free ports of 127.0.0.1, with TLS on one and without on the other, and accepts one random root key,
-    which is the default profile of its own credentials file. If this process is killed, the server notices and cleans
-    up.
+    It listens on a free port of 127.0.0.1, for HTTPS and HTTP, and accepts one random root key, which is the default
+    profile of the instance's own credentials file. If this process is killed, the server notices and cleans up.
 
     Raises:
-        HelloQueueError: it does not start, or the CDK CLI that brings the bootstrap template is not installed.
+        HelloQueueError: it does not start, or the CDK CLI, whose bootstrap template it needs, is not installed.
     """
     if not BOOTSTRAP_TEMPLATE.exists():
         raise HelloQueueError(f"the CDK CLI is not installed ({BOOTSTRAP_TEMPLATE} is missing): run `make setup`")
@@ -125,23 +126,16 @@ def _serve(directory: Path, region: str) -> Iterator[Instance]:
     certificate, authority = _certificates(directory)
     root = RootKey(f"LOCALROOT{secrets.token_hex(5).upper()}", secrets.token_urlsafe(30))
     root.write(directory / "aws/credentials")
-    with _listener() as tls, _listener() as plain, (directory / "server.log").open("wb") as log:
-        variables = _variables(directory, region, authority, tls=_port(tls), plain=_port(plain))
+    with _listener() as listener, (directory / "server.log").open("wb") as log:
+        port = listener.getsockname()[1]
+        variables = _variables(directory, region, authority, port)
         process = subprocess.Popen(
-            [
-                sys.executable,
-                "-m",
-                __package__,
-                directory,
-                certificate,
-                str(tls.fileno()),
-                str(plain.fileno()),
-            ],
-            env=_server_environment(directory, region, _port(tls), root),
+            [sys.executable, "-m", __package__, directory, certificate, str(listener.fileno())],
+            env=_server_environment(directory, region, port, root),
             stdin=subprocess.PIPE,
             stdout=log,
             stderr=log,
-            pass_fds=[tls.fileno(), plain.fileno()],
+            pass_fds=[listener.fileno()],
             start_new_session=True,
         )
     try:
@@ -154,20 +148,15 @@ def _serve(directory: Path, region: str) -> Iterator[Instance]:
 
 
 def _listener() -> socket.socket:
-    """A socket on a free port of loopback. A connection to it waits until the server takes it: nobody needs to poll."""
+    """A listening socket on a free port of loopback. Connections wait until the server accepts them: no polling."""
     listener = socket.socket()
     listener.bind(("127.0.0.1", 0))
     listener.listen()
     return listener
 
 
-def _port(listener: socket.socket) -> int:
-    port: int = listener.getsockname()[1]
-    return port
-
-
 def _certificates(directory: Path) -> tuple[Path, Path]:
-    """A throw-away authority and a certificate by it: (certificate with key, authority)."""
+    """Make a throw-away certificate. Returns the file with it and its private key, and that of its authority."""
     authority, certificate = directory / "authority.pem", directory / "certificate.pem"
     issuer = trustme.CA()
     issuer.cert_pem.write_to_path(authority)
@@ -176,29 +165,39 @@ def _certificates(directory: Path) -> tuple[Path, Path]:
     return certificate, authority
 
 
-def _variables(directory: Path, region: str, authority: Path, *, tls: int, plain: int) -> dict[str, str]:
+def _variables(directory: Path, region: str, authority: Path, port: int) -> dict[str, str]:
     return {
-        "AWS_ENDPOINT_URL": f"https://127.0.0.1:{tls}",
-        # AWS answers plain http too, as far as policies let it. The smoke test asks there.
-        "LOCAL_AWS_HTTP_ENDPOINT": f"http://127.0.0.1:{plain}",
+        "AWS_ENDPOINT_URL": f"https://127.0.0.1:{port}",
         "AWS_REGION": region,
         "AWS_DEFAULT_REGION": region,
         "AWS_CA_BUNDLE": str(authority),
         "NODE_EXTRA_CA_CERTS": str(authority),
-        # A person's own files and caches stay out of it. The root key is in this credentials file, not in the
-        # environment, so that AWS_PROFILE chooses as it does elsewhere.
+        # The user's own files and caches are not touched. The root key is in this credentials file, not in the
+        # environment, so that AWS_PROFILE selects a profile as usual.
         "AWS_CONFIG_FILE": str(directory / "aws/config"),
         "AWS_SHARED_CREDENTIALS_FILE": str(directory / "aws/credentials"),
         "CDK_HOME": str(directory / "cdk"),
-        # And no call gets out.
+        "JSII_NODE": str(JSII_NODE),
+        # The one cache that is shared: without it, the first synthesis takes 20 seconds longer.
+        "JSII_RUNTIME_PACKAGE_CACHE_ROOT": os.environ.get("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(jsii_cache())),
+        # No call leaves this machine.
         "AWS_EC2_METADATA_DISABLED": "true",
         "CDK_DISABLE_CLI_TELEMETRY": "true",
         "CDK_DISABLE_VERSION_CHECK": "true",
         "NO_UPDATE_NOTIFIER": "1",
-        "HTTPS_PROXY": _NOWHERE,
-        "HTTP_PROXY": _NOWHERE,
+        "HTTPS_PROXY": _REFUSING_PROXY,
+        "HTTP_PROXY": _REFUSING_PROXY,
         "NO_PROXY": "127.0.0.1,localhost",
     }
+
+
+def jsii_cache() -> Path:
+    """jsii's default package cache:
+    https://github.com/aws/jsii/blob/main/packages/%40jsii/kernel/src/tar-cache/default-cache-root.ts
+    """
+    if sys.platform == "darwin":
+        return Path.home() / "Library/Caches/com.amazonaws.jsii/package-cache"
+    return Path.home() / ".cache/aws/jsii/package-cache"
 
 
 def _server_environment(directory: Path, region: str, port: int, root: RootKey) -> dict[str, str]:
@@ -221,7 +220,7 @@ def _server_environment(directory: Path, region: str, port: int, root: RootKey) 
         "LOG_LEVEL": "WARNING",
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
-        # At its start and end ministack removes containers that look like its own; here that is none of its business.
+        # ministack removes containers that look like its own when it starts and stops. Keep it away from Docker.
         "DOCKER_HOST": f"unix://{directory}/no-docker.sock",
     }
 
@@ -232,9 +231,7 @@ def _await_health(instance: Instance) -> None:
     try:
         opener.open(f"{instance.variables['AWS_ENDPOINT_URL']}/_ministack/health", timeout=START_SECONDS).close()
     except OSError as error:
-        raise HelloQueueError(
-            f"the local AWS did not start ({error}). Its log ends:\n{instance.last_words()}"
-        ) from error
+        raise HelloQueueError(f"the local AWS did not start ({error}). Its log ends:\n{instance.log_tail()}") from error
 
 
 def _bootstrap(instance: Instance) -> None:

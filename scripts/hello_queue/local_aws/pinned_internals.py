@@ -1,4 +1,4 @@
-"""Access to ministack's private names, which its pinned version has and another may not."""
+"""Access to ministack's private names, which exist in the pinned version and may be missing in another one."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any
 
 
 def internal(module: Any, name: str) -> Any:
-    """The module's private name.
+    """Return a private name of a ministack module.
 
     Raises:
         RuntimeError: this version of ministack has no such name.
@@ -17,6 +17,6 @@ def internal(module: Any, name: str) -> Any:
     except AttributeError:
         version = importlib.metadata.version("ministack")
         raise RuntimeError(
-            f"ministack {version} has no {module.__name__}.{name}, which scripts/hello_queue/local_aws builds on: "
+            f"ministack {version} has no {module.__name__}.{name}, which scripts/hello_queue/local_aws needs: "
             "install the version that requirements-dev.txt pins"
         ) from None

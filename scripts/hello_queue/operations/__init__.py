@@ -1,1 +1,1 @@
-"""What whoever operates the queue needs: metrics, and the messages in the dead-letter queue."""
+"""Tools for operators of the queue: metrics, and redrive from the dead-letter queue."""

@@ -1,138 +1,158 @@
-"""Look into a dead-letter queue, and move its messages back to where they failed.
+"""Look into a dead-letter queue, and move messages from it to the queue in which they failed.
 
-SQS moves all of them itself by a message move task. Where there is none (the local AWS), or where some are picked, each
-message is sent to the source queue first and deleted from the dead-letter queue after that: a crash in between leaves
-it in both, and never in none.
+SQS moves all messages of a standard queue itself, by a message move task. Selected messages, and those of a FIFO queue,
+are moved here, by `Mover`: each is sent to the other queue first and then deleted from the dead-letter queue. A crash
+in between leaves it in both queues, never in neither.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from botocore.exceptions import ClientError
-
-from hello_queue.aws.errors import error_code
 from hello_queue.errors import HelloQueueError
 from hello_queue.sqs.batches import Entry, batches
 from hello_queue.sqs.handlers import Message, from_receive
 from hello_queue.sqs.leases import Lease, Leases
 from hello_queue.sqs.messages import size_of
 from hello_queue.sqs.producer import Outcome, Producer
-from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, attributes, give_back, is_fifo
+from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, give_back, is_fifo
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import MessageTypeDef
 
 HOLD_SECONDS = 60
-"""For how long messages that are being looked at are hidden from others."""
+"""The visibility timeout of messages received here."""
 POLL_SECONDS = 1.0
-_NO_SUCH_CALL = {
-    "InvalidAction",
-    "UnknownOperationException",
-    "UnsupportedOperation",
-    "AWS.SimpleQueueService.UnsupportedOperation",
-}
-"""What an SQS answers that has no message move tasks."""
 
 
 @dataclass(frozen=True)
 class DeadLetter:
-    """A message in the dead-letter queue: what it is, and what it takes to send or delete it."""
+    """A message received from the dead-letter queue.
+
+    Attributes:
+        message: its content.
+        received: the entry of ReceiveMessage's response.
+    """
 
     message: Message
-    received: dict[str, Any]
+    received: MessageTypeDef
 
     @property
     def age_seconds(self) -> float | None:
         return None if self.message.sent_at is None else max(0.0, time.time() - self.message.sent_at)
 
+    @property
+    def source_arn(self) -> str | None:
+        """The queue from which SQS moved it here; None: it was sent to the dead-letter queue directly."""
+        return self.received.get("Attributes", {}).get("DeadLetterQueueSourceArn")
 
-def receive(sqs: Any, url: str, most: int | None = None) -> Iterator[list[DeadLetter]]:
-    """Receive messages, ten at a time, until none are left or there are enough. They stay hidden for HOLD_SECONDS."""
-    found = 0
-    while most is None or found < most:
-        answer = sqs.receive_message(
+
+def receive(sqs: SQSClient, url: str, limit: int | None = None) -> Iterator[list[DeadLetter]]:
+    """Receive messages, up to ten at a time, until the queue is empty or the limit is reached.
+
+    They stay hidden from others for HOLD_SECONDS.
+    """
+    count = 0
+    while limit is None or count < limit:
+        response = sqs.receive_message(
             QueueUrl=url,
-            MaxNumberOfMessages=MAX_BATCH_ENTRIES if most is None else min(MAX_BATCH_ENTRIES, most - found),
+            MaxNumberOfMessages=MAX_BATCH_ENTRIES if limit is None else min(MAX_BATCH_ENTRIES, limit - count),
             WaitTimeSeconds=1,
             VisibilityTimeout=HOLD_SECONDS,
             MessageAttributeNames=["All"],
             MessageSystemAttributeNames=["All"],
         )
-        received = answer.get("Messages", [])
+        received = response.get("Messages", [])
         if not received:
             return
-        found += len(received)
+        count += len(received)
         yield [DeadLetter(from_receive(each), each) for each in received]
 
 
-def peek(sqs: Any, url: str, most: int) -> list[DeadLetter]:
-    """The first messages. They are given back; each look is one more receive, which costs nothing in a queue that has
-    no dead-letter queue of its own."""
-    letters: list[DeadLetter] = []
+def peek(sqs: SQSClient, url: str, limit: int) -> list[DeadLetter]:
+    """Receive the first messages and make them visible again. It adds one to their receive counts, which has no effect
+    in a queue that has no dead-letter queue itself."""
+    found: list[DeadLetter] = []
     try:
-        for some in receive(sqs, url, most):
-            letters += some
+        for some in receive(sqs, url, limit):
+            found += some
     finally:
-        _give_back(sqs, url, letters)
-    return letters
+        _give_back(sqs, url, found)
+    return found
 
 
-def _give_back(sqs: Any, url: str, letters: Sequence[DeadLetter]) -> None:
-    give_back(sqs, url, [letter.received["ReceiptHandle"] for letter in letters])
+def _give_back(sqs: SQSClient, url: str, dead_letters: Sequence[DeadLetter]) -> None:
+    give_back(sqs, url, [each.received["ReceiptHandle"] for each in dead_letters])
 
 
-def move_by_task(sqs: Any, source_arn: str, progress: Callable[[int, int], None]) -> int | None:
-    """Have SQS move everything back where it came from. Returns how many it moved; None: this SQS has no such tasks.
+def move_by_task(sqs: SQSClient, source_arn: str, destination_arn: str, progress: Callable[[int, int], None]) -> int:
+    """Have SQS move all visible messages, and wait until it has. Returns how many it moved.
 
-    Interrupted, the task is cancelled; what was moved stays moved.
+    Not for a FIFO queue: the messages keep their deduplication ids there, and SQS drops each one whose id it has seen
+    within five minutes. On Ctrl-C the task is cancelled; what was moved stays moved.
 
     Args:
-        source_arn: the dead-letter queue's.
-        progress: takes how many are moved, and of how many.
+        source_arn: the dead-letter queue.
+        destination_arn: the queue that gets the messages. Without it SQS could not move messages that were sent to the
+            dead-letter queue directly: the first one fails the task (CouldNotDetermineMessageSource).
+        progress: called with the number of messages moved, and to move.
 
     Raises:
-        HelloQueueError: the task failed.
+        HelloQueueError: the task failed or was cancelled.
     """
+    handle = sqs.start_message_move_task(SourceArn=source_arn, DestinationArn=destination_arn)["TaskHandle"]
     try:
-        handle = sqs.start_message_move_task(SourceArn=source_arn)["TaskHandle"]
-    except ClientError as error:
-        if error_code(error) in _NO_SUCH_CALL:
-            return None
+        while True:
+            for task in sqs.list_message_move_tasks(SourceArn=source_arn, MaxResults=1)["Results"]:
+                status = task.get("Status")
+                moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+                total = int(task.get("ApproximateNumberOfMessagesToMove", 0))
+                if status == "COMPLETED":
+                    return moved
+                if status in ("FAILED", "CANCELLED"):
+                    reason = task.get("FailureReason", "no reason given")
+                    raise HelloQueueError(
+                        f"the message move task is {status} after {moved:,} messages: {reason}. The others are still "
+                        "in the dead-letter queue"
+                    )
+                progress(moved, total)
+            time.sleep(POLL_SECONDS)  # SQS has no call that waits for a task
+    except KeyboardInterrupt:
+        sqs.cancel_message_move_task(TaskHandle=handle)
         raise
-    while True:
-        try:
-            (task, *_) = sqs.list_message_move_tasks(SourceArn=source_arn, MaxResults=1)["Results"]
-            moved, total = (
-                int(task.get("ApproximateNumberOfMessagesMoved", 0)),
-                int(task.get("ApproximateNumberOfMessagesToMove", 0)),
-            )
-            progress(moved, total)
-            if task["Status"] == "COMPLETED":
-                return moved
-            if task["Status"] in ("FAILED", "CANCELLED"):
-                reason = task.get("FailureReason", "no reason given")
-                raise HelloQueueError(f"the message move task is {task['Status']} after {moved:,} messages: {reason}")
-            time.sleep(POLL_SECONDS)  # SQS tells of a task's end to those who ask
-        except KeyboardInterrupt:
-            sqs.cancel_message_move_task(TaskHandle=handle)
-            raise
 
 
 class Mover:
     """Moves messages one by one: sends, then deletes.
 
+    In a FIFO queue a message gets a new deduplication id, which SQS cannot have seen.
+
     Args:
         sqs: a client.
-        url: the dead-letter queue's.
+        url: the URL of the dead-letter queue.
         target: the URL of the queue to send to.
         producer: sends to the target.
         leases: deletes from the dead-letter queue.
-        progress: takes how many are moved.
+        progress: called with the number of messages moved.
+
+    Attributes:
+        moved: the number of messages moved so far.
+        maybe_twice: how many of them may be in the target twice.
     """
 
     def __init__(
-        self, sqs: Any, url: str, target: str, *, producer: Producer, leases: Leases, progress: Callable[[int], None]
+        self,
+        sqs: SQSClient,
+        url: str,
+        target: str,
+        *,
+        producer: Producer,
+        leases: Leases,
+        progress: Callable[[int], None],
     ) -> None:
         self._sqs = sqs
         self._url = url
@@ -143,44 +163,36 @@ class Mover:
         self.moved = 0
         self.maybe_twice = 0
 
-    def move_all(self) -> None:
-        """Move until none are left, those included that somebody else was looking at when this began."""
-        while True:
-            for letters in receive(self._sqs, self._url):
-                self._move(letters)
-            if not self._left():
-                return
+    def move(self, ids: Collection[str] = ()) -> set[str]:
+        """Move the messages with these ids, and make all others visible again. Without ids, move all that are visible.
 
-    def move_picked(self, ids: set[str]) -> set[str]:
-        """Move those with these message ids, and give back all others. Returns the ids that were not found."""
+        Returns:
+            The ids that were not found.
+
+        Raises:
+            HelloQueueError: a message cannot be sent. It stays in the dead-letter queue.
+        """
         others: list[DeadLetter] = []
         missing = set(ids)
         try:
-            for letters in receive(self._sqs, self._url):
-                picked = [letter for letter in letters if letter.message.id in missing]
-                others += [letter for letter in letters if letter.message.id not in missing]
-                self._move(picked)
-                missing -= {letter.message.id for letter in picked}
-                if not missing:
+            for found in receive(self._sqs, self._url):
+                selected = [each for each in found if not ids or each.message.id in missing]
+                others += [each for each in found if ids and each.message.id not in missing]
+                self._move(selected)
+                missing -= {each.message.id for each in selected}
+                if ids and not missing:
                     break
         finally:
             _give_back(self._sqs, self._url, others)
         return missing
 
-    def _left(self) -> int:
-        found = attributes(self._sqs, self._url)
-        return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
-
-    def _move(self, letters: Sequence[DeadLetter]) -> None:
-        """A crash after the sending leaves the messages in both queues: they come back here when HOLD_SECONDS are
-        over.
+    def _move(self, dead_letters: Sequence[DeadLetter]) -> None:
+        """After a crash between sending and deleting, the messages are in both queues: they are visible in the
+        dead-letter queue again after HOLD_SECONDS.
         """
         until = time.monotonic() + HOLD_SECONDS
-        leases = {
-            number: Lease(letter.message, letter.received["ReceiptHandle"], until)
-            for number, letter in enumerate(letters)
-        }
-        entries = [self._entry(number, letter) for number, letter in enumerate(letters)]
+        leases = [Lease(each.message, each.received["ReceiptHandle"], until) for each in dead_letters]
+        entries = [self._entry(number, each) for number, each in enumerate(dead_letters)]
         for batch in batches(entries):
             outcome = Outcome()
             self._producer.send(batch, outcome)
@@ -190,19 +202,20 @@ class Mover:
             self._progress(self.moved)
             if outcome.refused:
                 number, _, reason = outcome.refused[0]
-                raise HelloQueueError(f"message {letters[number].message.id} cannot be sent, and stays: {reason}")
+                refused = dead_letters[number].message.id
+                raise HelloQueueError(f"message {refused} cannot be sent, and stays in the dead-letter queue: {reason}")
             if outcome.error is not None:
                 raise outcome.error
 
-    def _entry(self, number: int, letter: DeadLetter) -> Entry:
-        """The message as it was sent first. In a FIFO queue it has a deduplication id that is the same at a second
-        attempt, and differs from its first one, which SQS may remember."""
-        received = letter.received
+    def _entry(self, number: int, dead_letter: DeadLetter) -> Entry:
+        """The message as it was first sent. In a FIFO queue its deduplication id is the same at each attempt to move
+        it, and differs from the one that it was sent with, which SQS may remember."""
+        received = dead_letter.received
         parameters: dict[str, Any] = {"MessageBody": received["Body"]}
         if received.get("MessageAttributes"):
             parameters["MessageAttributes"] = received["MessageAttributes"]
-        if letter.message.group is not None:
-            parameters["MessageGroupId"] = letter.message.group
+        if dead_letter.message.group is not None:
+            parameters["MessageGroupId"] = dead_letter.message.group
         if self._fifo:
-            parameters["MessageDeduplicationId"] = f"redrive-{letter.message.id}"
+            parameters["MessageDeduplicationId"] = f"redrive-{dead_letter.message.id}"
         return Entry(number, b"", parameters, size_of(parameters))
