@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 from aws_cdk import Stack
-from botocore.exceptions import ClientError
 
 import app
 from tests.conftest import DEFAULTS, Aws, Synth
-from tests.stacks.templates import MESSAGING, arn_of, queues, resources
+from tests.stacks.templates import MESSAGING, arn_of, deployed, queues, resources
 
 
 def test_the_tutorials_queue(synth: Synth) -> None:
@@ -65,30 +65,34 @@ def test_keep_data_protects_the_messaging_stack_only(keep_data: bool) -> None:
     assert protected == {MESSAGING: keep_data, "HelloQueueIdentity": False, "HelloQueueWorkers": False}
 
 
-def test_kept_queues_survive_destroy_replacement_and_the_end_of_their_stack(aws: Aws) -> None:
-    """By the real CDK CLI. Without keep_data, the next deploy lifts the protection again."""
-    settings: dict[str, Any] = {
-        "deployment": "kept",
-        "administrator_access": "false",
-        "access_key": "0",
-        "delay_seconds": "0",
-    }
+def test_kept_queues_survive_their_replacement_and_the_end_of_their_stack(aws: Aws, synth: Synth) -> None:
     sqs, cloudformation = aws.client("sqs"), aws.client("cloudformation")
-    aws.cdk("deploy", **settings, keep_data="true")
-    first = sqs.get_queue_url(QueueName="kept-test")["QueueUrl"]
-    sqs.send_message(QueueUrl=first, MessageBody="precious")
+    stack = f"kept-{MESSAGING}"
+    settings = {"deployment": "kept", "keep_data": "true", "delay_seconds": "0"}
+    with deployed(aws, {stack: synth(**settings)[stack]}):
+        first = sqs.get_queue_url(QueueName="kept-test")["QueueUrl"]
+        sqs.send_message(QueueUrl=first, MessageBody="precious")
+        renamed = json.dumps(synth(**settings, queue_name="other")[stack])
+        cloudformation.update_stack(StackName=stack, TemplateBody=renamed)
+        cloudformation.get_waiter("stack_update_complete").wait(StackName=stack, WaiterConfig={"Delay": 1})
+        assert sqs.get_queue_url(QueueName="kept-other")["QueueUrl"]
+    urls = [
+        sqs.get_queue_url(QueueName=f"kept-{name}")["QueueUrl"] for name in ("other", "other-dlq", "test", "test-dlq")
+    ]
+    (message,) = sqs.receive_message(QueueUrl=first)["Messages"]
+    assert message["Body"] == "precious"
+    for url in urls:
+        sqs.delete_queue(QueueUrl=url)
 
+
+def test_destroy_is_refused_until_a_deploy_without_keep_data(aws: Aws) -> None:
+    settings: dict[str, Any] = {"deployment": "safe", "administrator_access": "false", "access_key": "0"}
+    sqs = aws.client("sqs")
+    aws.cdk("deploy", **settings, keep_data="true")
     destroyed = aws.cdk("destroy", check=False, **settings, keep_data="true")
     assert destroyed.returncode == 1
     assert "TerminationProtection" in destroyed.stdout + destroyed.stderr
-
-    aws.cdk("deploy", **settings, keep_data="true", queue_name="other")
-    (message,) = sqs.receive_message(QueueUrl=first, VisibilityTimeout=0)["Messages"]
-    assert message["Body"] == "precious", "the replaced queue is still there"
-
-    cloudformation.update_termination_protection(StackName="kept-" + MESSAGING, EnableTerminationProtection=False)
-    aws.cdk("destroy", **settings, keep_data="true", queue_name="other")
-    with pytest.raises(ClientError, match="does not exist"):
-        cloudformation.describe_stacks(StackName="kept-" + MESSAGING)
-    for name in ("kept-test", "kept-test-dlq", "kept-other", "kept-other-dlq"):
-        sqs.delete_queue(QueueUrl=sqs.get_queue_url(QueueName=name)["QueueUrl"])
+    assert sqs.get_queue_url(QueueName="safe-test")
+    aws.cdk("deploy", **settings)
+    aws.cdk("destroy", **settings)
+    assert sqs.list_queues(QueueNamePrefix="safe-").get("QueueUrls", []) == []
