@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
@@ -29,6 +30,9 @@ _TARGET = (
 )
 """The requirements are for Lambda, not for the machine that deploys."""
 
+_IGNORED = shutil.ignore_patterns("__pycache__", ".*")
+"""What of a handler's folder is not copied."""
+
 _MACHINE_DEPENDENT = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """What pip notes in a .dist-info folder about this installation."""
 
@@ -41,20 +45,35 @@ def check_handler(folder_name: str, handler: str) -> Path:
         handler: ``module:function``.
 
     Raises:
-        SettingsError: the folder, or a link in it, leads out of the project; or it has no such module.
+        SettingsError: the folder has no such module; or it, or something in it, is a link that leads out of the
+            project, to nothing or to a folder around it.
     """
     folder = PROJECT / folder_name
-    for path in (folder, *folder.rglob("*")):
-        target = path.resolve()
-        if not target.is_relative_to(PROJECT):
-            raise SettingsError(
-                f"worker_folder: {path.relative_to(PROJECT)} is a link to {target}, outside the project: copy what the "
-                "workers need into the folder"
-            )
+    _check_links(folder)
     module = handler.partition(":")[0].partition(".")[0]
     if not ((folder / f"{module}.py").is_file() or (folder / module).is_dir()):
         raise SettingsError(f"worker_handler: there is no module {module!r} in worker_folder {folder_name!r}")
     return folder
+
+
+def _check_links(path: Path, *around: Path) -> None:
+    """Check a file, or a folder with everything in it that is copied."""
+    target = Path(os.path.realpath(path))
+    reason = None
+    if not target.is_relative_to(PROJECT):
+        reason = f"leads out of the project, to {target}"
+    elif path.is_symlink() and not path.exists():
+        reason = f"leads to {target}, which does not exist"
+    elif target in around:
+        reason = f"leads to {target}, a folder that contains it"
+    if reason:
+        raise SettingsError(
+            f"worker_folder: {path.relative_to(PROJECT)} {reason}: copy what the workers need into the folder"
+        )
+    if path.is_dir():
+        names = {each.name for each in path.iterdir()}
+        for name in sorted(names - _IGNORED(str(path), list(names))):
+            _check_links(path / name, target, *around)
 
 
 @jsii.implements(cdk.ILocalBundling)
@@ -97,8 +116,7 @@ def collect_code(folder: Path, directory: Path) -> None:
     requirements = folder / "requirements.txt"
     if requirements.exists():
         _install(requirements, directory)
-    hidden = shutil.ignore_patterns("__pycache__", ".*")
-    shutil.copytree(folder, directory, ignore=hidden, dirs_exist_ok=True)
+    shutil.copytree(folder, directory, ignore=_IGNORED, dirs_exist_ok=True)
     for name in WORKER_MODULES:
         copy = directory / PACKAGE.name / name
         copy.parent.mkdir(parents=True, exist_ok=True)

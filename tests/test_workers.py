@@ -26,13 +26,13 @@ SETTINGS |= {"visibility_timeout_seconds": "12"}
 
 
 def test_workers_process_messages_and_go_with_their_setting(empty_aws: Aws, tmp_path: Path) -> None:
-    """A thousand messages, of which one in ten fails: those end in the dead-letter queue, without bringing back others.
+    """300 messages, of which one in ten fails: those end in the dead-letter queue, without bringing back others.
     Then a deploy without workers, and a destroy without the setting, each leave nothing of them."""
     empty_aws.cdk("deploy", **SETTINGS)
-    texts = [f"{'fail' if number % 10 == 0 else 'good'} {number}" for number in range(1000)]
+    texts = [f"{'fail' if number % 10 == 0 else 'good'} {number}" for number in range(300)]
     lines = tmp_path / "lines"
     lines.write_text("".join(f"{text}\n" for text in texts))
-    assert empty_aws.script("send.py", "--file", str(lines)).stdout == "1,000 sent, 0 failed\n"
+    assert empty_aws.script("send.py", "--file", str(lines)).stdout == "300 sent, 0 failed\n"
     sqs = empty_aws.client("sqs")
     url, dead = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("test", "test-dlq"))
 

@@ -108,20 +108,50 @@ def test_the_folder_is_a_link_out_of_the_project(folder: Path, tmp_path: Path) -
     (tmp_path / "orders.py").write_text("")
     link = folder / "link"
     link.symlink_to(tmp_path)
-    with pytest.raises(SettingsError, match=f"^worker_folder: .*/link is a link to {tmp_path}, outside the project"):
+    with pytest.raises(SettingsError, match=f"^worker_folder: .*/link leads out of the project, to {tmp_path}: copy"):
         check_handler(name_of(link), "orders:book")
 
 
-@pytest.mark.parametrize("target", ["/etc/hostname", "/etc"])
-def test_a_link_in_the_folder_out_of_the_project(folder: Path, target: str) -> None:
+def test_the_folder_is_in_a_link_out_of_the_project(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "inner").mkdir()
+    (folder / "link").symlink_to(tmp_path)
+    with pytest.raises(SettingsError, match="/link/inner leads out of the project"):
+        check_handler(name_of(folder / "link/inner"), "orders:book")
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("/etc/hostname", "leads out of the project, to /etc/hostname"),
+        ("/etc", "leads out of the project, to /etc"),
+        ("../../../../..", "leads out of the project"),
+        ("missing", "which does not exist"),
+        ("link", "which does not exist"),
+        ("..", "a folder that contains it"),
+    ],
+)
+def test_links_in_the_folder_that_are_refused(folder: Path, target: str, reason: str) -> None:
     (folder / "package").mkdir()
     (folder / "package/link").symlink_to(target)
-    with pytest.raises(SettingsError, match=r"/package/link is a link to /etc.*, outside the project"):
+    with pytest.raises(SettingsError, match=rf"^worker_folder: \S*/package/link .*{reason}"):
         check_handler(name_of(folder), "orders:book")
 
 
-def test_a_link_within_the_project(folder: Path, tmp_path: Path) -> None:
+def test_a_link_behind_a_link(folder: Path) -> None:
+    (folder / "elsewhere").mkdir()
+    (folder / "elsewhere/out").symlink_to("/etc")
+    (folder / "handlers").mkdir()
+    (folder / "handlers/link").symlink_to("../elsewhere")
+    with pytest.raises(SettingsError, match="/handlers/link/out leads out of the project"):
+        check_handler(name_of(folder / "handlers"), "orders:book")
+
+
+def test_links_within_the_project_and_hidden_ones(folder: Path, tmp_path: Path) -> None:
     (folder / "example.py").symlink_to(PROJECT / "scripts/workers/example.py")
+    (folder / "more").symlink_to(PROJECT / "scripts/workers")
+    (folder / ".venv").symlink_to("/etc")
     collect_code(check_handler(name_of(folder), "example:log"), tmp_path)
-    assert not (tmp_path / "example.py").is_symlink()
-    assert "def log(" in (tmp_path / "example.py").read_text()
+    for name in ("example.py", "more/example.py"):
+        assert not (tmp_path / name).is_symlink()
+        assert "def log(" in (tmp_path / name).read_text()
+    assert not (tmp_path / ".venv").exists()
