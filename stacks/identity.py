@@ -25,9 +25,8 @@ class IdentityStack(cdk.Stack):
     def __init__(
         self, scope: Construct, construct_id: str, *, settings: IdentitySettings, names: Names, tags: dict[str, str]
     ) -> None:
-        super().__init__(
-            scope, construct_id, description="IAM group and user, and the user's rights on the queue", tags=tags
-        )
+        description = "IAM group and user, and the user's rights on the queue"
+        super().__init__(scope, construct_id, description=description, tags=tags)
         groups: list[iam.IGroup] = []
         if settings.administrator_access:
             groups.append(Administrators(self, "Administrators", group_name=names.group))
