@@ -83,9 +83,9 @@ class LocalBundling:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self.error: SettingsError | None = None
-        """Why bundling failed: what the CDK raises then no longer has the type."""
+        """Why bundling failed. The CDK raises a RuntimeError instead."""
 
-    # The CDK calls it from Node.js, with BundlingOptions that do not matter here.
+    # Node.js calls it, with BundlingOptions that are not needed here.
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
         try:
             collect_code(self._folder, Path(output_dir))

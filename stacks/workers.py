@@ -43,8 +43,8 @@ class WorkersStack(cdk.Stack):
         function = self._function(settings, names)
         queue = sqs.Queue.from_queue_arn(self, "Queue", queue_arn(self, names.queue))
         queue.grant_consume_messages(function)
-        # Not an SqsEventSource: that would choose another logical id. AWS refuses the second mapping between a queue
-        # and a function, so a deploy could not replace the one that is there.
+        # Not an SqsEventSource, which chooses its own logical id: a deploy over an existing stack would create a second
+        # mapping between the queue and the function, which AWS refuses.
         lambda_.EventSourceMapping(
             self,
             "FromTheQueue",
@@ -92,12 +92,14 @@ class WorkersStack(cdk.Stack):
                 role=role,
                 log_group=log_group,
             )
-        except RuntimeError as error:
-            raise bundling.error or error from None
+        except RuntimeError:
+            if bundling.error:
+                raise bundling.error from None
+            raise
 
 
 class WorkerErrorsAlarm(cloudwatch.Alarm):
-    """A call of the function failed. A message that failed is no error of a call."""
+    """A call of the function failed. A failed message does not count: the call reports it and succeeds."""
 
     def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
         super().__init__(
