@@ -14,25 +14,39 @@ from stacks.workers import WorkersStack
 
 
 def build(**options: Any) -> cdk.App:
-    """The app with its stacks and checks, not yet synthesized.
+    """The app with its stacks and checks, before it is synthesized.
 
     Args:
-        options: as ``cdk.App`` takes them.
+        options: arguments of ``cdk.App``.
 
     Raises:
-        SettingsError: the app's context does not describe a deployment.
+        SettingsError: the app's context has an unknown setting or an invalid value.
     """
-    # The default synthesizer deploys with the roles that `cdk bootstrap` made; its version check would only add a
-    # parameter and a rule to templates that people read.
+    # The default synthesizer deploys with the roles of `cdk bootstrap`; its version check would only add a parameter
+    # and a rule to templates that people read.
     synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
     app = cdk.App(default_stack_synthesizer=synthesizer, **options)
     settings = Settings.from_context(app.node.get_all_context())
-    tags = {"Project": "hello-queue", "Deployment": settings.deployment or "default"}
-    messaging = MessagingStack(app, settings.prefixed(MESSAGING_STACK), settings=settings, tags=tags)
-    IdentityStack(app, settings.prefixed(IDENTITY_STACK), settings=settings, tags=tags)
-    if settings.workers == "lambda":
-        workers = WorkersStack(app, settings.prefixed(WORKERS_STACK), settings=settings, tags=tags)
-        workers.add_stack_dependency(messaging)
+    names = settings.names
+    tags = {"Project": "hello-queue", "Deployment": names.deployment or "default"}
+    messaging = MessagingStack(
+        app,
+        names.prefixed(MESSAGING_STACK),
+        settings=settings.queue,
+        alarm_settings=settings.alarms,
+        names=names,
+        tags=tags,
+    )
+    IdentityStack(app, names.prefixed(IDENTITY_STACK), settings=settings.identity, names=names, tags=tags)
+    workers = WorkersStack(
+        app,
+        names.prefixed(WORKERS_STACK),
+        settings=settings.workers,
+        names=names,
+        notify_by_email=bool(settings.alarms.alarm_email),
+        tags=tags,
+    )
+    workers.add_stack_dependency(messaging)
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app, verbose=True))
     return app
 

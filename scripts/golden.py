@@ -1,7 +1,7 @@
-"""Write the templates that reviewers read: what `cdk synth` makes of the settings, as YAML, into tests/golden.
+"""Write the templates that reviewers read to tests/golden: what `cdk synth` generates from the settings, as YAML.
 
-One folder has the defaults; one folder for each setting that changes rights or resources has the stacks which that
-setting changes. acknowledgments.yaml lists every cdk-nag finding that is excused, with its reason.
+`default` has the stacks with the default settings; every other folder has the stacks that change with the setting it is
+named after. acknowledgments.yaml lists each acknowledged cdk-nag finding with its reason.
 """
 
 from __future__ import annotations
@@ -16,13 +16,15 @@ from hello_queue.cli.options import parser
 from hello_queue.review.synthesis import GOLDEN, render, synthesize
 
 EXAMPLES = """\
-  python scripts/golden.py            write them (`make golden`)
-  python scripts/golden.py --check    only say whether they are fresh"""
+  python scripts/golden.py            write the templates (`make golden`)
+  python scripts/golden.py --check    only check whether they are up to date"""
 
 
 def main() -> int:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
+    options.add_argument(
+        "--check", action="store_true", help="write nothing; exit with status 1 if a file is out of date"
+    )
     arguments = options.parse_args()
     fresh = render(synthesize())
     there = {str(path.relative_to(GOLDEN)): path.read_text() for path in GOLDEN.rglob("*.yaml")}
@@ -30,7 +32,7 @@ def main() -> int:
     stale = sorted(name for name in fresh.keys() | there.keys() if fresh.get(name) != there.get(name))
     if arguments.check:
         for name in stale:
-            print(f"tests/golden/{name} is stale: run `make golden`", file=sys.stderr)
+            print(f"tests/golden/{name} is out of date: run `make golden`", file=sys.stderr)
         return FAILED if stale else DONE
     for name in stale:
         path = GOLDEN / name

@@ -1,4 +1,4 @@
-"""How a cdk-nag finding is excused: exactly, beside what it excuses, with its reason."""
+"""Acknowledging a cdk-nag finding: exactly one, beside the construct it is about, with the reason."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from constructs import IConstruct
 
 
 def acknowledge(construct: IConstruct, finding: str, reason: str) -> None:
-    """Excuse one finding of AwsSolutionsChecks on one construct.
+    """Acknowledge one finding of AwsSolutionsChecks on one construct.
 
     Args:
-        finding: as cdk-nag prints it, with what stands in brackets: ``AwsSolutions-IAM4[Policy::…]``.
-        reason: what a security reviewer must know to agree. It is kept in cdk.out/validation-report.json.
+        finding: as cdk-nag prints it, including the part in brackets: ``AwsSolutions-IAM4[Policy::…]``.
+        reason: what a security reviewer needs to know to agree. It ends up in cdk.out/validation-report.json.
     """
-    # Without the prefix the finding would be silenced, but left out of the validation report.
+    # Without the prefix, cdk-nag suppresses the finding but leaves it out of the validation report.
     cdk.Validations.of(construct).acknowledge(cdk.Acknowledgment(id=f"AwsSolutions::{finding}", reason=reason))

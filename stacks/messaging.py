@@ -1,4 +1,4 @@
-"""The queue, the dead-letter queue that takes what cannot be processed, and what watches over both."""
+"""The queue, its dead-letter queue, and the alarms and the dashboard for both."""
 
 from __future__ import annotations
 
@@ -7,47 +7,54 @@ from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
 from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
-from stacks.monitoring import add_monitoring
-from stacks.settings import Settings
-
-
-def queue_arn(stack: cdk.Stack, queue_name: str) -> str:
-    """The ARN that a queue of this name has in the stack's account and region.
-
-    Made from the name, not referenced: a reader sees which queue is meant, the stacks need no exports that would
-    block a change, and the two queues can name each other without a cycle.
-    """
-    return stack.format_arn(service="sqs", resource=queue_name)
+from stacks.alarms import AlarmKey, AlarmTopic, DeadLettersAlarm, InFlightAlarm, OldestMessageAlarm, notify
+from stacks.arns import queue_arn
+from stacks.dashboard import QueueDashboard
+from stacks.names import Names
+from stacks.setting_groups import AlarmSettings, QueueSettings
 
 
 class MessagingStack(cdk.Stack):
-    """An encrypted queue and its dead-letter queue, which answer over TLS only, with alarms and a dashboard."""
+    """An encrypted queue and its dead-letter queue, which accept TLS only, with alarms and a dashboard."""
 
-    def __init__(self, scope: Construct, construct_id: str, *, settings: Settings, tags: dict[str, str]) -> None:
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        settings: QueueSettings,
+        alarm_settings: AlarmSettings,
+        names: Names,
+        tags: dict[str, str],
+    ) -> None:
         super().__init__(
-            scope, construct_id, description="SQS queue with a dead-letter queue, encrypted and TLS-only", tags=tags
+            scope,
+            construct_id,
+            description="SQS queue with a dead-letter queue, encrypted and TLS-only",
+            tags=tags,
+            termination_protection=settings.keep_data,
         )
-        # True or nothing: a queue that is none has no such property.
+        # True or None: SQS refuses an explicit false.
         fifo = settings.fifo or None
+        removal_policy = cdk.RemovalPolicy.RETAIN if settings.keep_data else cdk.RemovalPolicy.DESTROY
         dead_letter_queue = sqs.Queue(
             self,
             "DeadLetterQueue",
-            queue_name=settings.physical_dead_letter_queue_name,
+            queue_name=names.dead_letter_queue,
             fifo=fifo,
             retention_period=cdk.Duration.seconds(DEAD_LETTER_RETENTION_SECONDS),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
+            removal_policy=removal_policy,
             redrive_allow_policy=sqs.RedriveAllowPolicy(
                 redrive_permission=sqs.RedrivePermission.BY_QUEUE,
-                source_queues=[
-                    sqs.Queue.from_queue_arn(self, "Source", queue_arn(self, settings.physical_queue_name)),
-                ],
+                source_queues=[sqs.Queue.from_queue_arn(self, "Source", queue_arn(self, names.queue))],
             ),
         )
         queue = sqs.Queue(
             self,
             "Queue",
-            queue_name=settings.physical_queue_name,
+            queue_name=names.queue,
             fifo=fifo,
             content_based_deduplication=settings.content_based_deduplication or None,
             delivery_delay=cdk.Duration.seconds(settings.delay_seconds),
@@ -55,15 +62,58 @@ class MessagingStack(cdk.Stack):
             retention_period=cdk.Duration.seconds(settings.retention_seconds),
             encryption=sqs.QueueEncryption.SQS_MANAGED,
             enforce_ssl=True,
+            removal_policy=removal_policy,
             dead_letter_queue=sqs.DeadLetterQueue(
                 queue=dead_letter_queue, max_receive_count=settings.max_receive_count
             ),
         )
-        add_monitoring(self, settings, queue, dead_letter_queue)
+        self._monitor(queue, dead_letter_queue, alarm_settings, names)
         for output, value, description in (
             ("QueueName", queue.queue_name, "Name of the queue"),
             ("QueueUrl", queue.queue_url, "URL of the queue, for send.py and process.py"),
             ("QueueArn", queue.queue_arn, "ARN of the queue, for policies"),
-            ("DeadLetterQueueUrl", dead_letter_queue.queue_url, "URL of the queue for what could not be processed"),
+            ("DeadLetterQueueUrl", dead_letter_queue.queue_url, "URL of the queue for messages that failed repeatedly"),
         ):
             cdk.CfnOutput(self, output, value=value, description=description)
+
+    def _monitor(self, queue: sqs.Queue, dead_letter_queue: sqs.Queue, settings: AlarmSettings, names: Names) -> None:
+        dead_letters = DeadLettersAlarm(
+            self,
+            "DeadLettersAlarm",
+            alarm_name=names.of_queue("-dead-letters"),
+            dead_letter_queue=dead_letter_queue,
+            threshold=settings.alarm_dead_letters,
+        )
+        oldest = OldestMessageAlarm(
+            self,
+            "OldestMessageAlarm",
+            alarm_name=names.of_queue("-oldest-message"),
+            queue=queue,
+            threshold_seconds=settings.alarm_age_seconds,
+        )
+        in_flight = InFlightAlarm(
+            self,
+            "InFlightAlarm",
+            alarm_name=names.of_queue("-in-flight"),
+            queue=queue,
+            threshold=settings.alarm_in_flight,
+        )
+        if settings.alarm_email:
+            topic = AlarmTopic(
+                self,
+                "Alarms",
+                topic_name=names.alarm_topic,
+                key=AlarmKey(self, "AlarmKey"),
+                email=settings.alarm_email,
+            )
+            notify(topic, [dead_letters, oldest, in_flight])
+        QueueDashboard(
+            self,
+            "Dashboard",
+            dashboard_name=names.dashboard,
+            queue=queue,
+            dead_letter_queue=dead_letter_queue,
+            dead_letters=dead_letters,
+            oldest=oldest,
+            in_flight=in_flight,
+        )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
 import functools
 import json
 import os
@@ -18,7 +17,7 @@ from botocore.config import Config
 
 from hello_queue.local_aws.instance import Instance, local_aws
 from hello_queue.project import ROOT, environment_with_tools
-from stacks.settings import Settings
+from stacks.settings import FIELDS
 from tests.faults import FaultyPath, faulty_path
 
 # node, npm and cdk are the project's own, also where its virtual environment was not activated.
@@ -28,7 +27,7 @@ Template = Mapping[str, Any]
 Environment = Mapping[str, str | None]
 """Variables to set; None: not to be set."""
 NO_CHANGES: Environment = {}
-DEFAULTS = {setting.name: json.dumps(setting.default).strip('"') for setting in dataclasses.fields(Settings)}
+DEFAULTS = {name: json.dumps(field.default).strip('"') for name, field in FIELDS.items()}
 """Tests are about these, whatever a team has put into cdk.json."""
 Synth = Callable[..., dict[str, Template]]
 

@@ -1,22 +1,20 @@
-"""The workers on AWS Lambda: deployed, through the real event source mapping; and what they are declared to be."""
+"""The workers on AWS Lambda: as declared, deployed behind a real event source mapping, and the function itself."""
 
 from __future__ import annotations
 
 import time
-import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hello_queue.constants import QUEUE_USER_ACTIONS
 from hello_queue.sqs import lambda_worker
 from hello_queue.sqs.handlers import CannotGoOn, RetryLater
-from stacks.settings import Settings, SettingsError
-from stacks.workers import ROOT, collect_code
 from tests.conftest import Aws, Synth
 from tests.queues import bodies
-from tests.stacks.templates import arn_of, only, resources
+from tests.stacks.templates import WORKERS, arn_of, only, resources
 
 SETTINGS: dict[str, Any] = {
     "workers": "lambda",
@@ -27,13 +25,14 @@ SETTINGS: dict[str, Any] = {
 SETTINGS |= {"visibility_timeout_seconds": "12"}
 
 
-def test_a_thousand_messages_and_one_in_ten_fails(empty_aws: Aws, tmp_path: Path) -> None:
-    """The failing ones do not bring back the others; they end in the dead-letter queue; destroy leaves nothing."""
+def test_workers_process_messages_and_go_with_their_setting(empty_aws: Aws, tmp_path: Path) -> None:
+    """300 messages, of which one in ten fails: those end in the dead-letter queue, without bringing back others.
+    Then a deploy without workers, and a destroy without the setting, each leave nothing of them."""
     empty_aws.cdk("deploy", **SETTINGS)
-    texts = [f"{'fail' if number % 10 == 0 else 'good'} {number}" for number in range(1000)]
+    texts = [f"{'fail' if number % 10 == 0 else 'good'} {number}" for number in range(300)]
     lines = tmp_path / "lines"
     lines.write_text("".join(f"{text}\n" for text in texts))
-    assert empty_aws.script("send.py", "--file", str(lines)).stdout == "1,000 sent, 0 failed\n"
+    assert empty_aws.script("send.py", "--file", str(lines)).stdout == "300 sent, 0 failed\n"
     sqs = empty_aws.client("sqs")
     url, dead = (sqs.get_queue_url(QueueName=name)["QueueUrl"] for name in ("test", "test-dlq"))
 
@@ -48,11 +47,29 @@ def test_a_thousand_messages_and_one_in_ten_fails(empty_aws: Aws, tmp_path: Path
     logged = list(_logged(empty_aws))
     handled = [text for text in logged if text.startswith("good ")]
     assert sorted(handled) == sorted(text for text in texts if text.startswith("good")), "each once"
-    empty_aws.cdk("destroy", **SETTINGS)
-    assert empty_aws.client("lambda").list_functions()["Functions"] == []
-    assert empty_aws.client("lambda").list_event_source_mappings()["EventSourceMappings"] == []
-    assert empty_aws.client("logs").describe_log_groups()["logGroups"] == []
-    assert not [role for role in empty_aws.client("iam").list_roles()["Roles"] if role["RoleName"] == "test-worker"]
+
+    empty_aws.cdk("deploy", **{**SETTINGS, "workers": "none"})
+    assert workers_left(empty_aws) == []
+    assert sqs.get_queue_url(QueueName="test")["QueueUrl"] == url
+
+    empty_aws.cdk("deploy", **SETTINGS)
+    assert len(workers_left(empty_aws)) == 5
+    empty_aws.cdk("destroy")
+    assert workers_left(empty_aws) == []
+    assert sqs.list_queues().get("QueueUrls", []) == []
+
+
+def workers_left(aws: Aws) -> list[str]:
+    """The resources of the workers that exist, and their stack."""
+    stacks = aws.client("cloudformation").describe_stacks()["Stacks"]
+    roles = aws.client("iam").list_roles()["Roles"]
+    return [
+        *(each["FunctionName"] for each in aws.client("lambda").list_functions()["Functions"]),
+        *(each["UUID"] for each in aws.client("lambda").list_event_source_mappings()["EventSourceMappings"]),
+        *(each["logGroupName"] for each in aws.client("logs").describe_log_groups()["logGroups"]),
+        *(each["RoleName"] for each in roles if each["RoleName"].startswith("HelloQueueWorkers")),
+        *(each["StackName"] for each in stacks if each["StackName"] == "HelloQueueWorkers"),
+    ]
 
 
 def _logged(aws: Aws) -> Iterator[str]:
@@ -62,66 +79,37 @@ def _logged(aws: Aws) -> Iterator[str]:
             yield from event["message"].splitlines()
 
 
-def test_what_is_declared(synth: Synth) -> None:
-    template = synth(workers="lambda", worker_batch_window_seconds="6", visibility_timeout_seconds="36")[
-        "HelloQueueWorkers"
-    ]
+def test_the_function_and_its_event_source_mapping(synth: Synth) -> None:
+    template = synth(workers="lambda", worker_batch_window_seconds="6", visibility_timeout_seconds="36")[WORKERS]
     mapping = only(template, "AWS::Lambda::EventSourceMapping")
     assert mapping["EventSourceArn"] == arn_of("test")
     assert mapping["FunctionResponseTypes"] == ["ReportBatchItemFailures"]
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 10}
-    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (10, 6)
-    function = only(template, "AWS::Lambda::Function")
-    assert function["Environment"]["Variables"] == {"HANDLER": "example:log"}
     assert only(template, "AWS::Logs::LogGroup")["RetentionInDays"] == 30
     assert {each["MetricName"] for each in resources(template, "AWS::CloudWatch::Alarm")} == {"Errors", "Throttles"}
+
+
+def test_the_function_may_process_messages_and_write_its_log_and_nothing_else(synth: Synth) -> None:
+    template = synth(workers="lambda")[WORKERS]
     assert not {"ManagedPolicyArns", "Policies"} & only(template, "AWS::IAM::Role").keys()
-    statements = only(template, "AWS::IAM::Policy")["PolicyDocument"]["Statement"]
-    assert [statement["Resource"] for statement in statements].count("*") == 0
-    assert {action for each in statements for action in each["Action"]} == {
-        *("sqs:ReceiveMessage", "sqs:DeleteMessage", "sqs:ChangeMessageVisibility", "sqs:GetQueueAttributes"),
-        *("sqs:GetQueueUrl", "logs:CreateLogStream", "logs:PutLogEvents"),
-    }
+    policy = only(template, "AWS::IAM::Policy")
+    log, queue = policy["PolicyDocument"]["Statement"]
+    assert set(log["Action"]) == {"logs:CreateLogStream", "logs:PutLogEvents"}
+    assert log["Resource"] == {"Fn::GetAtt": ["Log95422804", "Arn"]}
+    assert set(queue["Action"]) == set(QUEUE_USER_ACTIONS) - {"sqs:SendMessage"}
+    assert queue["Resource"] == arn_of("test")
 
 
-def test_they_are_off_by_default(synth: Synth) -> None:
-    assert "HelloQueueWorkers" not in synth()
+def test_aws_lambda_may_receive_before_the_mapping_exists(synth: Synth) -> None:
+    """AWS rejects a mapping to a function that may not receive from the queue."""
+    found = synth(workers="lambda")[WORKERS]["Resources"]
+    (mapping,) = [each for each in found.values() if each["Type"] == "AWS::Lambda::EventSourceMapping"]
+    (policy,) = [name for name, each in found.items() if each["Type"] == "AWS::IAM::Policy"]
+    assert policy in found[mapping["Properties"]["FunctionName"]["Ref"]]["DependsOn"]
 
 
-def test_the_code_and_its_requirements_travel(tmp_path: Path) -> None:
-    """A handler's folder with a requirement of its own, here a wheel that is made on the spot."""
-    folder = ROOT / "cdk.out" / f"workers-{time.time_ns()}"
-    folder.mkdir(parents=True)
-    wheel = tmp_path / "needed-1.0-py3-none-any.whl"
-    with zipfile.ZipFile(wheel, "w") as archive:
-        archive.writestr("needed.py", "answer = 42\n")
-        archive.writestr("needed-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: needed\nVersion: 1.0\n")
-        archive.writestr("needed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
-        archive.writestr("needed-1.0.dist-info/RECORD", "")
-    try:
-        (folder / "orders.py").write_text("import needed\n")
-        (folder / "requirements.txt").write_text(f"{wheel}\n")
-        settings = Settings(workers="lambda", worker_folder=str(folder.relative_to(ROOT)), worker_handler="orders:book")
-        collected = tmp_path / "collected"
-        collected.mkdir()
-        collect_code(settings, collected)
-        found = {str(path.relative_to(collected)) for path in collected.rglob("*.py")}
-        contract = {
-            f"hello_queue/{name}.py" for name in ("__init__", "sqs/__init__", "sqs/handlers", "sqs/lambda_worker")
-        }
-        assert found == {"orders.py", "needed.py", *contract}
-        (folder / "requirements.txt").write_text("no-such-package-anywhere\n")
-        with pytest.raises(SettingsError, match="cannot be installed for Lambda"):
-            collect_code(settings, tmp_path / "again")
-    finally:
-        for path in sorted(folder.rglob("*"), reverse=True):
-            path.unlink()
-        folder.rmdir()
-
-
-def test_no_such_handler(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="no module 'orders' in worker_folder"):
-        collect_code(Settings(workers="lambda", worker_handler="orders:book"), tmp_path)
+def test_without_workers_their_stack_is_empty(synth: Synth) -> None:
+    """The CDK deploys no empty stack, and deletes one that exists."""
+    assert synth()[WORKERS].keys() == {"Description"}
 
 
 def record(body: str, group: str | None = None, **more: Any) -> dict[str, Any]:
@@ -150,21 +138,21 @@ def later(message: Any) -> None:
     raise RetryLater(2)
 
 
-def test_only_what_failed_comes_again(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_failed_messages_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failures(monkeypatch, "fail_or_not", record("a"), record("fail"), record("b")) == ["fail"]
     assert failures(monkeypatch, "fail_or_not", record("a")) == []
 
 
-def test_what_follows_a_failure_in_its_group_does_not_overtake_it(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages_do_not_overtake_a_failed_one_of_their_group(monkeypatch: pytest.MonkeyPatch) -> None:
     records = [record("a", "g"), record("fail", "g"), record("b", "h"), record("c", "g")]
     assert failures(monkeypatch, "fail_or_not", *records) == ["fail", "c"]
 
 
-def test_who_cannot_go_on_leaves_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cannot_go_on_reports_the_rest_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failures(monkeypatch, "cannot_go_on", record("a"), record("b"), record("c")) == ["b", "c"]
 
 
-def test_a_wish_for_later_is_fulfilled(aws: Aws, queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_retry_later_changes_the_visibility_timeout(aws: Aws, queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
     sqs = aws.client("sqs")
     sqs.send_message(QueueUrl=queue, MessageBody="a")
     (received,) = sqs.receive_message(QueueUrl=queue, VisibilityTimeout=600)["Messages"]

@@ -23,9 +23,6 @@ QUEUE_USER_ACTIONS = (
 """What send.py and process.py call on the queue. The batch calls are authorized by the same actions:
 https://docs.aws.amazon.com/service-authorization/latest/reference/list_amazonsqs.html"""
 
-WORKER_ACTIONS = tuple(action for action in QUEUE_USER_ACTIONS if action != "sqs:SendMessage")
-"""What a worker on AWS Lambda calls on the queue: it receives and deletes, and never sends."""
-
 REDRIVE_TARGET_ACTIONS = ("sqs:GetQueueUrl", "sqs:GetQueueAttributes", "sqs:SendMessage")
 """What status.py and redrive.py call on the queue."""
 

@@ -1,4 +1,4 @@
-"""An example handler: what `-c workers=lambda` runs unless worker_handler names another one."""
+"""The default handler of `-c workers=lambda`."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from hello_queue import Message
 
 
 def log(message: Message) -> None:
-    """Write the message's body and its author (if set) to the log. A body that starts with "fail" fails."""
+    """Write the message's body and its author (if set) to the log. A body that starts with "fail" fails, for a trial."""
     if message.body.startswith("fail"):
         raise ValueError(message.body)
     print(message.body if message.author is None else f"{message.body} (author: {message.author})")

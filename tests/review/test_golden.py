@@ -12,14 +12,14 @@ import yaml
 
 from hello_queue.project import ROOT
 from hello_queue.review.synthesis import DEFAULT, GOLDEN, VARIANTS
-from stacks.settings import Settings
+from stacks.settings import FIELDS
 from tests.conftest import Aws, Synth
 
 
 def own_settings() -> dict[str, Any]:
     """The settings that cdk.json has, if it has any."""
     context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return {name: value for name, value in context.items() if name in Settings.__dataclass_fields__}
+    return {name: value for name, value in context.items() if name in FIELDS}
 
 
 def test_they_are_fresh() -> None:
@@ -61,6 +61,7 @@ def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
         "second_access_key",
         "console_access",
         "fifo",
+        "keep_data",
         "alarm_email",
         "workers",
     }
@@ -72,9 +73,9 @@ def test_each_setting_that_changes_rights_or_resources_has_a_variant() -> None:
         "content_based_deduplication",
     }
     only_within |= {"alarm_dead_letters", "alarm_age_seconds", "alarm_in_flight"}
-    only_within |= {setting for setting in Settings.__dataclass_fields__ if setting.startswith("worker_")}
+    only_within |= {setting for setting in FIELDS if setting.startswith("worker_")}
     assert {setting for settings in VARIANTS.values() for setting in settings} == changing
-    assert changing | only_within == set(Settings.__dataclass_fields__)
+    assert changing | only_within == set(FIELDS)
 
 
 def test_what_the_scripts_look_for_is_in_them() -> None:

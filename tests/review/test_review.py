@@ -183,7 +183,7 @@ def test_a_new_acknowledgment(repository: Repository) -> None:
 
 
 def test_a_removed_stack(repository: Repository) -> None:
-    repository.edit("app.py", "MessagingStack(app,", "(lambda *_, **__: None)(app,")
+    repository.edit("app.py", "MessagingStack(", "(lambda *_, **__: None)(")
     repository.edit("app.py", "workers.add_stack_dependency(messaging)", "pass")
     done = repository.review()
     assert done.returncode == 1

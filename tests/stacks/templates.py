@@ -1,13 +1,27 @@
-"""Looking into templates."""
+"""Reading templates, and deploying them without the CDK CLI."""
 
 from __future__ import annotations
 
+import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.conftest import Template
+from tests.conftest import Aws, Template
 
 Resource = Mapping[str, Any]
+
+MESSAGING = "HelloQueueMessaging"
+IDENTITY = "HelloQueueIdentity"
+WORKERS = "HelloQueueWorkers"
+
+EVERYTHING_ON = {
+    "console_access": "true",
+    "second_access_key": "2",
+    "alarm_email": "alarms@example.com",
+    "workers": "lambda",
+}
+"""The settings that add the most resources."""
 
 
 def resources(template: Template, kind: str) -> list[Resource]:
@@ -21,7 +35,7 @@ def only(template: Template, kind: str) -> Resource:
 
 def queues(template: Template) -> tuple[Resource, Resource]:
     """The queue and the dead-letter queue of a messaging template."""
-    queue, dead_letter_queue = sorted(resources(template, "AWS::SQS::Queue"), key=lambda each: each["QueueName"])
+    queue, dead_letter_queue = sorted(resources(template, "AWS::SQS::Queue"), key=lambda each: len(each["QueueName"]))
     return queue, dead_letter_queue
 
 
@@ -31,12 +45,28 @@ def arn_of(queue_name: str) -> dict[str, Any]:
 
 
 def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
-    """Every value in a template, with the path to it."""
+    """Every value in a template, with its path."""
     yield path, value
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, each in items:
         yield from walk(each, f"{path}/{key}")
 
 
-EVERYTHING_ON = {"console_access": "true", "second_access_key": "2", "alarm_email": "alarms@example.com"}
-"""The settings that bring the most."""
+@contextlib.contextmanager
+def deployed(aws: Aws, templates: Mapping[str, Template]) -> Iterator[None]:
+    """Stacks made from these templates by CloudFormation's API, which takes a tenth of the CDK CLI's time."""
+    cloudformation = aws.client("cloudformation")
+    stacks = {name: template for name, template in templates.items() if template.get("Resources")}
+    try:
+        for name, template in stacks.items():
+            cloudformation.create_stack(
+                StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
+            )
+        for name in stacks:
+            cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
+        yield
+    finally:
+        for name in stacks:
+            cloudformation.delete_stack(StackName=name)
+        for name in stacks:
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})

@@ -1,4 +1,4 @@
-"""What the identity stack declares: the group, the user, its policy and its access keys."""
+"""The identity stack: the group, the user, the policies and the access keys."""
 
 from __future__ import annotations
 
@@ -7,12 +7,13 @@ import re
 
 import pytest
 
+from hello_queue.constants import DEAD_LETTER_ACTIONS
 from tests.conftest import Synth, Template
-from tests.stacks.templates import arn_of, only, resources
+from tests.stacks.templates import IDENTITY, arn_of, only, resources
 
 
 def test_the_user_is_in_the_group_that_has_administrator_access(synth: Synth) -> None:
-    template = synth()["HelloQueueIdentity"]
+    template = synth()[IDENTITY]
     group = only(template, "AWS::IAM::Group")
     assert group["GroupName"] == "Administrators"
     assert str(group["ManagedPolicyArns"]).count("AdministratorAccess") == 1
@@ -22,16 +23,16 @@ def test_the_user_is_in_the_group_that_has_administrator_access(synth: Synth) ->
     assert template["Resources"][membership["Ref"]]["Type"] == "AWS::IAM::Group"
 
 
-def test_without_administrator_access_it_is_nowhere(synth: Synth) -> None:
-    template = synth(administrator_access="false")["HelloQueueIdentity"]
+def test_without_administrator_access_there_is_no_group(synth: Synth) -> None:
+    template = synth(administrator_access="false")[IDENTITY]
     assert "AdministratorAccess" not in str(template)
     assert not resources(template, "AWS::IAM::Group")
     assert "Groups" not in only(template, "AWS::IAM::User")
 
 
 @pytest.mark.parametrize("administrator_access", ["true", "false"])
-def test_the_users_policy_is_the_scripts_calls_on_the_queue(synth: Synth, administrator_access: str) -> None:
-    template = synth(administrator_access=administrator_access)["HelloQueueIdentity"]
+def test_the_users_policy_allows_what_the_scripts_call_on_the_queue(synth: Synth, administrator_access: str) -> None:
+    template = synth(administrator_access=administrator_access)[IDENTITY]
     (policy,) = [each for each in resources(template, "AWS::IAM::ManagedPolicy") if each.get("Users")]
     assert policy["ManagedPolicyName"] == "test-queue-user"
     (statement,) = policy["PolicyDocument"]["Statement"]
@@ -45,7 +46,7 @@ def test_the_users_policy_is_the_scripts_calls_on_the_queue(synth: Synth, admini
 
 
 def test_the_access_key_is_in_one_secret_as_json(synth: Synth) -> None:
-    template = synth()["HelloQueueIdentity"]
+    template = synth()[IDENTITY]
     (key,) = (name for name, each in template["Resources"].items() if each["Type"] == "AWS::IAM::AccessKey")
     secret = only(template, "AWS::SecretsManager::Secret")
     assert secret["Name"] == "Administrator/access-key"
@@ -76,12 +77,25 @@ def test_the_three_deploys_of_a_rotation(synth: Synth) -> None:
         ({"access_key": "2"}, {"AccessKey2"}, "2"),
     ]
     for settings, there, current in steps:
-        template = synth(**settings)["HelloQueueIdentity"]
+        template = synth(**settings)[IDENTITY]
         assert keys(template) == there
         assert current_key(template) == current
 
 
+def test_the_operator_policy_is_attached_to_nobody(synth: Synth) -> None:
+    template = synth()[IDENTITY]
+    (policy,) = [
+        each for each in resources(template, "AWS::IAM::ManagedPolicy") if each["ManagedPolicyName"] == "test-operator"
+    ]
+    assert not {"Users", "Groups", "Roles"} & set(policy)
+    by_resource = {str(each["Resource"]): each["Action"] for each in policy["PolicyDocument"]["Statement"]}
+    assert set(by_resource) == {str(arn_of("test")), str(arn_of("test-dlq")), "*"}
+    assert sorted(by_resource[str(arn_of("test"))]) == ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
+    assert by_resource[str(arn_of("test-dlq"))] == sorted(DEAD_LETTER_ACTIONS)
+    assert by_resource["*"] == "cloudwatch:GetMetricStatistics"
+
+
 def test_no_access_key(synth: Synth) -> None:
-    template = synth(access_key="0")["HelloQueueIdentity"]
+    template = synth(access_key="0")[IDENTITY]
     assert not keys(template)
     assert "Secret" not in str(template)

@@ -1,14 +1,13 @@
-"""Alarms on what tells the truth, an e-mail that nobody else can send or read, and a dashboard."""
+"""The alarms, their e-mail topic and the dashboard; and the policy for the people who look at them."""
 
 from __future__ import annotations
 
 import json
+import subprocess
 from typing import Any
 
 from tests.conftest import Aws, Synth, Template
-from tests.stacks.templates import arn_of, only, resources
-
-MESSAGING = "HelloQueueMessaging"
+from tests.stacks.templates import MESSAGING, deployed, only, resources
 
 
 def alarm(template: Template, name: str) -> dict[str, Any]:
@@ -16,7 +15,7 @@ def alarm(template: Template, name: str) -> dict[str, Any]:
     return dict(found)
 
 
-def test_dead_letters(synth: Synth) -> None:
+def test_the_alarm_on_dead_letters(synth: Synth) -> None:
     template = synth()[MESSAGING]
     found = alarm(template, "test-dead-letters")
     assert found["MetricName"] == "ApproximateNumberOfMessagesVisible"
@@ -27,7 +26,7 @@ def test_dead_letters(synth: Synth) -> None:
     assert (found["Statistic"], found["Period"], found["TreatMissingData"]) == ("Maximum", 60, "ignore")
 
 
-def test_the_oldest_message_and_what_is_in_flight(synth: Synth) -> None:
+def test_the_alarms_on_the_oldest_message_and_on_messages_in_flight(synth: Synth) -> None:
     template = synth(alarm_age_seconds="60", alarm_in_flight="7", alarm_dead_letters="3")[MESSAGING]
     oldest, in_flight = alarm(template, "test-oldest-message"), alarm(template, "test-in-flight")
     assert (oldest["MetricName"], oldest["Threshold"]) == ("ApproximateAgeOfOldestMessage", 60)
@@ -40,13 +39,13 @@ def test_the_oldest_message_and_what_is_in_flight(synth: Synth) -> None:
         assert template["Resources"][dimension["Value"]["Fn::GetAtt"][0]]["Properties"]["QueueName"] == "test"
 
 
-def test_without_an_address_nobody_is_told(synth: Synth) -> None:
+def test_without_an_address_alarms_notify_nobody(synth: Synth) -> None:
     template = synth()[MESSAGING]
     assert not resources(template, "AWS::SNS::Topic")
     assert all("AlarmActions" not in each for each in resources(template, "AWS::CloudWatch::Alarm"))
 
 
-def test_an_address_gets_an_email_that_is_encrypted_and_comes_over_tls(synth: Synth) -> None:
+def test_the_email_topic_is_encrypted_and_tls_only(synth: Synth) -> None:
     template = synth(alarm_email="alarms@example.com")[MESSAGING]
     topic = only(template, "AWS::SNS::Topic")
     key = only(template, "AWS::KMS::Key")
@@ -68,7 +67,7 @@ def _ids(template: Template, resource_type: str) -> Any:
     return (name for name, each in template["Resources"].items() if each["Type"] == resource_type)
 
 
-def test_they_are_there_after_a_deploy(aws: Aws) -> None:
+def test_the_deployed_alarms_and_dashboard(aws: Aws) -> None:
     cloudwatch = aws.client("cloudwatch")
     names = {each["AlarmName"] for each in cloudwatch.describe_alarms()["MetricAlarms"]}
     assert {"test-dead-letters", "test-oldest-message", "test-in-flight"} <= names
@@ -85,43 +84,44 @@ def test_they_are_there_after_a_deploy(aws: Aws) -> None:
             assert metric[3] in ("test", "test-dlq"), "the deployed names, not references"
 
 
-def test_an_email_deploys_and_goes(empty_aws: Aws) -> None:
-    empty_aws.cdk("deploy", alarm_email="alarms@example.com")
-    topics = empty_aws.client("sns").list_topics()["Topics"]
-    assert [each["TopicArn"].rpartition(":")[2] for each in topics] == ["test-alarms"]
-    empty_aws.cdk("destroy", alarm_email="alarms@example.com")
-    assert empty_aws.client("sns").list_topics()["Topics"] == []
-    assert empty_aws.client("cloudwatch").describe_alarms()["MetricAlarms"] == []
+def test_the_email_topic_comes_and_goes_with_the_stack(aws: Aws, synth: Synth) -> None:
+    sns = aws.client("sns")
+    templates = synth(deployment="mail", alarm_email="alarms@example.com")
+    with deployed(aws, {"mail-HelloQueueMessaging": templates["mail-HelloQueueMessaging"]}):
+        topics = sns.list_topics()["Topics"]
+        assert [each["TopicArn"].rpartition(":")[2] for each in topics] == ["mail-test-alarms"]
+    assert sns.list_topics()["Topics"] == []
+    names = [each["AlarmName"] for each in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]]
+    assert not [name for name in names if name.startswith("mail-")]
 
 
-def test_the_operators_policy_is_attached_to_nobody(synth: Synth) -> None:
-    template = synth()["HelloQueueIdentity"]
-    (policy,) = [
-        each for each in resources(template, "AWS::IAM::ManagedPolicy") if each["ManagedPolicyName"] == "test-operator"
-    ]
-    assert not {"Users", "Groups", "Roles"} & set(policy)
-    by_resource = {str(each["Resource"]): each["Action"] for each in policy["PolicyDocument"]["Statement"]}
-    assert "sqs:StartMessageMoveTask" in by_resource[str(arn_of("test-dlq"))]
-    assert sorted(by_resource[str(arn_of("test"))]) == ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
-    assert by_resource["*"] == "cloudwatch:GetMetricStatistics"
+def test_the_operator_can_redrive_and_the_queues_user_cannot(aws: Aws, synth: Synth) -> None:
+    """The deployed policies, enforced by IAM: status.py and redrive.py need their own policy and no other."""
+    iam, sqs = aws.client("iam"), aws.client("sqs")
+    with deployed(aws, synth(deployment="operated", administrator_access="false", delay_seconds="0")):
+        dead = sqs.get_queue_url(QueueName="operated-test-dlq")["QueueUrl"]
+        sqs.send_message(QueueUrl=dead, MessageBody="a")
+        (arn,) = [
+            each["Arn"]
+            for each in iam.list_policies(Scope="Local")["Policies"]
+            if each["PolicyName"] == "operated-test-operator"
+        ]
+        iam.create_user(UserName="operator")
+        iam.attach_user_policy(UserName="operator", PolicyArn=arn)
+        operator = iam.create_access_key(UserName="operator")["AccessKey"]
+        user = iam.create_access_key(UserName="operated-Administrator")["AccessKey"]
 
+        def run(key: dict[str, str], script: str, *options: str) -> subprocess.CompletedProcess[str]:
+            env = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+            return aws.script(script, "--queue", "operated-test", *options, check=False, env=env)
 
-def test_an_operator_can_do_it_and_the_queues_user_cannot(empty_aws: Aws) -> None:
-    """The policies as they are deployed, under IAM: status.py and redrive.py by their own policy alone."""
-    empty_aws.cdk("deploy", administrator_access="false")
-    iam, sqs = empty_aws.client("iam"), empty_aws.client("sqs")
-    dead = sqs.get_queue_url(QueueName="test-dlq")["QueueUrl"]
-    sqs.send_message(QueueUrl=dead, MessageBody="a")
-    iam.create_user(UserName="operator")
-    (arn,) = [
-        each["Arn"] for each in iam.list_policies(Scope="Local")["Policies"] if each["PolicyName"] == "test-operator"
-    ]
-    iam.attach_user_policy(UserName="operator", PolicyArn=arn)
-    created = iam.create_access_key(UserName="operator")["AccessKey"]
-    operator = {"AWS_ACCESS_KEY_ID": created["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": created["SecretAccessKey"]}
-    key_id, secret = empty_aws.access_key()
-    user = {"AWS_ACCESS_KEY_ID": key_id, "AWS_SECRET_ACCESS_KEY": secret}
-    assert "AccessDenied" in empty_aws.script("redrive.py", check=False, env=user).stderr
-    assert empty_aws.script("status.py", check=False, env=operator).stdout.splitlines()[1].split()[-1] == "1"
-    assert empty_aws.script("redrive.py", "--move", "--yes", env=operator).stdout.endswith("1 moved\n")
-    assert "AccessDenied" in empty_aws.script("process.py", check=False, env=operator).stderr
+        try:
+            assert "AccessDenied" in run(user, "redrive.py").stderr
+            assert run(operator, "status.py").stdout.splitlines()[1].split()[-1] == "1"
+            assert run(operator, "redrive.py", "--move", "--yes").stdout.endswith("1 moved\n")
+            assert "AccessDenied" in run(operator, "process.py").stderr
+        finally:
+            iam.delete_access_key(UserName="operator", AccessKeyId=operator["AccessKeyId"])
+            iam.detach_user_policy(UserName="operator", PolicyArn=arn)
+            iam.delete_user(UserName="operator")
+            iam.delete_access_key(UserName="operated-Administrator", AccessKeyId=user["AccessKeyId"])

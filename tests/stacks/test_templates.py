@@ -1,23 +1,29 @@
-"""What holds for all templates, whatever the settings."""
+"""What all templates have in common, and where each setting goes."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import aws_cdk as cdk
 import pytest
 
 import app
-from stacks.settings import Settings
+from stacks.settings import FIELDS
 from tests.conftest import Synth, Template
-from tests.stacks.templates import EVERYTHING_ON, only, queues, resources, walk
+from tests.stacks.templates import EVERYTHING_ON, IDENTITY, MESSAGING, WORKERS, only, queues, resources, walk
+
+
+def nonempty(templates: dict[str, Template]) -> dict[str, Template]:
+    """Those that the CDK deploys: not that of the workers, with workers=none."""
+    return {name: template for name, template in templates.items() if "Resources" in template}
 
 
 @pytest.mark.parametrize("settings", [{}, {"access_key": "0"}, EVERYTHING_ON], ids=str)
 def test_secrets_are_where_they_belong_and_nowhere_else(synth: Synth, settings: dict[str, str]) -> None:
-    """An access key's secret goes into a secret's SecretString, the password into the login profile: no other property,
-    output or parameter mentions either, and neither is ever there in clear."""
-    for template in synth(**settings).values():
+    """An access key's secret is in a secret's SecretString, the password in the login profile. No other property,
+    output or parameter refers to either, and neither is ever in plain text."""
+    for template in nonempty(synth(**settings)).values():
         assert "Parameters" not in template
         for path, value in walk(template):
             where = path.split("/")
@@ -31,9 +37,11 @@ def test_secrets_are_where_they_belong_and_nowhere_else(synth: Synth, settings: 
             assert isinstance(secret.get("SecretString", {}), Mapping), "a literal secret"
 
 
-def test_every_name_of_another_deployment_is_its_own(synth: Synth) -> None:
+def test_deployments_share_no_names(synth: Synth) -> None:
     def names(templates: dict[str, Template]) -> set[str]:
-        properties = [each["Properties"] for template in templates.values() for each in template["Resources"].values()]
+        properties = [
+            each["Properties"] for template in nonempty(templates).values() for each in template["Resources"].values()
+        ]
         named = (
             "QueueName",
             "GroupName",
@@ -43,6 +51,7 @@ def test_every_name_of_another_deployment_is_its_own(synth: Synth) -> None:
             "AlarmName",
             "DashboardName",
             "TopicName",
+            "FunctionName",
         )
         found = {each[name] for each in properties for name in named if isinstance(each.get(name), str)}
         return found | set(templates)
@@ -53,41 +62,92 @@ def test_every_name_of_another_deployment_is_its_own(synth: Synth) -> None:
 
 
 def test_every_output_is_described(synth: Synth) -> None:
-    for template in synth().values():
+    for template in nonempty(synth(**EVERYTHING_ON)).values():
         assert template["Outputs"]
         assert all(output["Description"] for output in template["Outputs"].values())
 
 
 def test_the_templates_are_free_of_noise(synth: Synth) -> None:
-    for template in synth().values():
+    for template in nonempty(synth(**EVERYTHING_ON)).values():
         assert set(template) == {"Description", "Resources", "Outputs"}
         assert all("Metadata" not in resource for resource in template["Resources"].values())
 
 
-def test_both_stacks_are_tagged() -> None:
+def test_all_stacks_are_tagged() -> None:
     built = app.build(context={"deployment": "staging"})
     tags = {each.node.id: each.tags.tag_values() for each in built.node.children if isinstance(each, cdk.Stack)}
     expected = {"Project": "hello-queue", "Deployment": "staging"}
-    assert tags == {"staging-HelloQueueMessaging": expected, "staging-HelloQueueIdentity": expected}
+    assert tags == {f"staging-{name}": expected for name in (MESSAGING, IDENTITY, WORKERS)}
 
 
-def test_settings_reach_the_templates(synth: Synth) -> None:
-    values = {
+def test_every_setting_reaches_the_templates(synth: Synth) -> None:
+    """Each setting has a value that differs from its default; each value is looked up where AWS reads it."""
+    values: dict[str, Any] = {
+        "deployment": "staging",
+        "group_name": "Admins",
+        "user_name": "Ada",
+        "administrator_access": True,  # see test_identity for its other value, and test_fifo_queues for fifo's
+        "access_key": 3,
+        "second_access_key": 4,
+        "console_access": True,
+        "password_reset_required": False,
+        "queue_name": "orders",
+        "fifo": False,
+        "content_based_deduplication": False,
         "delay_seconds": 10,
         "visibility_timeout_seconds": 60,
         "retention_seconds": 3_600,
         "max_receive_count": 3,
-        "queue_name": "orders",
-        "user_name": "Ada",
-        "group_name": "Admins",
+        "keep_data": True,
+        "alarm_dead_letters": 11,
+        "alarm_age_seconds": 61,
+        "alarm_in_flight": 12,
+        "alarm_email": "alarms@example.com",
+        "workers": "lambda",
+        "worker_handler": "orders.eu:book",
+        "worker_folder": "tests/stacks/handlers",
+        "worker_timeout_seconds": 7,
+        "worker_memory_mb": 256,
+        "worker_concurrency": 13,
+        "worker_batch_size": 8,
+        "worker_batch_window_seconds": 9,
     }
+    assert values.keys() == FIELDS.keys()
     templates = synth(**values)
-    queue, dead_letter_queue = queues(templates["HelloQueueMessaging"])
+    messaging, identity, workers = (templates[f"staging-{name}"] for name in (MESSAGING, IDENTITY, WORKERS))
+    queue, dead_letter_queue = queues(messaging)
+    assert (queue["QueueName"], dead_letter_queue["QueueName"]) == ("staging-orders", "staging-orders-dlq")
     assert queue["DelaySeconds"] == 10
     assert queue["VisibilityTimeout"] == 60
     assert queue["MessageRetentionPeriod"] == 3_600
     assert queue["RedrivePolicy"]["maxReceiveCount"] == 3
-    assert (queue["QueueName"], dead_letter_queue["QueueName"]) == ("orders", "orders-dlq")
-    assert only(templates["HelloQueueIdentity"], "AWS::IAM::User")["UserName"] == "Ada"
-    assert only(templates["HelloQueueIdentity"], "AWS::IAM::Group")["GroupName"] == "Admins"
-    assert set(values) <= set(Settings.__dataclass_fields__)
+    thresholds = {each["MetricName"]: each["Threshold"] for each in resources(messaging, "AWS::CloudWatch::Alarm")}
+    assert thresholds == {
+        "ApproximateNumberOfMessagesVisible": 11,
+        "ApproximateAgeOfOldestMessage": 61,
+        "ApproximateNumberOfMessagesNotVisible": 12,
+    }
+    assert only(messaging, "AWS::SNS::Subscription")["Endpoint"] == "alarms@example.com"
+    user = only(identity, "AWS::IAM::User")
+    assert user["UserName"] == "staging-Ada"
+    assert user["LoginProfile"]["PasswordResetRequired"] is False
+    assert only(identity, "AWS::IAM::Group")["GroupName"] == "staging-Admins"
+    assert sorted(name[:10] for name in identity["Resources"] if name.startswith("AccessKey")) == [
+        *("AccessKey3", "AccessKey4", "AccessKeyS")
+    ]
+    function, mapping = only(workers, "AWS::Lambda::Function"), only(workers, "AWS::Lambda::EventSourceMapping")
+    assert function["Environment"]["Variables"] == {"HANDLER": "orders.eu:book"}
+    assert (function["Timeout"], function["MemorySize"]) == (7, 256)
+    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 13}
+    assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (8, 9)
+    assert all(each["AlarmActions"] for each in resources(workers, "AWS::CloudWatch::Alarm"))
+
+
+def test_fifo_queues(synth: Synth) -> None:
+    for queue in queues(synth(fifo="true", content_based_deduplication="true")[MESSAGING]):
+        assert queue["FifoQueue"] is True
+        assert queue["QueueName"].endswith(".fifo")
+    queue, _ = queues(synth(fifo="true", content_based_deduplication="true")[MESSAGING])
+    assert queue["ContentBasedDeduplication"] is True
+    assert "ContentBasedDeduplication" not in queues(synth(fifo="true")[MESSAGING])[0]
+    assert "FifoQueue" not in str(synth()[MESSAGING])
