@@ -1,5 +1,5 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test lint synth golden review bench faults lock docs clean
+.PHONY: setup demo test lint synth golden review bench soak faults lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -17,6 +17,7 @@ help:
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
 	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
+	@echo 'make soak   run the tests that kill and fail in a loop, for minutes'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
 	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
 	@echo 'make docs   refresh what in README.md comes from the code'
@@ -49,8 +50,11 @@ review: setup
 bench: setup $(PEERS)/node_modules/installed
 	@$(BIN)/python scripts/bench.py
 
+soak: setup $(PEERS)/node_modules/installed
+	@$(BIN)/python -m pytest -m soak
+
 faults: setup
-	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s tests/test_faults.py
+	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s -m '' tests/test_faults.py
 
 lock: setup
 	@$(PIP) uv==0.13.9
