@@ -13,12 +13,11 @@ from pathlib import Path
 def main(directory: str) -> None:
     sys.path.insert(0, str(Path.cwd()))
     import app
-    from stacks.settings import SettingsError
 
     for number, context in enumerate(json.load(sys.stdin)):
         try:
             app.build(context=context, outdir=f"{directory}/{number}").synth()
-        except SettingsError as error:
+        except app.SettingsError as error:
             sys.exit(f"settings: {error}")
 
 
