@@ -1,5 +1,5 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test lint synth golden review bench faults lock docs clean
+.PHONY: setup demo test coverage lint synth golden review bench soak faults lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -12,11 +12,13 @@ export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 help:
 	@echo 'make demo   see it work, without an AWS account'
 	@echo 'make test   run the tests'
+	@echo 'make coverage run the tests, and print which lines and branches they reach'
 	@echo 'make lint   ruff, mypy, and actionlint and zizmor for the workflows'
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
 	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
+	@echo 'make soak   run the tests that kill and fail in a loop, for minutes'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
 	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
 	@echo 'make docs   refresh what in README.md comes from the code'
@@ -29,6 +31,12 @@ demo: setup
 
 test: setup $(PEERS)/node_modules/installed
 	@$(BIN)/python -m pytest
+
+coverage: setup $(PEERS)/node_modules/installed
+	@rm -rf .coverage.d && mkdir -m 1777 .coverage.d
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 lint: setup
 	@$(BIN)/ruff check
@@ -49,8 +57,11 @@ review: setup
 bench: setup $(PEERS)/node_modules/installed
 	@$(BIN)/python scripts/bench.py
 
+soak: setup $(PEERS)/node_modules/installed
+	@$(BIN)/python -m pytest -m soak
+
 faults: setup
-	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s tests/test_faults.py
+	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s -m '' tests/test_faults.py
 
 lock: setup
 	@$(PIP) uv==0.13.9
@@ -60,7 +71,7 @@ docs: setup
 	@$(BIN)/python -m tests.generated
 
 clean:
-	rm -rf .venv node_modules $(PEERS)/node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache
+	rm -rf .venv node_modules $(PEERS)/node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .coverage.d build scripts/*.egg-info
 
 .venv/installed: requirements.lock pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose it with: make PYTHON=python3.12 ...")'

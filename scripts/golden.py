@@ -13,6 +13,9 @@ import sys
 
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import parser
+from hello_queue.cli.terminal import printable
+from hello_queue.project import ROOT
+from hello_queue.review.base import ACCEPTED
 from hello_queue.review.synthesis import GOLDEN, render, synthesize
 
 EXAMPLES = """\
@@ -27,21 +30,22 @@ def main() -> int:
     )
     arguments = options.parse_args()
     fresh = render(synthesize())
-    there = {str(path.relative_to(GOLDEN)): path.read_text() for path in GOLDEN.rglob("*.yaml")}
-    there.pop("accepted.yaml", None)
-    stale = sorted(name for name in fresh.keys() | there.keys() if fresh.get(name) != there.get(name))
+    folder = ROOT / GOLDEN
+    existing = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.yaml")}
+    existing.pop(ACCEPTED, None)
+    stale = sorted(name for name in fresh.keys() | existing.keys() if fresh.get(name) != existing.get(name))
     if arguments.check:
         for name in stale:
-            print(f"tests/golden/{name} is out of date: run `make golden`", file=sys.stderr)
+            print(f"{GOLDEN}/{printable(name)} is out of date: run `make golden`", file=sys.stderr)
         return FAILED if stale else DONE
     for name in stale:
-        path = GOLDEN / name
+        path = folder / name
         if name in fresh:
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(fresh[name])
         else:
             path.unlink()
-        print(f"{'wrote' if name in fresh else 'removed'} tests/golden/{name}")
+        print(f"{'wrote' if name in fresh else 'removed'} {GOLDEN}/{printable(name)}")
     return DONE
 
 

@@ -1,8 +1,10 @@
-"""What the tests share: templates as they are synthesized, and a local AWS with a real deployment."""
+"""What the tests share: synthesized templates, and a local AWS with a real deployment."""
 
 from __future__ import annotations
 
+import fcntl
 import functools
+import hashlib
 import json
 import os
 import subprocess
@@ -25,41 +27,64 @@ os.environ.update(environment_with_tools())
 
 Template = Mapping[str, Any]
 Environment = Mapping[str, str | None]
-"""Variables to set; None: not to be set."""
+"""Variables to set; None removes one."""
 NO_CHANGES: Environment = {}
 DEFAULTS = {name: json.dumps(field.default).strip('"') for name, field in FIELDS.items()}
-"""Tests are about these, whatever a team has put into cdk.json."""
+"""The settings of the tests, whatever a team has put into cdk.json."""
 Synth = Callable[..., dict[str, Template]]
 
 
-@pytest.fixture(scope="session")
-def synth(tmp_path_factory: pytest.TempPathFactory) -> Synth:
-    """Synthesize with these settings, as ``cdk synth -c name=value`` does: templates by stack name."""
+class Assemblies:
+    """Cloud assemblies, each synthesized once for all processes of a test run. The CDK takes seconds to start."""
 
-    import app  # only now: it starts the CDK's node process
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        directory.mkdir(exist_ok=True)
+
+    def synthesize(self, **settings: Any) -> Path:
+        """The assembly of these settings, as ``cdk synth -c name=value`` writes it."""
+        context = {**json.loads((ROOT / "cdk.json").read_text())["context"], **DEFAULTS, **settings}
+        name = hashlib.sha256(json.dumps(context, sort_keys=True).encode()).hexdigest()[:16]
+        assembly = self._directory / name
+        with (self._directory / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not (assembly / "validation-report.json").exists():
+                import app  # only now: it starts the CDK's node process
+
+                app.build(context=context, outdir=str(assembly)).synth()
+        return assembly
+
+
+@pytest.fixture(scope="session")
+def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Assemblies:
+    """The assemblies of this test run, which its processes share."""
+    base = tmp_path_factory.getbasetemp()
+    return Assemblies((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "assemblies")
+
+
+@pytest.fixture(scope="session")
+def synth(assemblies: Assemblies) -> Synth:
+    """Synthesize with these settings: templates by stack name."""
 
     @functools.cache
-    def synthesize(**settings: Any) -> dict[str, Template]:
-        directory = tmp_path_factory.mktemp("cdk.out")
-        context = json.loads((ROOT / "cdk.json").read_text())["context"]
-        app.build(context={**context, **DEFAULTS, **settings}, outdir=str(directory)).synth()
+    def templates(**settings: Any) -> dict[str, Template]:
         return {
             path.name.removesuffix(".template.json"): json.loads(path.read_text())
-            for path in directory.glob("*.template.json")
+            for path in assemblies.synthesize(**settings).glob("*.template.json")
         }
 
-    return synthesize
+    return templates
 
 
 class Aws:
-    """A local AWS and what a test does with it."""
+    """A local AWS, and what tests do with it."""
 
-    def __init__(self, instance: Instance, directory: Path) -> None:
+    def __init__(self, instance: Instance, assemblies: Assemblies) -> None:
         self.instance = instance
-        self._directory = directory
+        self._assemblies = assemblies
 
     def client(self, service: str, key: tuple[str, str] | None = None, **overrides: Any) -> Any:
-        """A client as root, or by an access key (id, secret)."""
+        """A client as root, or with an access key (id, secret)."""
         variables = self.instance.variables
         key_id, secret = key or (self.instance.root.key_id, self.instance.root.secret)
         options = {
@@ -79,7 +104,7 @@ class Aws:
         return content["AccessKeyId"], content["SecretAccessKey"]
 
     def run(self, *command: str, check: bool = True, env: Environment = NO_CHANGES) -> subprocess.CompletedProcess[str]:
-        """Run a command inside the local AWS, from the root of the project. ``env`` changes its environment."""
+        """Run a command against the local AWS, in the root of the project. ``env`` changes its environment."""
         environment = {**self.instance.environment(), **env}
         done = subprocess.run(
             command,
@@ -100,45 +125,54 @@ class Aws:
         """Run one of the scripts as a process."""
         return self.run(sys.executable, f"scripts/{name}", *arguments, check=check, env=env)
 
-    def cdk(self, verb: str, *arguments: str, check: bool = True, **settings: Any) -> subprocess.CompletedProcess[str]:
-        """Run the real CDK CLI, for all stacks, with settings as context; otherwise the defaults, not cdk.json's."""
-        values = {**DEFAULTS, **settings}.items()
-        context = [argument for name, value in values for argument in ("-c", f"{name}={value}")]
-        always = ["--all", f"--output={self._directory}/cdk.out"]
-        always += {"deploy": ["--require-approval=never"], "destroy": ["--force"]}.get(verb, [])
-        return self.run("cdk", verb, *always, *context, *arguments, check=check)
+    def cdk(
+        self, verb: str, *arguments: str, check: bool = True, run_app: bool = False, **settings: Any
+    ) -> subprocess.CompletedProcess[str]:
+        """Run the CDK CLI for all stacks, with these settings on top of the defaults.
+
+        Args:
+            run_app: have the CLI run app.py, as cdk.json says; otherwise it gets the assembly that this test run has.
+        """
+        options = {"deploy": ["--require-approval=never"], "destroy": ["--force"]}.get(verb, [])
+        if run_app or verb == "synth":
+            values = {**DEFAULTS, **settings}.items()
+            options += ["--output", f"{self.instance.directory}/cdk.out"]
+            options += [argument for name, value in values for argument in ("-c", f"{name}={value}")]
+        else:
+            options += ["--app", str(self._assemblies.synthesize(**settings))]
+        return self.run("cdk", verb, "--all", *options, *arguments, check=check)
 
 
-def start(directory: Path) -> Iterator[Aws]:
-    """A local AWS whose CDK output goes to this directory."""
+def start(assemblies: Assemblies) -> Iterator[Aws]:
+    """An empty local AWS."""
     with local_aws() as instance:
-        yield Aws(instance, directory)
+        yield Aws(instance, assemblies)
 
 
 @pytest.fixture(scope="session")
-def aws(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Aws]:
-    """A local AWS for all tests, with the default deployment in it."""
-    for running in start(tmp_path_factory.mktemp("aws")):
-        running.cdk("deploy")
+def aws(assemblies: Assemblies) -> Iterator[Aws]:
+    """A local AWS for all tests of a process, with the default deployment: `cdk deploy` as a person runs it."""
+    for running in start(assemblies):
+        running.cdk("deploy", run_app=True)
         yield running
 
 
 @pytest.fixture
-def empty_aws(tmp_path: Path) -> Iterator[Aws]:
-    """A local AWS of the test's own, bootstrapped and otherwise empty."""
-    yield from start(tmp_path)
+def empty_aws(assemblies: Assemblies) -> Iterator[Aws]:
+    """A local AWS for one test, bootstrapped and otherwise empty."""
+    yield from start(assemblies)
 
 
 @pytest.fixture
 def path(aws: Aws, tmp_path: Path) -> Iterator[FaultyPath]:
-    """A faulty path to the local AWS that all tests share."""
+    """A faulty path to the shared local AWS."""
     with faulty_path(aws.instance, tmp_path) as faulty:
         yield faulty
 
 
 @pytest.fixture
 def aws_cli() -> str:
-    """An AWS CLI of version 2: the first that imports a .csv."""
+    """An AWS CLI of version 2, the first version that imports a .csv file."""
     for folder in [*os.environ["PATH"].split(os.pathsep), "/usr/bin"]:
         found = Path(folder) / "aws"
         if found.exists():
@@ -150,7 +184,7 @@ def aws_cli() -> str:
 
 @pytest.fixture
 def deployed_queue(aws: Aws) -> str:
-    """The URL of the deployed queue, emptied of what other tests left in it."""
+    """The URL of the deployed queue, purged."""
     sqs = aws.client("sqs")
     url: str = sqs.get_queue_url(QueueName="test")["QueueUrl"]
     sqs.purge_queue(QueueUrl=url)
@@ -159,7 +193,7 @@ def deployed_queue(aws: Aws) -> str:
 
 @pytest.fixture
 def queue(aws: Aws, request: pytest.FixtureRequest) -> Iterator[str]:
-    """The URL of an empty queue of the test's own, without a delay."""
+    """The URL of a new queue for one test, without a delay."""
     sqs = aws.client("sqs")
     url: str = sqs.create_queue(QueueName=f"t-{os.getpid()}-{abs(hash(request.node.nodeid)) % 10**12}")["QueueUrl"]
     yield url

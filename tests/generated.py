@@ -1,4 +1,4 @@
-"""What in README.md comes from the code: the settings, and the scripts' real output. ``make docs`` refreshes it."""
+"""The generated parts of README.md: the settings, and the scripts' real output. ``make docs`` refreshes them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from hello_queue.project import ROOT
 from stacks.settings import settings_table
-from tests.conftest import Aws, start
+from tests.conftest import Assemblies, Aws, start
 from tests.picture import draw
 
 README = ROOT / "README.md"
@@ -32,7 +32,7 @@ _STEADY = {
     r"(access-key|console-password)-\w{6}\b": r"\1-a1b2c3",
     r" \d+ s  received": "12 s  received",
 }
-"""What differs from run to run, and what stands in the README for it."""
+"""What differs from run to run, and what the README has instead."""
 
 
 def pictures(aws: Aws) -> dict[Path, str]:
@@ -55,10 +55,10 @@ def pieces(aws: Aws) -> dict[str, str]:
 
 
 def refreshed(text: str, generated: Mapping[str, str]) -> str:
-    """The text with its generated parts put in anew.
+    """The text with its generated parts replaced.
 
     Raises:
-        ValueError: a part has no place in the text, or a place has no part.
+        ValueError: the text has no place for a part, or no part for a place.
     """
     places = re.findall("<!-- generated: (.+) -->", text)
     if sorted(places) != sorted(generated):
@@ -71,7 +71,7 @@ def refreshed(text: str, generated: Mapping[str, str]) -> str:
 
 
 def _shown(aws: Aws, command: str) -> str:
-    """A command and what it prints, as on a terminal."""
+    """A command and its output, as on a terminal."""
     done = aws.run("sh", "-c", f"{command} 2>&1")
     text = f"$ {command}\n{done.stdout}"
     for pattern, steady in _STEADY.items():
@@ -81,7 +81,7 @@ def _shown(aws: Aws, command: str) -> str:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
-        for aws in start(Path(directory)):
+        for aws in start(Assemblies(Path(directory))):
             aws.cdk("deploy")
             README.write_text(refreshed(README.read_text(), pieces(aws)))
             for path, content in pictures(aws).items():

@@ -1,4 +1,4 @@
-"""A picture of a CloudWatch dashboard, drawn from its definition: its widgets where they are, with figures made up."""
+"""Draws a CloudWatch dashboard from its definition, with made-up values."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def _graph(widget: Mapping[str, Any], w: int, h: int) -> Iterator[str]:
     for number, metric in enumerate(widget["properties"]["metrics"]):
         colour = _COLOURS[number % len(_COLOURS)]
         points = [
-            f"{left + (right - left) * step / 60:.0f},{bottom - (bottom - top) * _figure(number, step):.0f}"
+            f"{left + (right - left) * step / 60:.0f},{bottom - (bottom - top) * _value(number, step):.0f}"
             for step in range(61)
         ]
         yield f'<polyline points="{" ".join(points)}" fill="none" stroke="{colour}" stroke-width="1.5"/>'
@@ -57,7 +57,7 @@ def _graph(widget: Mapping[str, Any], w: int, h: int) -> Iterator[str]:
         yield f'<text x="{right - 78}" y="{top + 22}">alarm: {line["value"]:,}</text>'
 
 
-def _figure(number: int, step: int) -> float:
-    """Something between 0 and 1 that looks like a day."""
+def _value(number: int, step: int) -> float:
+    """A value between 0 and 1: over the steps, a curve like a day's."""
     wave = 0.45 + 0.18 * math.sin(step / 9) + 0.06 * math.sin(step * 1.7 + number)
     return max(0.02, wave / (1 + 0.9 * number))

@@ -1,4 +1,4 @@
-"""What tests do with queues."""
+"""Helpers for queues."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def fill(aws: Aws, url: str, *texts: str) -> None:
 
 
 def bodies(aws: Aws, url: str) -> list[str]:
-    """Take everything visible out of a queue."""
+    """Receive and delete all visible messages, and return their bodies."""
     sqs = aws.client("sqs")
     found = []
     while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
@@ -27,6 +27,6 @@ def bodies(aws: Aws, url: str) -> list[str]:
 
 
 def redrive_policy(aws: Aws, dead_letter_url: str, max_receive_count: int) -> str:
-    """The RedrivePolicy of a queue that has this dead-letter queue."""
+    """The RedrivePolicy of a queue with this dead-letter queue."""
     found = aws.client("sqs").get_queue_attributes(QueueUrl=dead_letter_url, AttributeNames=["QueueArn"])
     return json.dumps({"deadLetterTargetArn": found["Attributes"]["QueueArn"], "maxReceiveCount": max_receive_count})

@@ -1,4 +1,4 @@
-"""The README is true: what comes from code is fresh, and what it names is there."""
+"""The README is up to date: its generated parts, and the files and targets that it names."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tests.conftest import Aws
 from tests.generated import README, pictures, pieces, refreshed
 
 
-def test_what_comes_from_code_is_fresh(empty_aws: Aws) -> None:
+def test_the_generated_parts_are_up_to_date(empty_aws: Aws) -> None:
     empty_aws.cdk("deploy")
     text = README.read_text()
     assert refreshed(text, pieces(empty_aws)) == text, "README.md is stale: run `make docs`"
@@ -21,7 +21,7 @@ def test_what_comes_from_code_is_fresh(empty_aws: Aws) -> None:
         assert path.read_text() == content, f"{path.name} is stale: run `make docs`"
 
 
-def test_a_place_without_a_part_is_noticed() -> None:
+def test_a_place_without_a_part() -> None:
     with pytest.raises(ValueError, match="'b'"):
         refreshed("<!-- generated: b -->\n<!-- end -->", {"a": ""})
 
@@ -41,8 +41,8 @@ def test_every_script_is_in_it() -> None:
         assert script.name in text or script.name in (ROOT / "Makefile").read_text(), script
 
 
-def test_its_workflow_stands_up_to_the_linters(tmp_path: Path) -> None:
-    """The example for deploying is what people copy."""
+def test_the_linters_accept_its_workflow(tmp_path: Path) -> None:
+    """People copy the example of a deployment workflow."""
     workflows = re.findall(r"```yaml\n(name: .+?)```", README.read_text(), re.DOTALL)
     assert len(workflows) == 1
     folder = tmp_path / ".github/workflows"

@@ -1,10 +1,10 @@
-"""What happens to each resource from one template to another, by the CDK's own diff."""
+"""What happens to each resource between two templates, by the CDK's own diff."""
 
 from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,24 @@ from hello_queue.errors import HelloQueueError
 from hello_queue.project import ROOT, environment_with_tools
 from hello_queue.review.findings import Finding, Note, shown
 from hello_queue.review.naming import Names
-from hello_queue.review.synthesis import Templates
+from hello_queue.review.synthesis import Template, Templates
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource."""
+    """What happens to one resource.
+
+    Attributes:
+        stack: the stack that has the resource.
+        logical_id: its logical id.
+        name: its name after the change, or its last one.
+        name_before: its name before the change.
+        type: its type, such as AWS::SQS::Queue.
+        impact: what the CDK's diff expects CloudFormation to do, such as WILL_REPLACE.
+        before: the resource before the change, with references as text; empty if it is new.
+        after: the same after the change; empty if it is removed.
+        properties: the changed properties, as the CDK's diff reports them.
+    """
 
     stack: str
     logical_id: str
@@ -28,11 +40,10 @@ class Change:
     impact: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    """The whole resource, with references as text; empty where there is none."""
     properties: tuple[Mapping[str, Any], ...]
 
     @property
-    def is_gone(self) -> bool:
+    def is_removed(self) -> bool:
         return not self.after
 
     @property
@@ -40,7 +51,7 @@ class Change:
         return bool(self.before and self.after) and self.impact in ("WILL_REPLACE", "MAY_REPLACE")
 
     def values(self, name: str) -> tuple[Any, Any]:
-        """A property before and after; None where it is not there."""
+        """A property's values before and after; None if it is not set."""
         before, after = (resource.get("Properties", {}).get(name) for resource in (self.before, self.after))
         return before, after
 
@@ -48,53 +59,78 @@ class Change:
         return Finding(kind, what, self.stack, self.logical_id, prop, shown(before), shown(after))
 
 
-def changes_of(stack: str, before: Templates, after: Templates) -> Iterator[Change]:
-    old, new = before.get(stack, {}), after.get(stack, {})
-    if old == new:
-        return
+def all_changes(pairs: Sequence[tuple[Templates, Templates]]) -> list[list[Change]]:
+    """The changes of each pair of templates, before and after. One run of the CDK's diff serves all pairs.
+
+    Raises:
+        HelloQueueError: the CDK's diff refuses a template.
+    """
+    stacks = [
+        (number, stack, before.get(stack, {}), after.get(stack, {}))
+        for number, (before, after) in enumerate(pairs)
+        for stack in sorted({*before, *after})
+        if before.get(stack, {}) != after.get(stack, {})
+    ]
+    found: list[list[Change]] = [[] for _ in pairs]
+    differences = _differences([(old, new) for *_, old, new in stacks])
+    for (number, stack, old, new), resources in zip(stacks, differences, strict=True):
+        for difference in resources:
+            found[number] += _changes(stack, old, new, difference)
+    return found
+
+
+def _differences(templates: list[tuple[Template, Template]]) -> list[list[dict[str, Any]]]:
+    """What the CDK's diff reports for each pair of templates."""
+    if not templates:
+        return []
     done = subprocess.run(
         ["node", str(Path(__file__).with_name("changes.cjs"))],
         cwd=ROOT,
         env=environment_with_tools(),
-        input=json.dumps({"before": old, "after": new}),
+        input=json.dumps([{"before": before, "after": after} for before, after in templates]),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise HelloQueueError(f"the templates of {stack} cannot be compared:\n{done.stderr.strip()}")
-    for change in json.loads(done.stdout):
-        logical_id = change["id"]
-        ours, theirs = (template.get("Resources", {}).get(logical_id, {}) for template in (old, new))
-        ours, theirs = _with_names(ours, Names(old)), _with_names(theirs, Names(new))
-        # What has another type under the old logical id is another resource: one goes, one comes.
-        another = bool(ours and theirs and ours["Type"] != theirs["Type"])
-        for one, other in ((ours, {}), ({}, theirs)) if another else ((ours, theirs),):
-            name_before = Names(old).of(logical_id)
-            yield Change(
-                stack,
-                logical_id,
-                name=Names(new).of(logical_id) if other else name_before,
-                name_before=name_before,
-                type=(other or one)["Type"],
-                impact=change["impact"],
-                before=one,
-                after=other,
-                properties=() if another else tuple(change["properties"]),
-            )
+        raise HelloQueueError(f"the templates cannot be compared:\n{done.stderr.strip()}")
+    differences: list[list[dict[str, Any]]] = json.loads(done.stdout)
+    return differences
+
+
+def _changes(stack: str, old: Template, new: Template, difference: Mapping[str, Any]) -> Iterator[Change]:
+    logical_id = difference["id"]
+    old_names, new_names = Names(old), Names(new)
+    before = _with_names(old.get("Resources", {}).get(logical_id, {}), old_names)
+    after = _with_names(new.get("Resources", {}).get(logical_id, {}), new_names)
+    # A logical id with another type is another resource: one is removed, one is added.
+    other_type = bool(before and after and before["Type"] != after["Type"])
+    for one, other in ((before, {}), ({}, after)) if other_type else ((before, after),):
+        name_before = old_names.of(logical_id)
+        yield Change(
+            stack,
+            logical_id,
+            name=new_names.of(logical_id) if other else name_before,
+            name_before=name_before,
+            type=(other or one)["Type"],
+            impact=difference["impact"],
+            before=one,
+            after=other,
+            properties=() if other_type else tuple(difference["properties"]),
+        )
 
 
 def _with_names(resource: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
-    """The resource, with its properties' references as text."""
+    """The resource with the references in its properties as text."""
     return {**resource, "Properties": names.plain(resource.get("Properties", {}))} if resource else {}
 
 
 def described(change: Change) -> str:
-    """A change as one line."""
+    """The change in one line."""
     thing = f"{change.type} {change.name}"
     if not change.before:
         return f"added: {thing}"
-    if change.is_gone:
+    if change.is_removed:
         return f"removed: {thing}"
     verb = "REPLACED" if change.is_replaced else "changed in place"
     names = [str(each["name"]) for each in change.properties]
@@ -107,10 +143,11 @@ def _step(change: Change, name: str) -> str:
 
 
 def section_notes(stack: str, section: str, before: Any, after: Any) -> Iterator[Note]:
+    """Notes on a section of a template other than its resources."""
     if before == after:
         return
     if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
-        yield Note(stack, f"{section} reads otherwise")
+        yield Note(stack, f"{section} changed")
         return
     for name in sorted({*before, *after}):
         if before.get(name) != after.get(name):

@@ -1,4 +1,4 @@
-"""What a review tells: findings that need a person's decision, and notes on all the rest."""
+"""The results of a review: findings, which need a decision, and notes, which do not."""
 
 from __future__ import annotations
 
@@ -7,30 +7,37 @@ from dataclasses import dataclass
 from typing import Any
 
 WHY = {
-    "wider-rights": "Somebody may do what they could not do before.",
-    "weaker-condition": "What was bound to a condition (TLS, MFA, a source) is less bound, or not at all.",
-    "weaker-denial": "Something that was forbidden no longer is, or only in fewer cases.",
-    "new-trust": "Somebody else may act as this role.",
+    "wider-rights": "A principal may do what it could not do before.",
+    "weaker-condition": "A condition (TLS, MFA, a source) that limited this right is weaker or gone.",
+    "weaker-denial": "Something that was denied is now allowed, or denied in fewer cases.",
+    "new-trust": "Another principal may assume this role.",
     "new-member": "A member of a group has all rights of the group.",
-    "new-user": "Another identity that can be given keys and a password, and that somebody must look after.",
-    "new-access-key": "A long-lived secret that works from anywhere until it is deleted.",
+    "new-user": "A user can have access keys and a password, and someone must maintain it.",
+    "new-access-key": "An access key is a long-lived secret that works from anywhere until it is deleted.",
     "console-access": "A password opens the AWS console.",
-    "exposed-secret": "A secret could be read by whoever may read the stack, its outputs or its parameters.",
-    "data-loss": "Messages would be lost, or more easily lost than before.",
+    "exposed-secret": "Anyone who may read the stack, its outputs or its parameters could read the secret.",
+    "data-loss": "Messages are lost, or can be lost more easily than before.",
     "less-protection": "Encryption, logging or another safeguard is weaker or gone.",
-    "unseen": "What this makes or allows cannot be told from the templates: somebody must look.",
+    "unknown-effect": "The templates do not show what this creates or allows: someone must check.",
     "new-acknowledgment": "A security rule no longer applies here. Is the reason good?",
 }
-"""The kinds of findings that need a decision, and why each of them does."""
+"""The kinds of findings, and why each needs a decision."""
 
-NOT_THERE = "nothing"
+ABSENT = "none"
 
 
 @dataclass(frozen=True)
 class Finding:
-    """Something that needs a decision.
+    """A change that needs a decision.
 
-    ``what`` tells it from others of its kind, and stays the same as long as the change does: people accept by it.
+    Attributes:
+        kind: a key of `WHY`.
+        what: identifies the finding among others of its kind. It is stable, since acceptances refer to it.
+        stack: the stack that changes.
+        resource: the resource's logical id, or a section of the template.
+        attribute: the property, or "".
+        before: the value before the change.
+        after: the value after the change.
     """
 
     kind: str
@@ -48,12 +55,13 @@ class Finding:
 
 @dataclass(frozen=True)
 class Note:
-    """A change that is harmless as far as can be told from the templates."""
+    """A change that is harmless as far as the templates show."""
 
     stack: str
     text: str
 
 
 def shown(value: Any, longest: int = 300) -> str:
-    text = NOT_THERE if value in (None, "", {}) else value if isinstance(value, str) else json.dumps(value)
+    """The value as text of at most ``longest`` characters."""
+    text = ABSENT if value in (None, "", {}) else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"

@@ -1,4 +1,4 @@
-"""What things in a template are called, in words that stay the same when a logical id changes."""
+"""The names of resources in a template, which stay the same when a logical id changes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ _NAMED_BY = (
 
 
 class Names:
-    """The names of one template's resources, and values as text."""
+    """The names of one template's resources, and its values as text."""
 
     def __init__(self, template: Template) -> None:
         self._resources: Mapping[str, Any] = template.get("Resources", {})
 
     def of(self, logical_id: str) -> str:
-        """The resource's own name, if it was given one; its logical id otherwise."""
+        """The resource's physical name if it has one, otherwise its logical id."""
         resource = self._resources.get(logical_id, {})
         properties = resource.get("Properties", {})
-        # An access key's UserName is somebody else's name.
+        # An access key's UserName is the name of the user.
         if resource.get("Type") != "AWS::IAM::AccessKey":
             for name in _NAMED_BY:
                 if isinstance(properties.get(name), str):
@@ -34,7 +34,7 @@ class Names:
         return logical_id
 
     def text(self, value: Any) -> str:
-        """A value as a person writes it: references by name, joined text as ``arn:${AWS::Partition}:…``."""
+        """A value as text: references by name, joined text as ``arn:${AWS::Partition}:…``."""
         if isinstance(value, str):
             return value
         if isinstance(value, Mapping) and len(value) == 1:
@@ -51,7 +51,7 @@ class Names:
         return json.dumps(value, sort_keys=True)
 
     def plain(self, value: Any) -> Any:
-        """A value in which every reference is text, and what is not there (AWS::NoValue) is not there."""
+        """The value with every reference as text, and without what is AWS::NoValue."""
         if isinstance(value, list):
             return [self.plain(each) for each in value if each != NO_VALUE]
         if isinstance(value, Mapping):
@@ -69,7 +69,7 @@ class Names:
         kind = self._resources.get(target, {}).get("Type")
         name = self.of(target)
         if attribute == "Arn" and name != target:
-            # As the ARN of a thing with a name is written elsewhere, so that both ways mean the same.
+            # The same text as for an ARN that is put together from the name.
             if kind in ("AWS::SQS::Queue", "AWS::SNS::Topic"):
                 service = kind.split("::")[1].lower()
                 return f"arn:${{AWS::Partition}}:{service}:${{AWS::Region}}:${{AWS::AccountId}}:{name}"
@@ -78,7 +78,7 @@ class Names:
         return f"${{{name}.{attribute}}}"
 
     def name(self, value: Any) -> str:
-        """The name that a value means: of what it refers to, or the value itself."""
+        """The name of the resource that a value refers to, or the value itself as text."""
         if isinstance(value, Mapping) and set(value) == {"Ref"} and value["Ref"] in self._resources:
             return self.of(value["Ref"])
         return self.text(value)

@@ -1,8 +1,8 @@
-"""Who may do what on what, by a template; and what one template allows that another did not.
+"""The rights in a template, and what one template allows that another did not.
 
 Rights are compared by who has them, not by where they are written: a policy that moves, is renamed, or turns from
-inline to managed gives nobody anything new. Where it cannot be told that an old right covers a new one, the new one is
-said to be wider: too many questions are better than one too few.
+inline to managed gives no one anything new. Where it is not certain that an old right covers a new one, the new one
+counts as wider: a needless question is better than a missing one.
 """
 
 from __future__ import annotations
@@ -30,15 +30,22 @@ _POLICIES = tuple(
     f"AWS::IAM::{kind}" for kind in ("Policy", "ManagedPolicy", "UserPolicy", "GroupPolicy", "RolePolicy")
 )
 
-
 ALL_BUT = "everything but "
 
 
 @dataclass(frozen=True)
 class Right:
-    """One thing that somebody is allowed, or denied, to do.
+    """One action that a principal is allowed or denied.
 
-    ``action`` and ``resource`` may have wildcards. Where a statement names what it does *not* mean, ``but`` has it.
+    Attributes:
+        who: the principal.
+        effect: Allow or Deny.
+        action: may have wildcards.
+        resource: may have wildcards.
+        condition: as JSON with sorted keys.
+        but: the actions excluded by NotAction.
+        attached: for a resource policy, the resource that has it.
+        where: the resource that contains the statement, as stack/logical id.
     """
 
     who: str
@@ -46,19 +53,16 @@ class Right:
     action: str
     resource: str
     condition: str = "{}"
-    """As JSON with sorted keys."""
     but: frozenset[str] = frozenset()
     attached: str = ""
-    """For the policy of a resource: the resource that has it."""
     where: str = field(default="", compare=False)
-    """The resource that says so, as stack/logical id."""
 
     def __str__(self) -> str:
-        return self.told([self])
+        return self.summary([self])
 
     @staticmethod
-    def told(rights: list[Right]) -> str:
-        """Rights that differ in their actions only, as one."""
+    def summary(rights: list[Right]) -> str:
+        """Rights that differ only in their actions, as one line."""
         first = rights[0]
         actions = sorted(f"{ALL_BUT}{', '.join(sorted(each.but))}" if each.but else each.action for each in rights)
         condition = "" if first.condition == "{}" else f" if {first.condition}"
@@ -66,7 +70,7 @@ class Right:
         return f"{first.effect.lower()} {', '.join(actions)} on {first.resource}{of}{condition}"
 
     def covers(self, other: Right) -> bool:
-        """Whether this allows (or denies) all that the other does, conditions aside."""
+        """Whether this right includes the other, conditions aside."""
         if (self.who, self.effect, self.attached) != (other.who, other.effect, other.attached):
             return False
         if not self._covers_resource(other):
@@ -78,7 +82,7 @@ class Right:
         return self.action == "*" or (not other.but and contains(self.action, other.action))
 
     def _covers_resource(self, other: Right) -> bool:
-        if self.resource.startswith(ALL_BUT):  # is no pattern
+        if self.resource.startswith(ALL_BUT):  # not a pattern
             return self.resource == other.resource
         return contains(self.resource, other.resource, ignore_case=False)
 
@@ -87,21 +91,21 @@ class Right:
         """Each condition as operator, key and value."""
         document = json.loads(self.condition)
         if not isinstance(document, Mapping) or not all(isinstance(keys, Mapping) for keys in document.values()):
-            return {("decided when it is deployed", "", self.condition)}
+            return {("decided at deploy time", "", self.condition)}
         return {
             (operator, key, json.dumps(value)) for operator, keys in document.items() for key, value in keys.items()
         }
 
 
 def contains(wide: str, narrow: str, *, ignore_case: bool = True) -> bool:
-    """Whether the pattern ``wide`` matches all that the pattern ``narrow`` does. Actions have no case, ARNs do."""
-    # A ? of the wide one may not stand for a * of the narrow one, which can be longer.
+    """Whether pattern ``wide`` matches everything that ``narrow`` matches. Actions ignore case, ARNs do not."""
+    # A ? in the wide one does not match a * in the narrow one, which can be longer.
     pattern = "".join({"*": ".*", "?": "[^*]"}.get(character, re.escape(character)) for character in wide)
     return re.fullmatch(pattern, narrow, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
 
 
 def overlap(one: str, other: str) -> bool:
-    """Whether two patterns may match the same text. Says yes where it is not sure."""
+    """Whether two patterns may match the same text; also True if that is uncertain."""
     if "*" not in one + other and "?" not in one + other:
         return one.lower() == other.lower()
     before_one, before_other = (re.split(r"[*?]", text.lower(), maxsplit=1)[0] for text in (one, other))
@@ -109,9 +113,9 @@ def overlap(one: str, other: str) -> bool:
 
 
 def rights(templates: Templates) -> set[Right]:
-    """All that the templates' policies allow and deny, each by who has it.
+    """Everything that the templates' policies allow and deny.
 
-    A resource with a condition may not be there: what it allows counts, and what it denies does not.
+    A resource with a Condition may not exist: what it allows counts, what it denies does not.
     """
     return {
         replace(right, where=f"{stack}/{logical_id}")
@@ -139,10 +143,10 @@ def _rights(template: Template) -> Iterator[tuple[str, Right]]:
 
 
 def _managed(who: str, arn: str) -> Right:
-    """The right of having a policy whose content is elsewhere."""
+    """The right that a managed policy grants whose document is not in the template."""
     if arn.endswith(":iam::aws:policy/AdministratorAccess"):
         return Right(who, "Allow", "*", "*")
-    return Right(who, "Allow", f"what {arn} allows", "*")
+    return Right(who, "Allow", f"everything in {arn}", "*")
 
 
 def _rights_of_resource(
@@ -154,7 +158,7 @@ def _rights_of_resource(
         who = list(holders)
         for attribute, principal in _ATTACHED_BY.items():
             who += [f"{principal} {names.name(each)}" for each in _listed(properties.get(attribute))]
-        yield from _statements(properties.get("PolicyDocument"), who or [f"whoever gets policy {name}"], name, names)
+        yield from _statements(properties.get("PolicyDocument"), who or [f"any holder of policy {name}"], name, names)
         return
     if kind in _PRINCIPALS:
         who = [f"{_PRINCIPALS[kind]} {name}"]
@@ -176,7 +180,7 @@ def _rights_of_resource(
         }
         yield from _statements({"Statement": [statement]}, None, name, names)
         return
-    # Of everything else, whatever looks like a policy: those of queues, topics, secrets, buckets, keys ...
+    # Any other resource: whatever looks like a policy, as those of queues, topics, secrets, buckets and keys do.
     targets = [names.name(each) for key in _ATTACHED_TO for each in _listed(properties.get(key))] or [name]
     for document in _documents(properties, names):
         for right in _statements(document, None, name, names):
@@ -184,7 +188,7 @@ def _rights_of_resource(
 
 
 def _documents(value: Any, names: Names, key: str = "") -> Iterator[Any]:
-    """The policy documents within a property: what has statements, and what is named a policy but is text."""
+    """The policy documents in a property: what has statements, and text in a property named like a policy."""
     text = isinstance(value, str) or (isinstance(value, Mapping) and len(value) == 1 and "Statement" not in value)
     if text and key in _POLICIES_AS_TEXT:
         try:
@@ -203,7 +207,7 @@ def _documents(value: Any, names: Names, key: str = "") -> Iterator[Any]:
 
 
 def _statements(document: Any, who: list[str] | None, where: str, names: Names) -> Iterator[Right]:
-    """The rights of a policy document: of ``who``, or of the principals that its statements name."""
+    """The rights in a policy document: those of ``who``, or of the principals that its statements name."""
     if document is None:
         return
     if not isinstance(document, Mapping) or "Statement" not in document:
@@ -227,14 +231,14 @@ def _statements(document: Any, who: list[str] | None, where: str, names: Names) 
 
 
 def _unreadable(policy: Any, who: list[str] | None, names: Names) -> Iterator[Right]:
-    """What is only decided when it is deployed (Fn::If, say) may allow anything."""
-    for holder in who if who is not None else ["whoever it names"]:
-        yield Right(holder, "Allow", f"what this allows: {_text_of(policy, names)}", "*")
+    """What is decided at deploy time, by Fn::If for example, may allow anything."""
+    for holder in who if who is not None else ["any principal it names"]:
+        yield Right(holder, "Allow", f"anything in: {_text_of(policy, names)}", "*")
 
 
 def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
     if "NotPrincipal" in statement:
-        return [f"everybody but {_text_of(statement['NotPrincipal'], names)}"]
+        return [f"anyone but {_text_of(statement['NotPrincipal'], names)}"]
     principal = statement.get("Principal", "*")
     if not isinstance(principal, Mapping):
         principal = {"AWS": principal}
@@ -243,7 +247,7 @@ def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
 
 def _holder(kind: str, name: str) -> str:
     if name == "*":
-        return "everybody"
+        return "anyone"
     return name if kind == "AWS" else f"{kind.lower()} {name}"
 
 
@@ -259,22 +263,25 @@ def _listed(value: Any) -> list[Any]:
 
 @dataclass(frozen=True)
 class Widening:
-    """A right that is new, or less bound than it was; or a denial that is gone, or more bound."""
+    """A right that is new or has weaker conditions, or a denial that is gone or narrower.
+
+    Attributes:
+        right: the new right; or what is left of the denial; or the denial itself, if nothing is left.
+        before: the right under its old conditions, or the old denial; None if the right is new.
+    """
 
     right: Right
-    """The right that there is now; or what is left of the denial; or the denial itself, if nothing is."""
     before: Right | None
-    """The right that there was, under other conditions; or the denial that there was."""
 
 
 def widenings(before: Iterable[Right], after: Iterable[Right]) -> list[Widening]:
-    """What ``after`` allows, or no longer denies, and ``before`` did not allow."""
+    """What ``after`` allows or no longer denies, compared with ``before``."""
     before, after = set(before), set(after)
     found = []
     for right in sorted(after - before, key=str):
         if right.effect == "Allow":
             covering = [old for old in before if old.covers(right)]
-            # More conditions bind a right more; fewer, or others, do not.
+            # Additional conditions narrow a right; fewer or other ones do not.
             if not any(old.conditions <= right.conditions for old in covering):
                 found.append(Widening(right, min(covering, key=str) if covering else None))
     for right in sorted((right for right in before - after if right.effect == "Deny"), key=str):

@@ -1,4 +1,8 @@
-"""A review as text for a terminal, and as Markdown for a pull request."""
+"""A review as text for a terminal and as Markdown for a pull request.
+
+The author of a change chooses names, descriptions and reasons: `printable` escapes them, so that they cannot drive a
+terminal or imitate a line of the report.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +11,21 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
+from hello_queue.cli.terminal import printable
 from hello_queue.review.findings import WHY, Finding, Note
 
 
 @dataclass(frozen=True)
 class Review:
-    """What is to be told about a change.
+    """What a change does.
 
     Attributes:
-        base: what it was compared with.
-        open: findings that need a decision, by the variant in which each comes up first.
-        accepted: findings that were accepted in this change, with the reason for each.
-        notes: all that changes with the default settings, a line each.
-        other_notes: the same for each further variant, where it is more than that.
-        details: `cdk diff` of each stack that changes with the default settings.
+        base: the commit it was compared with.
+        open: findings that need a decision, each with the first variant that has it.
+        accepted: findings that this change accepts, each with its reason.
+        notes: every change with the default settings.
+        other_notes: the further changes of each other variant.
+        details: the output of `cdk diff` for each stack that changes with the default settings.
     """
 
     base: str
@@ -36,12 +41,12 @@ class Review:
             count = len(self.open)
             return f"{count} {'finding needs' if count == 1 else 'findings need'} a decision"
         if self.accepted:
-            return "nothing is left to decide"
+            return "every finding is accepted"
         return "nothing needs a decision" if self.notes or self.other_notes else "nothing changes in AWS"
 
 
 def as_text(review: Review) -> str:
-    """The review for a terminal: the verdict and what it rests on first, then the details."""
+    """The review for a terminal: the verdict and its reasons first, then the details."""
     return "\n".join(_text(review)) + "\n"
 
 
@@ -49,7 +54,7 @@ def _text(review: Review) -> Iterator[str]:
     yield f"Compared with {review.base}: {review.verdict}"
     for finding, variant in review.open.items():
         yield ""
-        yield f"DECIDE  {_on_one_line(finding.id)}"
+        yield f"DECIDE  {printable(finding.id)}"
         for name, value in _facts(finding, variant):
             yield f"        {name + ':':<8} {value}"
     if review.open:
@@ -60,21 +65,26 @@ def _text(review: Review) -> Iterator[str]:
         yield "    reason: ..."
     for finding, reason in review.accepted.items():
         yield ""
-        yield f"ACCEPTED  {finding.id}"
-        yield f"          reason: {reason}"
+        yield f"ACCEPTED  {printable(finding.id)}"
+        yield f"          reason: {printable(reason)}"
     if review.notes or review.other_notes:
         yield ""
         yield "All changes:"
     for note in review.notes:
-        yield f"  {note.stack}  {note.text}"
+        yield f"  {_line(note)}"
     for variant, notes in review.other_notes.items():
         yield f"  with {variant}:"
         for note in notes:
-            yield f"    {note.stack}  {note.text}"
+            yield f"    {_line(note)}"
     for stack, detail in review.details.items():
         yield ""
-        yield f"Details of {stack}, by `cdk diff`:"
-        yield detail.rstrip()
+        yield f"Details of {printable(stack)}, by `cdk diff`:"
+        # Indented, so that a line of a template is not taken for one of the report's.
+        yield from (f"  {printable(line)}" for line in detail.rstrip().split("\n"))
+
+
+def _line(note: Note) -> str:
+    return f"{printable(note.stack)}  {printable(note.text)}"
 
 
 def as_markdown(review: Review) -> str:
@@ -113,47 +123,41 @@ def _markdown(review: Review) -> Iterator[str]:
         yield "### All changes"
         yield ""
         for note in review.notes:
-            yield f"- {note.stack}: {_escaped(note.text)}"
+            yield f"- {_escaped(note.stack)}: {_escaped(note.text)}"
         for variant, notes in review.other_notes.items():
             yield f"- with `{variant}`:"
             for note in notes:
-                yield f"  - {note.stack}: {_escaped(note.text)}"
+                yield f"  - {_escaped(note.stack)}: {_escaped(note.text)}"
     for stack, detail in review.details.items():
-        # Longer than any run of backticks within, so that nothing in a template ends it.
         fence = _fence(detail)
         yield ""
-        yield f"<details><summary>Details of {stack}, by <code>cdk diff</code></summary>"
+        yield f"<details><summary>Details of {_escaped(stack)}, by <code>cdk diff</code></summary>"
         yield ""
         yield fence
-        yield detail.rstrip()
+        yield printable(detail.rstrip(), keep="\n")
         yield fence
         yield "</details>"
 
 
 def _facts(finding: Finding, variant: str) -> Iterator[tuple[str, str]]:
-    where = f"{finding.stack}, {finding.resource}" + (f", {finding.attribute}" if finding.attribute else "")
-    yield "where", where + ("" if variant == "default" else f" (with {variant})")
-    yield "before", _on_one_line(finding.before)
-    yield "after", _on_one_line(finding.after)
+    where = ", ".join(part for part in (finding.stack, finding.resource, finding.attribute) if part)
+    yield "where", printable(where) + ("" if variant == "default" else f" (with {variant})")
+    yield "before", printable(finding.before)
+    yield "after", printable(finding.after)
     yield "why", WHY[finding.kind]
 
 
 def _fence(text: str) -> str:
-    """A fence that nothing in the text ends."""
+    """A code fence that is longer than any run of backticks in the text."""
     return "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
 
 
 def _quoted(text: str) -> str:
-    """The text for YAML, on one line."""
+    """The text as a YAML string on one line."""
     return "'" + text.replace("'", "''") + "'" if text.isprintable() else json.dumps(text)
 
 
-def _on_one_line(text: str) -> str:
-    """The text with control characters and line ends spelled out: its author must not write the report."""
-    return text if text.isprintable() else json.dumps(text)
-
-
 def _escaped(text: str) -> str:
-    """Text of a change, which its author chose, so that it is only text in Markdown and in HTML."""
-    escaped = _on_one_line(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    """The text with Markdown and HTML escaped."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{character}" if character in r"\`*_[]()#@!|~" else character for character in escaped)

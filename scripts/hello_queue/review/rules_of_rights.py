@@ -1,4 +1,4 @@
-"""Who can do more than before: rights, memberships, users, keys and passwords."""
+"""Who may do more than before: rights, group members, users, access keys and passwords."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from hello_queue.review import permissions
 from hello_queue.review.changes import Change
-from hello_queue.review.findings import NOT_THERE, Finding
+from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import Names
 from hello_queue.review.synthesis import Templates
 
@@ -21,19 +21,19 @@ def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> 
         if right.effect == "Deny":
             assert old is not None
             if old.who.partition(" ")[2] in gone or old.resource.rpartition(":")[2] in gone:
-                continue  # with whom or what it was about
+                continue  # its principal or resource is gone too
             kind = "weaker-denial"
         else:
             trust = right.action.startswith("sts:AssumeRole")
             kind = "weaker-condition" if old else "new-trust" if trust else "wider-rights"
-        # Rights that differ in their actions only are one thing to decide.
+        # Rights that differ only in their actions are one decision.
         bounds = (old.resource, old.condition) if old else ()
         groups.setdefault((kind, right.where, right.who, right.resource, right.condition, *bounds), []).append(widening)
     for (kind, where, who, *_), group in groups.items():
         old_rights = list(dict.fromkeys(widening.before for widening in group if widening.before))
         new_rights = [widening.right for widening in group]
-        was = permissions.Right.told(old_rights) if old_rights else NOT_THERE
-        now = NOT_THERE if new_rights == old_rights else permissions.Right.told(new_rights)
+        was = permissions.Right.summary(old_rights) if old_rights else ABSENT
+        now = ABSENT if new_rights == old_rights else permissions.Right.summary(new_rights)
         stack, _, resource = where.partition("/")
         what = f"{who}: {was if kind == 'weaker-denial' else now}"
         yield Finding(kind, what, stack, resource, f"what {who} may do", was, now)
@@ -43,11 +43,11 @@ def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
     old = {(user, group) for user, group, *_ in _members(before)}
     for user, group, stack, resource in _members(after):
         if (user, group) not in old:
-            yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", NOT_THERE, group)
+            yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group)
 
 
 def _members(templates: Templates) -> Iterator[tuple[str, str, str, str]]:
-    """User, group, and the stack and the resource that say so."""
+    """User, group, and the stack and resource that add the one to the other."""
     for stack, template in templates.items():
         names = Names(template)
         for logical_id, resource in template.get("Resources", {}).items():
@@ -63,12 +63,12 @@ def _members(templates: Templates) -> Iterator[tuple[str, str, str, str]]:
 
 
 def identities(change: Change) -> Iterator[Finding]:
-    # What was there on a condition only may not have been there.
-    was_sure = "Condition" not in change.before or change.before["Condition"] == change.after.get("Condition")
-    made = not change.before or change.is_replaced or not was_sure
+    # A resource with a Condition may not have existed.
+    was_certain = "Condition" not in change.before or change.before["Condition"] == change.after.get("Condition")
+    made = not change.before or change.is_replaced or not was_certain
     if change.type == "AWS::IAM::User":
         if made:
-            yield change.finding("new-user", change.name, "UserName", change.before and "another", change.name)
+            yield change.finding("new-user", change.name, "UserName", change.before and "another user", change.name)
         old, new = change.values("LoginProfile")
         if new and not old:
             yield change.finding("console-access", change.name, "LoginProfile", None, "a password")
@@ -84,10 +84,16 @@ def identities(change: Change) -> Iterator[Finding]:
         old, new = change.values("Status")
         if made:
             yield change.finding("new-access-key", f"{change.stack}/{change.logical_id}", "", None, "an access key")
-        elif old == "Inactive" and new != "Inactive" and not change.is_gone:
+        elif old == "Inactive" and new != "Inactive" and not change.is_removed:
             what = f"{change.stack}/{change.logical_id} is active again"
             yield change.finding("new-access-key", what, "Status", old, new or "Active")
-    if change.type in ("AWS::IAM::User", "AWS::IAM::Role") and not change.is_gone:
+    if change.type in ("AWS::IAM::User", "AWS::IAM::Role") and not change.is_removed:
         old, new = change.values("PermissionsBoundary")
         if old and old != new:
-            yield change.finding("wider-rights", f"{change.name} has another boundary", "PermissionsBoundary", old, new)
+            yield change.finding(
+                "wider-rights",
+                f"permissions boundary of {change.name} changed or removed",
+                "PermissionsBoundary",
+                old,
+                new,
+            )

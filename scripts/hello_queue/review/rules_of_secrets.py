@@ -1,4 +1,4 @@
-"""Where a secret could be read by somebody who should not."""
+"""Where a secret could be read by someone who should not."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hello_queue.review.findings import NOT_THERE, Finding
+from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import NO_VALUE, Names
 from hello_queue.review.synthesis import Template, Templates
 
@@ -23,11 +23,11 @@ def exposed_secrets(before: Templates, after: Templates) -> Iterator[Finding]:
             if (stack, path, what) not in old:
                 section, resource, prop = (*path, "", "")[0], (*path, "", "")[1], ".".join(path[2:])
                 where = "/".join((stack, *path))
-                yield Finding("exposed-secret", f"{what} in {where}", stack, resource or section, prop, NOT_THERE, what)
+                yield Finding("exposed-secret", f"{what} in {where}", stack, resource or section, prop, ABSENT, what)
 
 
 def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
-    """Where a secret stands that does not belong there: the path to it, and what it is."""
+    """Secrets in places where they do not belong: the path, and what it is."""
     resources, names = template.get("Resources", {}), Names(template)
     for path, value in _walk(template):
         home = resources.get(path[1], {}).get("Type") if len(path) > 1 and path[0] == "Resources" else None
@@ -45,7 +45,7 @@ def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
                 yield path, "a literal secret"
         elif isinstance(value, (str, Mapping)) and not at_home and re.search(_RESOLVED, names.text(value)):
             if isinstance(value, str) or len(value) == 1:
-                yield path, "a secret that is read at deploy time"
+                yield path, "a secret that CloudFormation resolves at deploy time"
         elif isinstance(value, str) and ".SecretAccessKey}" in value:
             yield path, "the secret of an access key"
     for name, parameter in template.get("Parameters", {}).items():
@@ -53,7 +53,7 @@ def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
         if "Default" in parameter and (named or str(parameter.get("NoEcho")).lower() == "true"):
             yield ("Parameters", name, "Default"), "a default for a secret"
         elif named and str(parameter.get("NoEcho")).lower() != "true":
-            yield ("Parameters", name, "NoEcho"), "a secret that is shown to whoever may read the stack"
+            yield ("Parameters", name, "NoEcho"), "a secret without NoEcho"
 
 
 def _walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -63,5 +63,5 @@ def _walk(value: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, .
             yield from _walk(each, (*path, str(key)))
     elif isinstance(value, list):
         for each in value:
-            # Without the place in the list: what is moved within it is not new.
+            # Without the index: an entry that moves within the list is not new.
             yield from _walk(each, path)

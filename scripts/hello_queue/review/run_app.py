@@ -1,6 +1,6 @@
-"""Synthesize the app of the working directory for several settings, in one process: the CDK takes seconds to start.
+"""Synthesizes the app in the working directory for several contexts in one process: the CDK takes seconds to start.
 
-``python run_app.py DIRECTORY`` with a JSON list of contexts on stdin; the n-th goes to DIRECTORY/n.
+Usage: ``python run_app.py DIRECTORY``, with a JSON list of contexts on stdin. The n-th is synthesized to DIRECTORY/n.
 """
 
 from __future__ import annotations
@@ -13,12 +13,11 @@ from pathlib import Path
 def main(directory: str) -> None:
     sys.path.insert(0, str(Path.cwd()))
     import app
-    from stacks.settings import SettingsError
 
     for number, context in enumerate(json.load(sys.stdin)):
         try:
             app.build(context=context, outdir=f"{directory}/{number}").synth()
-        except SettingsError as error:
+        except vars(app)["SettingsError"] as error:
             sys.exit(f"settings: {error}")
 
 

@@ -1,4 +1,4 @@
-"""The templates of the working tree: synthesized, and written so that people like to read them."""
+"""Synthesizes the templates of a working tree, and writes them as the YAML that reviewers read."""
 
 from __future__ import annotations
 
@@ -16,11 +16,14 @@ import yaml
 from hello_queue.errors import HelloQueueError
 from hello_queue.project import ROOT, environment_with_tools
 
-GOLDEN = ROOT / "tests/golden"
+GOLDEN = "tests/golden"
+"""The folder of the golden files, relative to the working tree."""
 
 APP = "python3 app.py"
 DEFAULT = "default"
-VARIANTS: Mapping[str, Mapping[str, str]] = {
+Variants = Mapping[str, Mapping[str, str]]
+
+VARIANTS: Variants = {
     DEFAULT: {},
     "administrator_access=false": {"administrator_access": "false"},
     "access_key=0": {"access_key": "0", "second_access_key": "0"},
@@ -31,34 +34,38 @@ VARIANTS: Mapping[str, Mapping[str, str]] = {
     "workers=lambda": {"workers": "lambda"},
     "alarm_email=set": {"alarm_email": "alarms@example.com"},
 }
-"""The settings that change rights or resources, each as context for the app: on top of what cdk.json has, so each says
-all that has to go together."""
+"""The settings that change rights or resources, as context for the app. They are added to the context in cdk.json, so a
+variant sets everything that must go together."""
 
-LEDGER = "acknowledgments.yaml"
+ACKNOWLEDGMENTS = "acknowledgments.yaml"
 
 Template = Mapping[str, Any]
 Templates = Mapping[str, Template]
-"""Templates by the names of their stacks."""
+"""Templates by stack name."""
 
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What the app makes of one variant's settings."""
+    """What the app synthesizes for one variant.
+
+    Attributes:
+        templates: the templates by stack name.
+        acknowledgments: the acknowledged cdk-nag findings, each with ``finding``, ``where`` and ``reason``.
+    """
 
     templates: Templates
     acknowledgments: list[dict[str, str]]
-    """Each with ``finding``, ``where`` and ``reason``."""
 
 
-def synthesize(variants: Mapping[str, Mapping[str, str]] = VARIANTS, root: Path = ROOT) -> dict[str, Synthesis]:
-    """Run the app of a working tree for each variant, with the context that its cdk.json has.
+def synthesize(variants: Variants = VARIANTS, root: Path = ROOT) -> dict[str, Synthesis]:
+    """Run the app of a working tree for each variant, with the context of its cdk.json.
 
     Raises:
-        HelloQueueError: the app refuses; its own words are in the message.
+        HelloQueueError: the app fails, which the message quotes; or it deploys what the templates do not show.
     """
     project = json.loads((root / "cdk.json").read_text())
     if project["app"] != APP:
-        raise HelloQueueError(f"cdk.json runs {project['app']!r}, not {APP!r}: a person must review what that deploys")
+        raise HelloQueueError(f"cdk.json runs {project['app']!r}, not {APP!r}: review by hand what that deploys")
     if (root / "cdk.context.json").exists():
         raise HelloQueueError("cdk.context.json has context that the golden templates do not show: move it to cdk.json")
     context = project["context"]
@@ -87,22 +94,24 @@ def _read(directory: Path) -> Synthesis:
     for manifest in directory.rglob("manifest.json"):
         for name, artifact in json.loads(manifest.read_text()).get("artifacts", {}).items():
             if artifact["type"] == "aws:cloudformation:stack":
-                _check_place(name, artifact)
+                _check_target(name, artifact)
     reports = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
-    excused = [
+    acknowledged = [
         {"finding": each["ruleName"], "where": construct["constructPath"], "reason": each["reason"]}
         for report in reports
         for each in report["suppressedViolations"]
         for construct in each["violatingConstructs"]
     ]
-    return Synthesis(templates, sorted(excused, key=lambda each: (each["where"], each["finding"])))
+    return Synthesis(templates, sorted(acknowledged, key=lambda each: (each["where"], each["finding"])))
 
 
-def _check_place(name: str, artifact: Mapping[str, Any]) -> None:
-    """See that a stack goes where its template's name says, and where the caller's credentials do."""
+def _check_target(name: str, artifact: Mapping[str, Any]) -> None:
+    """Check that a stack is deployed under its template's name, with the caller's account and region."""
     deployed_as = artifact.get("properties", {}).get("stackName", name)
     if deployed_as != name:
-        raise HelloQueueError(f"stack {name} is deployed as {deployed_as}: a review could not tell it from another one")
+        raise HelloQueueError(
+            f"stack {name} is deployed as {deployed_as}: the review cannot tell it from another stack"
+        )
     if artifact["environment"] != "aws://unknown-account/unknown-region":
         raise HelloQueueError(
             f"stack {name} is bound to {artifact['environment']}, which the golden templates do not show"
@@ -110,7 +119,7 @@ def _check_place(name: str, artifact: Mapping[str, Any]) -> None:
 
 
 def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:
-    """The golden files: their texts by their names. A variant has only the stacks that differ from the default's."""
+    """The golden files: texts by file name. A variant has only the stacks that differ from the default's."""
     default = syntheses[DEFAULT].templates
     files = {
         f"{variant}/{stack}.yaml": as_yaml(template)
@@ -118,11 +127,11 @@ def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:
         for stack, template in synthesis.templates.items()
         if variant == DEFAULT or template != default.get(stack)
     }
-    return {**files, LEDGER: as_yaml(ledger(syntheses))}
+    return {**files, ACKNOWLEDGMENTS: as_yaml(acknowledgments(syntheses))}
 
 
-def ledger(syntheses: Mapping[str, Synthesis]) -> list[dict[str, str]]:
-    """Every acknowledgment once, with the variant in which it comes up first."""
+def acknowledgments(syntheses: Mapping[str, Synthesis]) -> list[dict[str, str]]:
+    """Every acknowledgment once, with the first variant that has it."""
     entries: dict[tuple[str, str], dict[str, str]] = {}
     for variant, synthesis in syntheses.items():
         for each in synthesis.acknowledgments:
@@ -131,7 +140,7 @@ def ledger(syntheses: Mapping[str, Synthesis]) -> list[dict[str, str]]:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes intrinsic functions on one line, and leaves out the aliases that YAML has for repeated values."""
+    """Writes intrinsic functions on one line, and repeated values in full instead of as YAML aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -142,5 +151,5 @@ class _Dumper(yaml.SafeDumper):
 
 
 def as_yaml(value: Any) -> str:
-    """The value as YAML, in the order that it has."""
+    """The value as YAML, in its own order."""
     return yaml.dump(value, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

@@ -1,0 +1,118 @@
+"""A repository to review."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib.util
+import io
+import json
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import pytest
+
+from hello_queue.cli.main import run
+from hello_queue.project import ROOT
+
+OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+
+
+def _script(name: str) -> Any:
+    spec = importlib.util.spec_from_file_location(f"script_{name}", ROOT / f"scripts/{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+class Repository:
+    """A copy of the project under git, with one commit."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        ignored = shutil.ignore_patterns("__pycache__", "node_modules", "*.egg-info")
+        for name in ("stacks", "scripts", "tests/golden"):
+            shutil.copytree(ROOT / name, folder / name, ignore=ignored)
+        for name in ("app.py", "cdk.json"):
+            shutil.copy(ROOT / name, folder)
+        (folder / "node_modules").symlink_to(ROOT / "node_modules")
+        (folder / ".gitignore").write_text("node_modules\n__pycache__\n")
+        self.git("init", "--quiet", "--initial-branch=main")
+        self.commit("the base")
+
+    def git(self, *arguments: str) -> str:
+        identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
+        command = ["git", *identity, *arguments]
+        return subprocess.run(command, cwd=self.folder, capture_output=True, text=True, check=True).stdout
+
+    def commit(self, message: str) -> None:
+        self.git("add", "--all")
+        self.git("commit", "--quiet", "--message", message)
+
+    def write(self, file: str, text: str) -> None:
+        (self.folder / file).write_text(text)
+
+    def set(self, **settings: object) -> None:
+        """Set settings in cdk.json."""
+        content = json.loads((self.folder / "cdk.json").read_text())
+        content["context"] |= settings
+        self.write("cdk.json", json.dumps(content))
+
+    def add_to_app(self, code: str) -> None:
+        """Have the app run this line before it is synthesized."""
+        path = self.folder / "app.py"
+        more = f"""
+build_before = build
+
+
+def build(**options):
+    app = build_before(**options)
+    {code}
+    return app
+"""
+        path.write_text(path.read_text() + more)
+
+    def accept(self, finding: str, reason: str) -> None:
+        path = self.folder / "tests/golden/accepted.yaml"
+        before = path.read_text() if path.exists() else ""
+        path.write_text(f"{before}- finding: '{finding}'\n  reason: {reason}\n")
+
+    def review(self, *arguments: str, base: str = "HEAD") -> subprocess.CompletedProcess[str]:
+        """Run review.py on this repository, in this process, without AWS variables and network."""
+        script = _script("review")
+        command = ["review.py", f"--base={base}", *arguments]
+        output, errors, status = io.StringIO(), io.StringIO(), 0
+        with (
+            mock.patch.object(sys, "argv", command),
+            mock.patch.dict(os.environ, _bare(), clear=True),
+            contextlib.redirect_stdout(output),
+            contextlib.redirect_stderr(errors),
+        ):
+            try:
+                run(lambda: script.main(self.folder))
+            except SystemExit as exit_:
+                status = int(exit_.code or 0)
+        return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
+
+    def script(self, name: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run a script of this repository's own copy as a process."""
+        command = [sys.executable, f"scripts/{name}", *arguments]
+        return subprocess.run(
+            command, cwd=self.folder, env=_bare(), capture_output=True, text=True, timeout=120, check=False
+        )
+
+
+def _bare() -> Mapping[str, str]:
+    return {**{name: value for name, value in os.environ.items() if not name.startswith("AWS_")}, **OFFLINE}
+
+
+@pytest.fixture
+def repository(tmp_path: Path) -> Repository:
+    return Repository(tmp_path)

@@ -1,0 +1,185 @@
+"""Findings about queues whose messages are lost, weaker safeguards, and what the templates do not show."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from hello_queue.review.comparison import Comparison, compare
+from tests.review.templates import (
+    DEAD_LETTER_QUEUE,
+    IDENTITY,
+    MESSAGING,
+    QUEUE,
+    Change,
+    assert_decisions,
+    changed,
+    compare_changes,
+    finding_ids,
+    golden,
+    properties,
+    use_the_queue,
+)
+
+
+def a_renamed_queue(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["QueueName"] = "orders"
+    use_the_queue(identity)["Resource"]["Fn::Join"][1][-1] = ":orders"
+
+
+def a_new_logical_id(identity: Any, messaging: Any) -> None:
+    messaging["Queue2"] = messaging.pop(QUEUE)
+    for policy in messaging.values():
+        if policy["Type"] == "AWS::SQS::QueuePolicy" and policy["Properties"]["Queues"] == [{"Ref": QUEUE}]:
+            policy["Properties"]["Queues"] = [{"Ref": "Queue2"}]
+            policy["Properties"]["PolicyDocument"]["Statement"][0]["Resource"] = {"Fn::GetAtt": ["Queue2", "Arn"]}
+
+
+def a_fifo_queue(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["FifoQueue"] = True
+
+
+def shorter_retention(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["MessageRetentionPeriod"] = 60
+
+
+def no_dead_letter_queue(identity: Any, messaging: Any) -> None:
+    del properties(messaging, QUEUE)["RedrivePolicy"]
+
+
+def fewer_receives(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["RedrivePolicy"]["maxReceiveCount"] = 1
+
+
+def any_queue_may_use_the_dead_letter_queue(identity: Any, messaging: Any) -> None:
+    del properties(messaging, DEAD_LETTER_QUEUE)["RedriveAllowPolicy"]
+
+
+def another_type(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE] = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "topic"}}
+
+
+def a_nested_stack(identity: Any, messaging: Any) -> None:
+    messaging["Nested"] = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": "https://x"}}
+
+
+def a_queue_on_a_condition(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE]["Condition"] = "Never"
+
+
+def encryption_key_is_no_value(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["SqsManagedSseEnabled"] = False
+    properties(messaging, QUEUE)["KmsMasterKeyId"] = {"Ref": "AWS::NoValue"}
+
+
+def redrive_policy_is_no_value(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["RedrivePolicy"] = {"Ref": "AWS::NoValue"}
+
+
+def a_third_party_resource(identity: Any, messaging: Any) -> None:
+    messaging["Thing"] = {"Type": "Evil::Corp::Thing", "Properties": {}}
+
+
+def another_consumer(identity: Any, messaging: Any) -> None:
+    mapping = {"EventSourceArn": {"Fn::GetAtt": [QUEUE, "Arn"]}, "FunctionName": "theirs"}
+    messaging["Consumer"] = {"Type": "AWS::Lambda::EventSourceMapping", "Properties": mapping}
+
+
+def no_encryption(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["SqsManagedSseEnabled"] = False
+
+
+CASES: list[tuple[Change, list[str]]] = [
+    (
+        a_renamed_queue,
+        [
+            "wider-rights: user Administrator: allow sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
+            "sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on "
+            "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:orders",
+            "data-loss: queue test is replaced by orders",
+        ],
+    ),
+    (a_new_logical_id, ["data-loss: queue test is removed"]),
+    (a_fifo_queue, ["data-loss: queue test is replaced"]),
+    (shorter_retention, ["data-loss: queue test keeps messages for a shorter time"]),
+    (no_dead_letter_queue, ["data-loss: queue test has no dead-letter queue"]),
+    (fewer_receives, ["data-loss: queue test moves messages to its dead-letter queue after fewer receives"]),
+    (any_queue_may_use_the_dead_letter_queue, ["less-protection: test-dlq: RedriveAllowPolicy changed or removed"]),
+    (another_type, ["data-loss: queue test is removed"]),
+    (a_nested_stack, ["unknown-effect: HelloQueueMessaging/Nested"]),
+    (a_queue_on_a_condition, ["data-loss: queue test exists only on a condition"]),
+    (encryption_key_is_no_value, ["less-protection: test is not encrypted"]),
+    (redrive_policy_is_no_value, ["data-loss: queue test has no dead-letter queue"]),
+    (a_third_party_resource, ["unknown-effect: HelloQueueMessaging/Thing"]),
+    (another_consumer, ["unknown-effect: HelloQueueMessaging/Consumer"]),
+    (no_encryption, ["less-protection: test is not encrypted"]),
+]
+
+
+@pytest.fixture(scope="module")
+def comparisons() -> dict[str, Comparison]:
+    return compare_changes(change for change, _ in CASES)
+
+
+@pytest.mark.parametrize(("change", "expected"), CASES, ids=lambda value: getattr(value, "__name__", ""))
+def test_what_needs_a_decision(change: Change, expected: list[str], comparisons: dict[str, Comparison]) -> None:
+    assert_decisions(comparisons[change.__name__], expected)
+
+
+def test_a_removed_stack() -> None:
+    before = golden()
+    ((findings, notes),) = compare([(before, {IDENTITY: before[IDENTITY]})])
+    assert [finding.id for finding in findings] == [
+        "data-loss: queue test-dlq is removed",
+        "data-loss: queue test is removed",
+        "less-protection: test-dead-letters is removed",
+        "less-protection: test-oldest-message is removed",
+        "less-protection: test-in-flight is removed",
+    ]
+    assert "removed: AWS::SQS::Queue test" in [note.text for note in notes]
+
+
+def test_a_queue_that_is_no_longer_retained() -> None:
+    before = golden()
+    queue = before[MESSAGING]["Resources"][QUEUE]
+    queue["DeletionPolicy"] = queue["UpdateReplacePolicy"] = "Retain"
+    assert finding_ids(before, golden()) == [
+        "data-loss: queue test is no longer kept (DeletionPolicy)",
+        "data-loss: queue test is no longer kept (UpdateReplacePolicy)",
+    ]
+
+
+def test_a_queue_without_its_own_key() -> None:
+    before = changed(lambda _, messaging: properties(messaging, QUEUE).update(KmsMasterKeyId="alias/ours"), golden())
+    assert finding_ids(before, golden()) == ["less-protection: test: KmsMasterKeyId changed or removed"]
+
+
+def test_less_logging_and_fewer_alarms() -> None:
+    before = golden()
+    resources = before[MESSAGING]["Resources"]
+    resources["Log"] = {"Type": "AWS::Logs::LogGroup", "Properties": {"LogGroupName": "log", "RetentionInDays": 30}}
+    resources["Alarm"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": {"AlarmName": "alarm"}}
+
+    def change(identity: Any, messaging: Any) -> None:
+        messaging["Log"]["Properties"]["RetentionInDays"] = 1
+        messaging["Alarm"]["Properties"]["ActionsEnabled"] = False
+
+    assert set(finding_ids(before, changed(change, before))) == {
+        "less-protection: log keeps its records for a shorter time",
+        "less-protection: alarm is switched off",
+    }
+    assert set(finding_ids(before, golden())) == {
+        "less-protection: log is removed",
+        "less-protection: alarm is removed",
+    }
+
+
+def test_a_template_with_a_transform() -> None:
+    after = golden()
+    after[MESSAGING]["Transform"] = "Evil"
+    after[IDENTITY]["Resources"]["X"] = {"Type": "AWS::SNS::Topic", "Properties": {"Fn::Transform": {}}}
+    assert finding_ids(golden(), after) == [
+        "unknown-effect: HelloQueueIdentity: Fn::Transform rewrites the template at deploy time",
+        "unknown-effect: HelloQueueMessaging: Transform changed, which decides at deploy time what is created",
+    ]
