@@ -124,13 +124,11 @@ class Consumer:
         over.set()
         self._something_held.set()
         watch.join()
-        if self._offered:
-            self._leases.give_back(list(self._offered))
+        self._leases.give_back(list(self._offered))
         if not finished:
             self._give_up.set()
             self._tell(
-                "the grace period is over: messages that are still being handled are received again after their "
-                "visibility timeout"
+                "the grace period is over: unfinished messages are received again after their visibility timeout"
             )
         if self._error is not None:
             raise self._error
