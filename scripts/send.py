@@ -232,7 +232,9 @@ def _parse() -> argparse.Namespace:
     source.add_argument("--count", metavar="N", type=number(1, MAX_LINES), help="send the message N times")
     source.add_argument("--file", metavar="FILE", help="send each line of a file (- is stdin)")
     many.add_argument("--json-lines", action="store_true", help="the lines are JSON objects")
-    many.add_argument("--skip-blank", action="store_true", help="leave out blank lines (otherwise they fail)")
+    many.add_argument(
+        "--skip-blank", action="store_true", help="leave out blank lines, which otherwise fail (spaces are valid text)"
+    )
     many.add_argument(
         "--skip", metavar="N", type=number(0, MAX_LINES), default=0, help="continue after the first N lines"
     )

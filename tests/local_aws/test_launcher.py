@@ -154,7 +154,7 @@ def test_the_server_dies_under_the_command(home: Path) -> None:
     kill_server += 'grep -qz "$(basename "$TMPDIR")" $p/cmdline && kill -9 ${p#/proc/}; done; python scripts/send.py'
     done = local_aws(home, "sh", "-c", kill_server)
     assert done.returncode == 1
-    assert "no answer from AWS" in done.stderr
+    assert "no response from AWS" in done.stderr
     assert "the local AWS died" in done.stderr
     assert processes(home) == []
 

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 import functools
 import importlib.util
-import resource
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from types import ModuleType
 
 import pytest
@@ -17,8 +14,8 @@ import pytest
 from hello_queue.project import ROOT
 from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
 from tests.conftest import Aws
+from tests.scripts.offline import OFFLINE, shell
 
-SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
 NUMBER = "{!r} is not a whole number from {}"
 
 
@@ -155,14 +152,6 @@ def offline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, value)
 
 
-OFFLINE = {
-    "AWS_ENDPOINT_URL": "http://127.0.0.1:9",
-    "AWS_DEFAULT_REGION": "us-east-1",
-    "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
-    "AWS_SECRET_ACCESS_KEY": "x",
-}
-
-
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("script", INVALID_ARGUMENTS)
 def test_invalid_arguments(
@@ -182,43 +171,10 @@ def test_invalid_arguments(
             assert shown.err.count("\n") == 1
 
 
-def shell(command: str) -> subprocess.CompletedProcess[str]:
-    """Run scripts as a shell does, without AWS."""
-    return subprocess.run(
-        ["sh", "-c", command.replace("python ", f"{sys.executable} ")],
-        cwd=ROOT,
-        env=OFFLINE,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 def test_invalid_arguments_in_a_process() -> None:
     done = shell("python scripts/send.py --count 0")
     reason = "argument --count: '0' is not a whole number from 1 to 1,000,000,000 (--help lists the options)"
     assert (done.returncode, done.stdout, done.stderr) == (2, "", f"send.py: {reason}\n")
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_closed_output(script: str) -> None:
-    """Nothing is sent or deleted that nobody would see."""
-    no_stdout = shell(f"python scripts/{script} >&-")
-    line = f"{script}: stdout is closed: redirect it to /dev/null to discard the output\n"
-    assert (no_stdout.returncode, no_stdout.stderr) == (1, line)
-    no_stderr = shell(f"python scripts/{script} 2>&-")
-    assert (no_stderr.returncode, no_stderr.stdout) == (1, "")
-
-
-@pytest.mark.parametrize("script", SCRIPTS)
-def test_help_to_a_full_disk(script: str) -> None:
-    done = shell(f"python scripts/{script} --help > /dev/full")
-    assert (done.returncode, done.stderr) == (1, f"{script}: the output cannot be written: No space left on device\n")
-
-
-def test_closed_input() -> None:
-    done = shell("python scripts/send.py --queue-url https://127.0.0.1:9/1/q --file - <&-")
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "send.py: --file -: stdin is closed\n")
 
 
 @pytest.mark.parametrize(
@@ -245,47 +201,6 @@ def test_files_of_send(
     shown = capsys.readouterr()
     assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
     assert reason in shown.err
-
-
-@pytest.mark.parametrize(
-    "command",
-    [
-        "send.py --queue-url {queue}",
-        "send.py --queue-url {queue} --count 3",
-        "status.py --json",
-        "smoke_test.py",
-        "credentials.py export",
-    ],
-)
-def test_output_to_a_full_disk(aws: Aws, queue: str, command: str) -> None:
-    done = aws.run("sh", "-c", f"python scripts/{command.format(queue=queue)} > /dev/full", check=False)
-    assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].endswith(".py: the output cannot be written: No space left on device")
-    assert "Traceback" not in done.stderr
-
-
-def test_what_was_sent_is_reported_although_stdout_is_full(aws: Aws, queue: str) -> None:
-    done = aws.run("sh", "-c", f"python scripts/send.py --queue-url {queue} --count 3 > /dev/full", check=False)
-    assert done.stderr.splitlines()[0] == "3 sent, 0 failed"
-
-
-def no_room(size: int) -> Callable[[], None]:
-    return lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (size, size))
-
-
-def test_a_key_file_on_a_full_disk(aws: Aws, tmp_path: Path) -> None:
-    done = subprocess.run(
-        [sys.executable, "scripts/credentials.py", "csv", str(tmp_path / "key.csv")],
-        cwd=ROOT,
-        env=aws.instance.environment(),
-        capture_output=True,
-        text=True,
-        preexec_fn=no_room(10),
-        check=False,
-    )
-    assert done.returncode == 1
-    assert "key.csv cannot be written: File too large" in done.stderr.splitlines()[-1]
-    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.fixture(scope="module")

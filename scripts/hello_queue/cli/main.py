@@ -36,8 +36,9 @@ def run(main: Callable[[], int]) -> None:
     try:
         try:
             status = main()
-        except SystemExit as ended:  # by argparse
-            status = int(ended.code or 0)
+        except SystemExit:  # such as --help
+            sys.stdout.flush()
+            raise
         sys.stdout.flush()
     except UsageError as error:
         status = _report(printable(str(error)), CALLED_WRONGLY)

@@ -74,7 +74,7 @@ def add_load_options(options: argparse.ArgumentParser, group: Any, *, concurrenc
         metavar="SECONDS",
         type=number(0, 86_400),
         default=60,
-        help="how long to retry calls that fail with a transient error (default: %(default)s)",
+        help="how long to retry calls that fail with a transient error, such as throttling (default: %(default)s)",
     )
     group.add_argument(
         "--stats",

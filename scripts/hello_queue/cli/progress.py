@@ -42,7 +42,7 @@ def bar(total: int | None, done: Callable[[], int], counts: Callable[[], str]) -
     columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}")]
     if total is not None:
         columns += [BarColumn(), TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn()]
-    console = Console(stderr=True, highlight=False, markup=False)
+    console = Console(stderr=True, highlight=False, markup=False, emoji=False)
     with Progress(*columns, console=console, auto_refresh=False) as progress:
         task = progress.add_task(counts(), total=total)
 

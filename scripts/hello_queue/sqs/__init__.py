@@ -1,1 +1,1 @@
-"""A producer and a consumer for SQS that lose no message. They know no command line, never exit and print nothing."""
+"""A producer and a consumer for SQS that lose no messages. They take no options, print nothing and never exit."""

@@ -1,0 +1,57 @@
+"""How a script ends: its exit status, and the line that it prints."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+from botocore.exceptions import ClientError, NoRegionError, UnknownServiceError
+
+from hello_queue.cli.main import run
+from hello_queue.errors import HelloQueueError, UsageError
+
+
+def raising(error: BaseException) -> Callable[[], int]:
+    def main() -> int:
+        raise error
+
+    return main
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "printed"),
+    [
+        (UsageError("--x 'a\nb' is invalid\u202e"), 2, "x.py: --x 'a\\nb' is invalid\\u202e\n"),
+        (HelloQueueError("failed"), 1, "x.py: failed\n"),
+        (HelloQueueError("failed:\nlog\nx.py: forged\x1b[1m"), 1, "x.py: failed:\n  log\n  x.py: forged\\x1b[1m\n"),
+        (NoRegionError(), 1, "x.py: You must specify a region. Set AWS_DEFAULT_REGION, or `region` in the profile\n"),
+        (
+            ClientError({"Error": {"Code": "Odd", "Message": "a\n\x1bb."}}, "SendMessage"),
+            1,
+            "x.py: SendMessage: a \\x1bb (Odd)\n",
+        ),
+        (KeyboardInterrupt(), 130, "x.py: interrupted\n"),
+        (SystemExit(2), 2, ""),
+    ],
+)
+def test_an_expected_failure_is_one_line(
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    error: BaseException,
+    status: int,
+    printed: str,
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["scripts/x.py"])
+    with pytest.raises(SystemExit) as ended:
+        run(raising(error))
+    assert (ended.value.code, *capsys.readouterr()) == (status, "", printed)
+
+
+@pytest.mark.parametrize(
+    "bug",
+    [ValueError("a bug"), FileNotFoundError(2, "a bug"), UnknownServiceError(service_name="x", known_service_names="")],
+)
+def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
+    with pytest.raises(type(bug)):
+        run(raising(bug))
