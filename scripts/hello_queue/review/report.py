@@ -134,7 +134,7 @@ def _markdown(review: Review) -> Iterator[str]:
         yield f"<details><summary>Details of {_escaped(stack)}, by <code>cdk diff</code></summary>"
         yield ""
         yield fence
-        yield printable(detail.rstrip(), keep="\n")
+        yield from map(printable, detail.rstrip().split("\n"))
         yield fence
         yield "</details>"
 
