@@ -192,9 +192,7 @@ def _variables(directory: Path, region: str, authority: Path, port: int) -> dict
 
 
 def jsii_cache() -> Path:
-    """jsii's default package cache:
-    https://github.com/aws/jsii/blob/main/packages/%40jsii/kernel/src/tar-cache/default-cache-root.ts
-    """
+    """The default of JSII_RUNTIME_PACKAGE_CACHE_ROOT, as jsii's kernel computes it from the home folder."""
     if sys.platform == "darwin":
         return Path.home() / "Library/Caches/com.amazonaws.jsii/package-cache"
     return Path.home() / ".cache/aws/jsii/package-cache"
