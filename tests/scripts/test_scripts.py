@@ -51,8 +51,6 @@ def test_a_queue_is_chosen_by_name_url_or_deployment(aws: Aws, deployed_queue: s
     assert aws.script("process.py", "--deployment=", "--count", "3").stdout == "by any way\n" * 3
 
 
-
-
 @pytest.mark.parametrize("script", ["send.py", "process.py"])
 @pytest.mark.parametrize(
     ("variables", "arguments", "advice"),
