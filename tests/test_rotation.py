@@ -1,33 +1,76 @@
-"""Rotating the access key: three deploys under a client that sends all the time."""
+"""Rotating the access key takes three deployments, during which a client keeps sending."""
 
 from __future__ import annotations
 
+import json
+import subprocess
 import threading
 import time
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
 from tests.conftest import Aws
+from tests.queues import bodies
+
+
+class Deployment:
+    """A deployment in the shared local AWS.
+
+    Args:
+        aws: the local AWS.
+        name: the deployment's name.
+        settings: settings of every deploy.
+    """
+
+    def __init__(self, aws: Aws, name: str, **settings: Any) -> None:
+        self.aws = aws
+        self.name = name
+        self._settings = {"deployment": name, "administrator_access": "false", **settings}
+
+    def deploy(self, *, check: bool = True, **settings: Any) -> subprocess.CompletedProcess[str]:
+        return self.aws.cdk("deploy", check=check, **self._settings, **settings)
+
+    def destroy(self) -> None:
+        self.aws.cdk("destroy", **self._settings)
+
+    def stored_key(self) -> tuple[str, str]:
+        """The access key in Secrets Manager: id and secret."""
+        secret = f"{self.name}-Administrator/access-key"
+        content = json.loads(self.aws.client("secretsmanager").get_secret_value(SecretId=secret)["SecretString"])
+        return content["AccessKeyId"], content["SecretAccessKey"]
+
+    def active_keys(self) -> set[str]:
+        listed = self.aws.client("iam").list_access_keys(UserName=f"{self.name}-Administrator")["AccessKeyMetadata"]
+        assert {key["Status"] for key in listed} == {"Active"}
+        return {key["AccessKeyId"] for key in listed}
+
+
+@pytest.fixture
+def deployment(aws: Aws) -> Iterator[Deployment]:
+    made = Deployment(aws, "rotation", delay_seconds=0, visibility_timeout_seconds=3600)
+    yield made
+    made.destroy()
 
 
 class Sender(threading.Thread):
-    """Sends numbered messages all the time, with a key that it was given once, until it is told to move."""
+    """Sends numbered messages without a pause, with one access key until `use_stored_key` is called again."""
 
-    def __init__(self, aws: Aws) -> None:
+    def __init__(self, deployment: Deployment) -> None:
         super().__init__(daemon=True)
-        self._aws = aws
+        self._deployment = deployment
         self._stopping = threading.Event()
         self.sent: list[str] = []
         self.failed: list[str] = []
-        self.move()
+        self.use_stored_key()
 
-    def move(self) -> None:
-        self._sqs = self._aws.client("sqs", self._aws.access_key())
+    def use_stored_key(self) -> None:
+        self._sqs = self._deployment.aws.client("sqs", self._deployment.stored_key())
 
     def run(self) -> None:
-        url = self._sqs.get_queue_url(QueueName="test")["QueueUrl"]
+        url = self._sqs.get_queue_url(QueueName=f"{self._deployment.name}-test")["QueueUrl"]
         while not self._stopping.wait(0.01):
             body = str(len(self.sent) + len(self.failed))
             try:
@@ -36,8 +79,8 @@ class Sender(threading.Thread):
             except ClientError as error:
                 self.failed.append(str(error))
 
-    def sends(self, more: int) -> None:
-        """Wait until so many more were sent."""
+    def wait_for(self, more: int) -> None:
+        """Wait until this many more messages are sent."""
         until = time.monotonic() + 30
         wanted = len(self.sent) + more
         while len(self.sent) < wanted:
@@ -49,62 +92,46 @@ class Sender(threading.Thread):
         self.join()
 
 
-def receive_all(aws: Aws) -> list[str]:
-    sqs = aws.client("sqs")
-    url = sqs.get_queue_url(QueueName="test")["QueueUrl"]
-    bodies: list[str] = []
-    while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        bodies += [message["Body"] for message in received]
-    return bodies
-
-
-def test_a_rotation_under_load_fails_no_call_and_loses_no_message(empty_aws: Aws) -> None:
-    settings: dict[str, Any] = {"administrator_access": "false", "delay_seconds": 0, "visibility_timeout_seconds": 3600}
-    iam = empty_aws.client("iam")
-
-    def keys() -> set[str]:
-        listed = iam.list_access_keys(UserName="Administrator")["AccessKeyMetadata"]
-        assert {key["Status"] for key in listed} == {"Active"}
-        return {key["AccessKeyId"] for key in listed}
-
-    empty_aws.cdk("deploy", **settings)
-    first = empty_aws.access_key()
-    assert keys() == {first[0]}
-    sender = Sender(empty_aws)
+def test_a_rotation_fails_no_call_and_loses_no_message(aws: Aws, deployment: Deployment) -> None:
+    deployment.deploy()
+    first = deployment.stored_key()
+    assert deployment.active_keys() == {first[0]}
+    sender = Sender(deployment)
     sender.start()
-    sender.sends(10)
+    sender.wait_for(10)
 
-    empty_aws.cdk("deploy", **settings, second_access_key=2)
-    assert empty_aws.access_key() == first
-    assert len(keys()) == 2
-    sender.sends(10)
+    deployment.deploy(second_access_key=2)
+    assert deployment.stored_key() == first
+    assert len(deployment.active_keys()) == 2
+    sender.wait_for(10)
 
-    empty_aws.cdk("deploy", **settings, access_key=2, second_access_key=1)
-    second = empty_aws.access_key()
+    deployment.deploy(access_key=2, second_access_key=1)
+    second = deployment.stored_key()
     assert second != first
-    assert keys() == {first[0], second[0]}
-    sender.sends(10)
-    sender.move()
-    sender.sends(10)
+    assert deployment.active_keys() == {first[0], second[0]}
+    sender.wait_for(10)
+    sender.use_stored_key()
+    sender.wait_for(10)
 
-    empty_aws.cdk("deploy", **settings, access_key=2)
-    assert empty_aws.access_key() == second
-    assert keys() == {second[0]}
-    sender.sends(10)
+    deployment.deploy(access_key=2)
+    assert deployment.stored_key() == second
+    assert deployment.active_keys() == {second[0]}
+    sender.wait_for(10)
     sender.stop()
 
     assert sender.failed == []
-    assert sorted(receive_all(empty_aws)) == sorted(sender.sent)
+    url = aws.client("sqs").get_queue_url(QueueName="rotation-test")["QueueUrl"]
+    assert sorted(bodies(aws, url)) == sorted(sender.sent)
     with pytest.raises(ClientError, match="InvalidClientTokenId"):
-        empty_aws.client("sts", first).get_caller_identity()
+        aws.client("sts", first).get_caller_identity()
 
 
-def test_a_third_key_is_never_made(empty_aws: Aws) -> None:
-    """From keys 1 and 2 straight to 3 and 4: CloudFormation makes the new before it deletes the old, and is refused."""
-    empty_aws.cdk("deploy", second_access_key=2)
-    before = empty_aws.access_key()
-    failed = empty_aws.cdk("deploy", access_key=3, second_access_key=4, check=False)
+def test_a_third_key_is_refused(aws: Aws, deployment: Deployment) -> None:
+    """From keys 1 and 2 directly to 3 and 4: CloudFormation creates the new keys before it deletes the old ones."""
+    deployment.deploy(second_access_key=2)
+    before = deployment.stored_key()
+    failed = deployment.deploy(access_key=3, second_access_key=4, check=False)
     assert failed.returncode == 1
     assert "AccessKeysPerUser" in failed.stdout + failed.stderr
-    assert empty_aws.access_key() == before
-    assert empty_aws.client("sts", before).get_caller_identity()
+    assert deployment.stored_key() == before
+    assert aws.client("sts", before).get_caller_identity()

@@ -1,4 +1,4 @@
-"""Where the secrets are after a full run, and where they are not."""
+"""After a full run, the secrets are in the files that were asked for and nowhere else."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.conftest import Aws
 
 
 class ArgumentsSeen(threading.Thread):
-    """Looks at the arguments of every process, all the time."""
+    """Collects the arguments of all processes while it runs."""
 
     def __init__(self) -> None:
         super().__init__(daemon=True)
@@ -46,8 +46,8 @@ def files_below(*folders: Path) -> Iterator[Path]:
 
 
 @pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="reads arguments of processes from /proc")
-def test_the_secrets_are_only_where_they_were_asked_for(empty_aws: Aws, tmp_path: Path) -> None:
-    """A full run with everything on, then a search of all that it wrote, printed and passed on."""
+def test_secrets_are_only_where_they_were_asked_for(empty_aws: Aws, tmp_path: Path) -> None:
+    """Search what a run with all settings on has written, printed and passed as arguments."""
     watcher = ArgumentsSeen()
     watcher.start()
     settings: dict[str, Any] = {"console_access": "true", "second_access_key": 2}
