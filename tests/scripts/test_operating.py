@@ -24,7 +24,7 @@ from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
 from tests.queues import bodies, fill, redrive_policy
 
-HANDLING = {"PYTHONPATH": str(ROOT / "tests/queueing")}
+HANDLING = {"PYTHONPATH": str(ROOT / "tests/sqs")}
 
 
 @dataclass(frozen=True)
@@ -51,15 +51,16 @@ def pair(aws: Aws) -> Iterator[Pair]:
         aws.client("sqs").delete_queue(QueueUrl=url)
 
 
-def process(aws: Aws, pair: Pair, handler: str, ledger: Path) -> None:
-    env = {**HANDLING, "LEDGER": str(ledger)}
-    aws.script("process.py", "--queue-url", pair.url, "--handler", f"handling:{handler}", "--empty-after=4", env=env)
+def process(aws: Aws, pair: Pair, handler: str, ledger: Path, *, status: int = 0) -> None:
+    arguments = ["--queue-url", pair.url, "--handler", f"handling:{handler}", "--empty-after=4"]
+    done = aws.script("process.py", *arguments, check=False, env={**HANDLING, "LEDGER": str(ledger)})
+    assert done.returncode == status, done.stderr
 
 
 def test_a_bad_day(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     """A poisoned message ends in the dead-letter queue, is seen there, and with a mended handler is processed, once."""
     fill(aws, pair.url, "good", "poison")
-    process(aws, pair, "poison", tmp_path / "ledger")
+    process(aws, pair, "poison", tmp_path / "ledger", status=1)
     status = aws.script("status.py", "--queue-url", pair.url, check=False)
     assert status.returncode == 1
     assert status.stdout.splitlines()[1].split()[-1] == "1"
