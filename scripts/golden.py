@@ -1,8 +1,7 @@
-"""Write the templates that reviewers read, as YAML, to tests/golden: what `cdk synth` makes of the settings.
+"""Write the templates that reviewers read to tests/golden: what `cdk synth` generates from the settings, as YAML.
 
-The folder `default` has the templates of the default settings. For each setting that changes rights or resources,
-another folder has the stacks that it changes. acknowledgments.yaml lists every acknowledged cdk-nag finding with its
-reason.
+`default` has the stacks with the default settings; every other folder has the stacks that change with the setting it is
+named after. acknowledgments.yaml lists each acknowledged cdk-nag finding with its reason.
 """
 
 from __future__ import annotations
@@ -17,13 +16,15 @@ from hello_queue.review.base import ACCEPTED
 from hello_queue.review.synthesis import GOLDEN, render, synthesize
 
 EXAMPLES = """\
-  python scripts/golden.py            write them (`make golden`)
-  python scripts/golden.py --check    only report which are stale"""
+  python scripts/golden.py            write the templates (`make golden`)
+  python scripts/golden.py --check    only check whether they are up to date"""
 
 
 def main() -> int:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--check", action="store_true", help="write nothing; exit with 1 if a file is stale")
+    options.add_argument(
+        "--check", action="store_true", help="write nothing; exit with status 1 if a file is out of date"
+    )
     arguments = options.parse_args()
     fresh = render(synthesize())
     folder = ROOT / GOLDEN
@@ -32,7 +33,7 @@ def main() -> int:
     stale = sorted(name for name in fresh.keys() | existing.keys() if fresh.get(name) != existing.get(name))
     if arguments.check:
         for name in stale:
-            print(f"{GOLDEN}/{printable(name)} is stale: run `make golden`", file=sys.stderr)
+            print(f"{GOLDEN}/{printable(name)} is out of date: run `make golden`", file=sys.stderr)
         return FAILED if stale else DONE
     for name in stale:
         path = folder / name
