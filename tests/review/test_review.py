@@ -23,7 +23,7 @@ def test_the_scripts_as_processes(repository: Repository) -> None:
 
     stale = repository.script("golden.py", "--check")
     assert stale.returncode == 1
-    assert "tests/golden/default/HelloQueueIdentity.yaml is stale: run `make golden`\n" in stale.stderr
+    assert "tests/golden/default/HelloQueueIdentity.yaml is out of date: run `make golden`\n" in stale.stderr
     written = repository.script("golden.py")
     assert written.returncode == 0
     assert "wrote tests/golden/default/HelloQueueIdentity.yaml\n" in written.stdout
