@@ -7,6 +7,7 @@ import functools
 import hashlib
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -21,6 +22,9 @@ from hello_queue.local_aws.instance import Instance, local_aws
 from hello_queue.project import ROOT, environment_with_tools
 from stacks.settings import FIELDS
 from tests.faults import FaultyPath, faulty_path
+
+# A shell starts background jobs with SIGINT ignored, and the processes that tests interrupt would inherit that.
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # node, npm and cdk are the project's own, also where its virtual environment was not activated.
 os.environ.update(environment_with_tools())

@@ -32,7 +32,11 @@ runpy.run_path(sys.argv[0], run_name="__main__")
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_an_interruption_during_the_imports_is_silent(script: str) -> None:
     done = subprocess.run(
-        [sys.executable, "-c", INTERRUPTED_IMPORT, f"scripts/{script}"], cwd=ROOT, capture_output=True, text=True
+        [sys.executable, "-c", INTERRUPTED_IMPORT, f"scripts/{script}"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
     assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "", "")
 
