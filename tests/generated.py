@@ -1,4 +1,4 @@
-"""The generated parts of README.md: the settings, and the scripts' real output. ``make docs`` refreshes them."""
+"""The generated parts of README.md and docs/: settings, and the real output of scripts. ``make docs`` refreshes them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from tests.conftest import Assemblies, Aws, start
 from tests.picture import draw
 
 README = ROOT / "README.md"
+DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
+
+_PLACE = r"(?s)<!-- generated: (\w+) -->\n.*?<!-- end -->"
 
 EXAMPLES = {
     "credentials": ["python scripts/credentials.py profile queue"],
@@ -32,11 +35,11 @@ _STEADY = {
     r"(access-key|console-password)-\w{6}\b": r"\1-a1b2c3",
     r" \d+ s  received": "12 s  received",
 }
-"""What differs from run to run, and what the README has instead."""
+"""What differs from run to run, and what the documents have instead."""
 
 
 def pictures(aws: Aws) -> dict[Path, str]:
-    """The generated files beside the README."""
+    """The generated files beside the documents."""
     body = aws.client("cloudwatch").get_dashboard(DashboardName="test")["DashboardBody"]
     return {ROOT / "tests/dashboard.svg": draw(json.loads(body))}
 
@@ -54,20 +57,21 @@ def pieces(aws: Aws) -> dict[str, str]:
     return {**examples, "settings": settings_table()}
 
 
-def refreshed(text: str, generated: Mapping[str, str]) -> str:
-    """The text with its generated parts replaced.
+def refreshed(texts: Mapping[Path, str], generated: Mapping[str, str]) -> dict[Path, str]:
+    """The documents with their generated parts replaced. A part can have a place in several.
 
     Raises:
-        ValueError: the text has no place for a part, or no part for a place.
+        ValueError: no document has a place for a part, or there is no part for a place.
     """
-    places = re.findall("<!-- generated: (.+) -->", text)
-    if sorted(places) != sorted(generated):
-        raise ValueError(f"the README has places for {sorted(places)}, the generated parts are {sorted(generated)}")
-    for name, part in generated.items():
-        before, start_mark, rest = text.partition(f"<!-- generated: {name} -->\n")
-        _, end_mark, after = rest.partition("<!-- end -->")
-        text = before + start_mark + part + end_mark + after
-    return text
+    places = {name for text in texts.values() for name in re.findall(_PLACE, text)}
+    if places != generated.keys():
+        raise ValueError(f"there are places for {sorted(places)}, and generated parts {sorted(generated)}")
+    return {path: re.sub(_PLACE, lambda place: _filled(place, generated), text) for path, text in texts.items()}
+
+
+def _filled(place: re.Match[str], generated: Mapping[str, str]) -> str:
+    name = place.group(1)
+    return f"<!-- generated: {name} -->\n{generated[name]}<!-- end -->"
 
 
 def _shown(aws: Aws, command: str) -> str:
@@ -83,7 +87,9 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as directory:
         for aws in start(Assemblies(Path(directory))):
             aws.cdk("deploy")
-            README.write_text(refreshed(README.read_text(), pieces(aws)))
+            texts = {path: path.read_text() for path in DOCUMENTS}
+            for path, text in refreshed(texts, pieces(aws)).items():
+                path.write_text(text)
             for path, content in pictures(aws).items():
                 path.write_text(content)
 
