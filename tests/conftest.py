@@ -23,9 +23,6 @@ from hello_queue.project import ROOT, environment_with_tools
 from stacks.settings import FIELDS
 from tests.faults import FaultyPath, faulty_path
 
-# A shell starts background jobs with SIGINT ignored, and the processes that tests interrupt would inherit that.
-signal.signal(signal.SIGINT, signal.default_int_handler)
-
 # node, npm and cdk are the project's own, also where its virtual environment was not activated.
 os.environ.update(environment_with_tools())
 
@@ -57,6 +54,13 @@ class Assemblies:
 
                 app.build(context=context, outdir=str(assembly)).synth()
         return assembly
+
+
+@pytest.fixture(autouse=True)
+def interruptible() -> None:
+    """The processes that a test interrupts inherit a SIGINT that is ignored: by a shell that started this in the
+    background, or by a test that imported a script."""
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.fixture(scope="session")

@@ -1,4 +1,4 @@
-"""The generated parts of README.md and docs/: settings, and the real output of scripts. ``make docs`` refreshes them."""
+"""The generated parts of README.md and docs/: settings, and what the scripts print. ``make docs`` refreshes them."""
 
 from __future__ import annotations
 
