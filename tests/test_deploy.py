@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -63,15 +62,14 @@ def test_plain_http_is_denied(aws: Aws) -> None:
         over_http.purge_queue(QueueUrl=url)
 
 
-def test_the_life_cycle_of_a_deployment(empty_aws: Aws, tmp_path: Path) -> None:
+def test_the_life_cycle_of_a_deployment(empty_aws: Aws) -> None:
     """Deploy, deploy again, update in place, destroy. Nothing is left."""
     before = existing(empty_aws)
     empty_aws.cdk("deploy")
     created_at = queue_attributes(empty_aws, "test")["CreatedTimestamp"]
     assert existing(empty_aws)["users"] == ["Administrator"]
 
-    synthesized = f"--app={tmp_path}/cdk.out"
-    again = empty_aws.run("cdk", "deploy", "--all", synthesized)
+    again = empty_aws.cdk("deploy")
     assert (again.stdout + again.stderr).count("(no changes)") == 2
 
     sqs = empty_aws.client("sqs")
@@ -86,7 +84,7 @@ def test_the_life_cycle_of_a_deployment(empty_aws: Aws, tmp_path: Path) -> None:
     (kept,) = sqs.receive_message(QueueUrl=url, WaitTimeSeconds=5)["Messages"]
     assert kept["Body"] == "still here"
 
-    empty_aws.run("cdk", "destroy", "--all", "--force", synthesized)
+    empty_aws.cdk("destroy")
     assert existing(empty_aws) == before
 
 
@@ -154,6 +152,6 @@ def test_a_deploy_that_fails_leaves_nothing(empty_aws: Aws) -> None:
     assert "already exists" in failed.stdout + failed.stderr
     assert status(empty_aws, "HelloQueueIdentity") == "ROLLBACK_COMPLETE"
     stderr = empty_aws.script("credentials.py", "export", check=False).stderr
-    assert "the stack HelloQueueIdentity is ROLLBACK_COMPLETE: its deploy failed" in stderr
+    assert "the stack HelloQueueIdentity is ROLLBACK_COMPLETE: its deployment failed" in stderr
     after = existing(empty_aws)
     assert {**after, "queues": []} == {**before, "queues": []}

@@ -81,7 +81,7 @@ def test_an_invalid_setting(repository: Repository) -> None:
     repository.set(delay_seconds=901)
     done = repository.review()
     assert done.returncode == 1
-    assert done.stderr.splitlines()[-1].startswith("settings: delay_seconds: 901 is out of range")
+    assert done.stderr.splitlines()[-1].strip().startswith("settings: delay_seconds: 901 is out of range")
     assert "Traceback" not in done.stderr
 
 
