@@ -6,6 +6,7 @@ PYTHON ?= python3
 BASE ?= origin/main
 BIN := .venv/bin
 PIP := $(BIN)/python -m pip install -qq --disable-pip-version-check
+PYTEST := $(BIN)/python -m pytest
 PEERS := scripts/hello_queue/benchmark/peers
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
@@ -30,11 +31,11 @@ demo: setup
 	@$(BIN)/python scripts/local_aws.py -- python scripts/demo.py
 
 test: setup $(PEERS)/node_modules/installed
-	@$(BIN)/python -m pytest
+	@$(PYTEST)
 
-coverage: setup $(PEERS)/node_modules/installed
+coverage:
 	@rm -rf .coverage.d && mkdir -m 1777 .coverage.d
-	@$(BIN)/coverage run -m pytest
+	@$(MAKE) --no-print-directory test PYTEST='$(BIN)/coverage run -m pytest'
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
@@ -54,7 +55,7 @@ golden: setup
 review: setup
 	@$(BIN)/python scripts/review.py --base $(BASE)
 
-bench: setup $(PEERS)/node_modules/installed
+bench: setup $(PEERS)/node_modules/installed $(PEERS)/.venv/installed
 	@$(BIN)/python scripts/bench.py
 
 soak: setup $(PEERS)/node_modules/installed
@@ -71,7 +72,7 @@ docs: setup
 	@$(BIN)/python -m tests.generated
 
 clean:
-	rm -rf .venv node_modules $(PEERS)/node_modules cdk.out .pytest_cache .mypy_cache .ruff_cache .coverage.d build scripts/*.egg-info
+	rm -rf .venv node_modules $(PEERS)/node_modules $(PEERS)/.venv cdk.out .pytest_cache .mypy_cache .ruff_cache .coverage.d build scripts/*.egg-info
 
 .venv/installed: requirements.lock pyproject.toml requirements.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10) and "Python 3.10 or newer is needed; choose it with: make PYTHON=python3.12 ...")'
@@ -89,4 +90,9 @@ node_modules/installed: package.json package-lock.json .venv/installed
 $(PEERS)/node_modules/installed: $(PEERS)/package.json $(PEERS)/package-lock.json .venv/installed
 	@echo 'Setting up $(PEERS) (once, some seconds) ...'
 	@npm ci --prefix $(PEERS) --loglevel=error --no-audit --no-fund --no-update-notifier > /dev/null
+	@touch $@
+
+$(PEERS)/.venv/installed: $(PEERS)/requirements.lock .venv/installed
+	@$(BIN)/python -m venv $(PEERS)/.venv
+	@$(PEERS)/.venv/bin/python -m pip install -qq --disable-pip-version-check --require-hashes --requirement $<
 	@touch $@

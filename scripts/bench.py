@@ -17,7 +17,16 @@ from collections.abc import Mapping
 
 import boto3
 
-from hello_queue.benchmark.contenders import BATCHES, CONTENDERS, OURS, OURS_TWO, PEERS, TUTORIAL
+from hello_queue.benchmark.contenders import (
+    BATCHES,
+    CEILING,
+    CONTENDERS,
+    NOT_OTHERS,
+    OURS,
+    PEERS,
+    PYTHON_PEERS,
+    TUTORIAL,
+)
 from hello_queue.benchmark.endpoint import endpoint
 from hello_queue.benchmark.measurements import (
     LOCAL_AWS_MESSAGES,
@@ -41,15 +50,23 @@ def main() -> int:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="default: %(default)s")
     rounds = options.parse_args().rounds
-    if not (PEERS / "node_modules").exists():
-        raise HelloQueueError(f"{PEERS}/node_modules is missing: run `make bench`")
+    for needed in (PEERS / "node_modules", PYTHON_PEERS):
+        if not needed.exists():
+            raise HelloQueueError(f"{needed} is missing: run `make bench`")
     cores = os.cpu_count()
     print(f"Medians of {rounds}, {cores} cores, Python {sys.version.split()[0]}, boto3 {boto3.__version__}\n")
-    with endpoint() as server:
-        for delay in (0.0, 0.01):
-            for size in (100, 10_000):
-                for kind in CONTENDERS:
-                    _print_throughput(kind, size, delay, throughput(server, kind, size, delay, rounds, tell))
+    with endpoint() as (server, tls_server):
+        for target, size, delay in (
+            (server, 100, 0.0),
+            (server, 100, 0.01),
+            (server, 10_000, 0.0),
+            (server, 10_000, 0.01),
+            (tls_server, 100, 0.0),
+            (tls_server, 100, 0.01),
+        ):
+            for kind in CONTENDERS:
+                title = _title(kind, target.url, size, delay)
+                _print_throughput(title, throughput(target, kind, size, delay, rounds, tell))
         _print_start_up(start_up(server, rounds * 2))
         print("**Peak memory of `send.py --file`**\n\n| lines | MB |\n|---:|---:|")
         for lines in (10_000, 1_000_000):
@@ -60,18 +77,23 @@ def main() -> int:
     return DONE
 
 
-def _print_throughput(kind: str, size: int, delay: float, measured: Mapping[str, Measured]) -> None:
-    """Compare each with the tutorial's way, and ours with Node's."""
-    target = f"answers after {delay * 1000:g} ms" if delay else "answers at once"
-    print(f"**{kind}**, {size:,} bytes, {target}\n")
-    print("| | messages/s | times the tutorial's way | CPU per message |\n|---|---:|---:|---:|")
-    tutorial = statistics.median(measured[TUTORIAL].rates)
+def _title(kind: str, url: str, size: int, delay: float) -> str:
+    when = f"after {delay * 1000:g} ms" if delay else "at once"
+    return f"**{kind}**, {size:,} bytes, answers {when}, {url.partition(':')[0]}"
+
+
+def _print_throughput(title: str, measured: Mapping[str, Measured]) -> None:
+    """Compare each with the best of the others."""
+    rates = {name: statistics.median(each.rates) for name, each in measured.items()}
+    best = max((name for name in rates if name not in NOT_OTHERS), key=rates.__getitem__)
+    print(f"{title}\n\n| | messages/s | times the best other | CPU per message |\n|---|---:|---:|---:|")
     for name, each in measured.items():
-        rate, cpu = statistics.median(each.rates), statistics.median(each.cpu)
-        print(f"| {name} | {rate:,.0f} | {rate / tutorial:.1f} | {cpu:,.0f} µs |")
-    peer = next(statistics.median(each.rates) for name, each in measured.items() if "Node" in name)
-    best = max(statistics.median(measured[name].rates) for name in (OURS, OURS_TWO))
-    print(f"\nOurs is {best / peer:.2f} times Node's.\n", flush=True)
+        cpu = statistics.median(each.cpu)
+        print(f"| {name} | {rates[name]:,.0f} | {rates[name] / rates[best]:.1f} | {cpu:,.0f} µs |")
+    cpu_ratio = statistics.median(measured[OURS].cpu) / statistics.median(measured[best].cpu)
+    headroom = rates[CEILING] / max(rate for name, rate in rates.items() if name != CEILING)
+    print(f"\nOurs is {rates[OURS] / rates[best]:.1f} times {best}, with {cpu_ratio:.2f} of its CPU time per message.")
+    print(f"The endpoint's ceiling is {headroom:.1f} times the fastest.\n", flush=True)
 
 
 def _print_start_up(seconds: Mapping[str, list[float]]) -> None:

@@ -28,10 +28,10 @@ from hello_queue.cli.options import add_load_options, add_queue_options, number,
 from hello_queue.cli.progress import tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
-from hello_queue.sqs.consumers import ConsumerConfig, Consumers
+from hello_queue.sqs.consumer_config import ConsumerConfig
+from hello_queue.sqs.consumers import Consumers
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
-from hello_queue.sqs.thread_pool import calm_threads
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -65,11 +65,10 @@ class OutputFailed(CannotGoOn):
 
 def main() -> int:
     arguments = _parse()
-    calm_threads()
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
     consumers = Consumers(
-        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), arguments.processes
+        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), tell, arguments.processes
     )
     began = time.monotonic()
 
@@ -146,7 +145,6 @@ def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Consumer
         limit=arguments.count,
         empty_after=None if arguments.forever else arguments.empty_after,
         retry_timeout=arguments.retry_timeout,
-        tell=tell,
     )
 
 
@@ -184,6 +182,13 @@ def _parse() -> argparse.Namespace:
     add_queue_options(options)
     many = options.add_argument_group("many messages")
     add_load_options(options, many, concurrency=1, unit="messages each process handles at once", stats=0)
+    many.add_argument(
+        "--processes",
+        metavar="N",
+        type=number(1, 64),
+        default=1,
+        help="use N processes, for handlers that compute (default: 1)",
+    )
     many.add_argument(
         "--max-handling-time",
         metavar="SECONDS",

@@ -12,7 +12,6 @@ import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 import argparse
 import json
 import sys
-import threading
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
@@ -22,16 +21,17 @@ from hello_queue.cli.options import add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
-from hello_queue.operations.dead_letters import HOLD_SECONDS, DeadLetter, Mover, move_by_task, peek
-from hello_queue.sqs.leases import Counts, Leases
-from hello_queue.sqs.producer import Producer
+from hello_queue.operations.dead_letters import DeadLetter, Mover, move_by_task, peek
+from hello_queue.sqs.blocking import run as run_loop
 from hello_queue.sqs.queues import attributes, dead_letter_queue, is_fifo
 from hello_queue.sqs.retries import RetryPolicy
+from hello_queue.sqs.transports import open_transport
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 RETRY_TIMEOUT_SECONDS = 60
+CONNECTIONS = 2
 SHOWN_CHARACTERS = 60
 
 EXAMPLES = """\
@@ -59,7 +59,7 @@ def main() -> int:
     _warn_of_other_sources(found, target_arn)
     _confirm(arguments, url)
     if arguments.id or is_fifo(url):
-        moved, missing = _move_one_by_one(arguments, sqs, url, dead_letter_url)
+        moved, missing = run_loop(_move_one_by_one(arguments, url, dead_letter_url))
     else:
         source_arn = attributes(sqs, dead_letter_url)["QueueArn"]
         moved = move_by_task(sqs, source_arn, target_arn, lambda done, total: tell(f"{done:,} of {total:,} moved"))
@@ -71,27 +71,24 @@ def main() -> int:
     return FAILED if missing else DONE
 
 
-def _move_one_by_one(
-    arguments: argparse.Namespace, sqs: SQSClient, url: str, dead_letter_url: str
-) -> tuple[int, set[str]]:
+async def _move_one_by_one(arguments: argparse.Namespace, url: str, dead_letter_url: str) -> tuple[int, set[str]]:
     """Returns how many messages were moved, and which of the selected ids were not found."""
-    retries = RetryPolicy(RETRY_TIMEOUT_SECONDS, threading.Event(), tell)
+    transport = open_transport(url, CONNECTIONS)
     mover = Mover(
-        sqs,
+        transport,
         dead_letter_url,
         url,
-        producer=Producer(sqs, url, retries),
-        leases=Leases(
-            sqs, dead_letter_url, visibility_timeout=HOLD_SECONDS, retry_policy=retries, tell=tell, counts=Counts()
-        ),
+        retry_policy=RetryPolicy(RETRY_TIMEOUT_SECONDS, tell),
+        report=tell,
         progress=lambda moved: tell(f"{moved:,} moved") if moved % 100 == 0 else None,
     )
     try:
-        missing = mover.move(arguments.id)
+        missing = await mover.move(arguments.id)
     finally:
         print(f"{mover.moved:,} moved")
         if mover.maybe_twice:
             tell(f"{mover.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+        await transport.close()
     for each in sorted(missing):
         tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it")
     return mover.moved, missing

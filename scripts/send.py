@@ -13,12 +13,10 @@ import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 # isort: split
 import argparse
 import contextlib
-import itertools
 import json
 import os
 import stat
 import sys
-import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -31,21 +29,15 @@ from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import bar, tell
 from hello_queue.errors import UsageError
-from hello_queue.sqs.line_batches import LineBatches, read_lines
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
 from hello_queue.sqs.periodic import every
-from hello_queue.sqs.producer import Producer
 from hello_queue.sqs.queues import is_fifo
-from hello_queue.sqs.retries import RetryPolicy, Stopped
-from hello_queue.sqs.sender import Sender, serve
-from hello_queue.sqs.sending_progress import SendingProgress
-from hello_queue.sqs.thread_pool import calm_threads
-from hello_queue.sqs.transport import queue_client
-from hello_queue.sqs.worker_processes import WorkerProcess
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+
+    from hello_queue.sqs.sending_progress import SendingProgress
 
 MAX_LINES = 1_000_000_000
 
@@ -82,31 +74,31 @@ def send(sqs: SQSClient, url: str, parameters: Mapping[str, Any]) -> str:
 
 
 def _send_many(arguments: argparse.Namespace, url: str, message_format: MessageFormat) -> int:
-    if message_format.fifo and arguments.processes > 1:
-        raise UsageError(f"--processes {arguments.processes}: only one process keeps the order of a FIFO queue: use 1")
-    calm_threads()
-    stop = threading.Event()
+    # Imported here, because a single message need not wait for asyncio.
+    from hello_queue.sqs.blocking import BlockingSender
+    from hello_queue.sqs.line_batches import LineBatches, read_lines, repeated
+    from hello_queue.sqs.retries import Stopped
+    from hello_queue.sqs.sending_progress import SendingProgress
+
     began = time.monotonic()
     with contextlib.ExitStack() as stack:
         file = None if arguments.file is None else stack.enter_context(_input(arguments.file))
         keep_failed = None if arguments.failed is None else stack.enter_context(failed_file(arguments.failed))
         progress = SendingProgress(arguments.skip, keep_failed, tell)
-        interrupts = stack.enter_context(finish_first(stop.set, lambda: _stopped_at(progress)))
-        stack.enter_context(_show_progress(arguments, file, progress, began))
-        serve_arguments = (url, message_format, arguments.concurrency, arguments.retry_timeout, tell)
-        # The workers first, since they take longest to start.
-        workers = [WorkerProcess(serve, *serve_arguments) for _ in range(arguments.processes - 1)]
-        sender = Sender(
-            Producer(queue_client(), url, RetryPolicy(arguments.retry_timeout, stop, tell)),
+        sender = BlockingSender(
+            url,
             message_format,
             progress,
-            stop,
+            tell,
             concurrency=arguments.concurrency,
-            workers=workers,
+            retry_timeout=arguments.retry_timeout,
         )
-        lines = itertools.repeat(arguments.body.encode(), arguments.count) if file is None else read_lines(file, stop)
-        sender.send(LineBatches(lines, arguments.skip))
-    _summarize(arguments, progress, time.monotonic() - began, early=stop.is_set())
+        interrupts = stack.enter_context(finish_first(sender.stop, lambda: _stopped_at(progress)))
+        stack.enter_context(_show_progress(arguments, file, progress, began))
+        lines = repeated(arguments.body.encode(), arguments.count) if file is None else read_lines(file)
+        sender.run(LineBatches(lines, arguments.skip))
+    early = sender.stopped or progress.error is not None
+    _summarize(arguments, progress, time.monotonic() - began, early=early)
     if interrupts.signum is not None:
         return 128 + interrupts.signum
     if progress.error is not None and not isinstance(progress.error, Stopped):
@@ -239,7 +231,7 @@ def _parse() -> argparse.Namespace:
         "--skip", metavar="N", type=number(0, MAX_LINES), default=0, help="continue after the first N lines"
     )
     many.add_argument("--failed", metavar="FILE", help="create FILE with the lines that fail, to be sent again")
-    add_load_options(options, many, concurrency=16, unit="batches in progress, in each process", stats=5)
+    add_load_options(options, many, concurrency=256, unit="batches in progress", stats=5)
     arguments = options.parse_args()
     if arguments.file is not None and arguments.body != options.get_default("body"):
         options.error("the message and --file exclude each other: give one of them")

@@ -9,10 +9,11 @@ import ssl
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -27,15 +28,17 @@ class Fault:
 
     Attributes:
         status, code: the answer is this error. The server does not get the request.
+        headers: further headers of that answer.
         lose_answer: the server acts, and the connection is closed without an answer.
         cut_answer: the server acts, and the connection is closed in the middle of the answer.
-        stall: seconds to wait before the answer, after the server has acted.
+        stall: seconds to wait before the answer.
         edit: changes the server's answer.
         reply: the answer, for actions that the local AWS lacks. The server does not get the request.
     """
 
     status: int = 0
     code: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
     lose_answer: bool = False
     cut_answer: bool = False
     stall: float = 0
@@ -155,7 +158,9 @@ class _Handler(BaseHTTPRequestHandler):
             return
         fault = self.path_.plan(action, content) or Fault()
         if fault.status:
-            self._answer(fault.status, json.dumps({"__type": fault.code, "message": "a fault of the test"}).encode())
+            time.sleep(fault.stall)
+            content = {"__type": fault.code, "message": "a fault of the test"}
+            self._answer(fault.status, json.dumps(content).encode(), headers=fault.headers)
             return
         if fault.reply is not None:
             self._answer(200, json.dumps(fault.reply).encode())
@@ -183,8 +188,12 @@ class _Handler(BaseHTTPRequestHandler):
         answer = self._connection.getresponse()
         return answer.status, answer.read()
 
-    def _answer(self, status: int, body: bytes, *, cut: bool = False) -> None:
+    def _answer(
+        self, status: int, body: bytes, *, cut: bool = False, headers: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
         self.send_response_only(status)
+        for name, value in headers.items():
+            self.send_header(name, value)
         self.send_header("Content-Type", "application/x-amz-json-1.0")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +14,19 @@ from tests.conftest import Aws
 from tests.faults import FaultyPath
 
 
-def start_send(aws: Aws, *arguments: str, path: FaultyPath | None = None, **options: Any) -> subprocess.Popen[str]:
-    """Start send.py as a process, over the faulty path if one is given."""
+def unmeasured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The environment for a process whose files cannot grow: coverage could not write its data either."""
+    return {name: value for name, value in environment.items() if not name.startswith("COVERAGE_")}
+
+
+def start_send(
+    aws: Aws, *arguments: str, path: FaultyPath | None = None, file_limit: int | None = None, **options: Any
+) -> subprocess.Popen[str]:
+    """Start send.py as a process, over the faulty path if one is given, with files of limited size."""
     variables = {**aws.instance.environment(), **(path.variables() if path else {})}
+    if file_limit is not None:
+        variables = unmeasured(variables)
+        options["preexec_fn"] = lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, file_limit))
     command = [sys.executable, "scripts/send.py", *arguments]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     return subprocess.Popen(command, cwd=ROOT, env=variables, **{**pipes, **options})

@@ -61,8 +61,7 @@ QUEUE_OPTIONS = [
 ]
 
 LOAD_OPTIONS = [
-    *out_of_range("--concurrency", 1, 100),
-    *out_of_range("--processes", 1, 64),
+    *out_of_range("--concurrency", 1, 1_000),
     *out_of_range("--retry-timeout", 0, 86_400),
     *out_of_range("--stats", 0, 86_400),
 ]
@@ -104,6 +103,7 @@ INVALID_ARGUMENTS = {
         *out_of_range("--empty-after", 0, 86_400),
         *out_of_range("--max-handling-time", 1, 43_200),
         *out_of_range("--grace", 0, 86_400),
+        *out_of_range("--processes", 1, 64),
         *QUEUE_OPTIONS,
         *LOAD_OPTIONS,
     ],
@@ -195,7 +195,6 @@ def test_files_of_send(
 ) -> None:
     module = load("send.py")
     monkeypatch.setattr(sys, "argv", ["scripts/send.py", "--queue-url", "http://127.0.0.1:9/1/q", *arguments])
-    monkeypatch.setattr(module, "calm_threads", lambda: None)
     with pytest.raises(SystemExit) as ended:
         module.run(module.main)
     shown = capsys.readouterr()

@@ -47,7 +47,6 @@ def test_a_handler_gets_the_modules_of_its_own_folder(aws: Aws, queue: str, tmp_
         ("1 / 0", "bad:f", "'bad' cannot be imported: ZeroDivisionError: division by zero ("),
         ("import sys; sys.exit(5)", "bad:f", "'bad' cannot be imported: SystemExit: 5 ("),
         ("import ba", "bad:f", "'bad' cannot be imported: ModuleNotFoundError: No module named 'ba' ("),
-        ("async def f(message): pass", "bad:f", "'bad:f' is a coroutine function (async def)"),
     ],
 )
 def test_a_handler_that_cannot_be_loaded(

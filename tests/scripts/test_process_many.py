@@ -103,7 +103,7 @@ def test_postponed_messages_are_received_again(aws: Aws, queue: str, tmp_path: P
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["--concurrency=0"], "from 1 to 100"),
+        (["--concurrency=0"], "from 1 to 1,000"),
         (["--max-handling-time=0"], "from 1 to 43,200"),
         (["--grace=-1"], "from 0"),
         (["--count=1", "--processes=2"], "--count needs --processes 1"),

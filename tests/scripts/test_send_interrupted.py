@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import re
-import resource
 import signal
-import subprocess
 import time
 from collections import Counter
 from pathlib import Path
@@ -91,39 +88,18 @@ def test_after_a_kill_the_last_line_of_progress_shows_where_to_continue(
     assert all(times[text] == 1 for text in texts[:position])
 
 
-def test_a_killed_worker_process_is_reported_and_nothing_is_lost(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    texts = [str(number) for number in range(3000)]
-    file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None
-    options = ["--processes", "2", "--concurrency", "2"]
-    process = start_send(aws, "--file", str(file), "--queue-url", queue, *options, path=path)
-    child = None
-    while child is None:
-        listed = subprocess.run(["pgrep", "-P", str(process.pid), "-f", "spawn_main"], capture_output=True, text=True)
-        child = int(listed.stdout.split()[0]) if listed.stdout else None
-    before = path.count("SendMessageBatch")
-    while path.count("SendMessageBatch") < before + 60:
-        time.sleep(0.02)
-    os.kill(child, signal.SIGKILL)
-    _, said = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "a worker process was killed by signal SIGKILL" in said
-    position = re.search(r"--skip (\d+)", said)[1]  # type: ignore[index]
-    aws.script("send.py", "--file", str(file), "--queue-url", queue, "--skip", position)
-    assert set(bodies(aws, queue)) == set(texts)
-
-
-def test_an_interruption_with_several_processes_leaves_nothing_to_send_twice(
-    aws: Aws, queue: str, path: FaultyPath, tmp_path: Path
-) -> None:
-    """The worker process has been given lines that come before those that this process has sent."""
+def test_an_interruption_leaves_nothing_to_send_twice(aws: Aws, queue: str, path: FaultyPath, tmp_path: Path) -> None:
+    """Many batches are in progress, and the first ones are the slowest."""
     texts = [str(number) for number in range(6000)]
     file = lines_file(tmp_path, *texts)
-    path.plan = lambda action, _: Fault(stall=0.05) if action == "SendMessageBatch" else None
-    options = ["--processes", "2", "--concurrency", "2", "--json"]
-    process = start_send(aws, "--file", str(file), "--queue-url", queue, *options, path=path)
+
+    def plan(action: str, content: dict[str, Any]) -> Fault | None:
+        if action != "SendMessageBatch":
+            return None
+        return Fault(stall=1 if int(content["Entries"][0]["MessageBody"]) % 100 == 0 else 0.05)
+
+    path.plan = plan
+    process = start_send(aws, "--file", str(file), "--queue-url", queue, "--json", path=path)
 
     def largest_batch_start() -> int:
         return max(
@@ -142,7 +118,7 @@ def test_an_interruption_with_several_processes_leaves_nothing_to_send_twice(
     assert sorted(bodies(aws, queue), key=int) == texts[: summary["position"]]
 
 
-@pytest.mark.parametrize("options", [[], ["--json"], ["--processes", "2"]])
+@pytest.mark.parametrize("options", [[], ["--json"]])
 def test_a_full_disk_for_the_failed_lines(aws: Aws, queue: str, tmp_path: Path, options: list[str]) -> None:
     """What is in the file is complete, what is not is after --skip: together, each line."""
     invalid = [f"{number}\x01{'x' * 100}" for number in range(400)]
@@ -153,7 +129,7 @@ def test_a_full_disk_for_the_failed_lines(aws: Aws, queue: str, tmp_path: Path, 
         aws,
         *command,
         *("--failed", str(failed), *options),
-        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (5000, 5000)),
+        file_limit=5000,
     )
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == 1

@@ -1,4 +1,4 @@
-"""send.py with many messages: files and pipes, failures, and several processes."""
+"""send.py with many messages: files and pipes, and failures."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def test_a_count(aws: Aws, queue: str) -> None:
     assert bodies(aws, queue) == ["again"] * 25
 
 
-@pytest.mark.parametrize("options", [[], ["--processes", "3"], ["--concurrency", "1"]])
+@pytest.mark.parametrize("options", [[], ["--concurrency", "1"]])
 def test_each_line_of_a_file(aws: Aws, queue: str, tmp_path: Path, options: list[str]) -> None:
     texts = [f"line {number} ü🚀" for number in range(1234)]
     done = aws.script("send.py", "--file", str(lines_file(tmp_path, *texts)), "--queue-url", queue, "--json", *options)
@@ -135,9 +135,8 @@ def test_a_byte_order_mark_is_not_sent(aws: Aws, queue: str, tmp_path: Path) -> 
     assert bodies(aws, queue) == ["first", "second"]
 
 
-@pytest.mark.parametrize("options", [[], ["--processes", "2"]])
-def test_blank_lines_fail_or_are_left_out(aws: Aws, queue: str, tmp_path: Path, options: list[str]) -> None:
-    command = ["send.py", "--file", str(lines_file(tmp_path, "a", "", "b", "")), "--queue-url", queue, *options]
+def test_blank_lines_fail_or_are_left_out(aws: Aws, queue: str, tmp_path: Path) -> None:
+    command = ["send.py", "--file", str(lines_file(tmp_path, "a", "", "b", "")), "--queue-url", queue]
     failed = aws.script(*command, check=False)
     assert (failed.returncode, failed.stdout) == (1, "2 sent, 2 failed\n")
     assert sorted(failed.stderr.splitlines()) == ["line 2: blank line", "line 4: blank line"]

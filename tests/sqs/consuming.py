@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from hello_queue.sqs.consumer import Consumer
+from hello_queue.sqs.blocking import BlockingConsumer
+from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.handlers import Message
 from tests import queues
 from tests.conftest import Aws
@@ -30,9 +31,16 @@ class Recorder:
         self.bodies.append(message.body)
 
 
-def consumer(sqs: Any, queue: str, handler: Callable[[Message], object], **options: Any) -> Consumer:
+def consumer(
+    queue: str,
+    handler: Callable[[Message], object],
+    *,
+    report: Callable[[str], None] = lambda line: None,
+    empty_after: float | None = 1,
+    **config: Any,
+) -> BlockingConsumer:
     """A consumer that stops when the queue has been empty for a second, and prints nothing."""
-    return Consumer(sqs, queue, handler, **{"empty_after": 1, "tell": lambda line: None, **options})
+    return BlockingConsumer(ConsumerConfig(url=queue, empty_after=empty_after, **config), handler, report)
 
 
 def fill(aws: Aws, queue: str, number: int) -> list[str]:

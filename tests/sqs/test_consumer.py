@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import threading
 import time
-from typing import Any
 
 import pytest
 
@@ -16,40 +15,40 @@ from tests.queues import bodies
 from tests.sqs.conftest import in_background
 from tests.sqs.consuming import Recorder, consumer, fill, invisible
 
+pytestmark = pytest.mark.usefixtures("sqs")
+
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_every_message_is_handled_once_and_deleted(aws: Aws, sqs: Any, queue: str, concurrency: int) -> None:
+def test_every_message_is_handled_once_and_deleted(aws: Aws, queue: str, concurrency: int) -> None:
     texts = fill(aws, queue, 205)
     handler = Recorder()
-    worker = consumer(sqs, queue, handler, concurrency=concurrency)
+    worker = consumer(queue, handler, concurrency=concurrency)
     assert worker.run()
     assert sorted(handler.bodies) == texts
     assert worker.counts["processed"] == 205
     assert bodies(aws, queue) == []
 
 
-def test_the_limit_holds_with_concurrency(aws: Aws, sqs: Any, queue: str) -> None:
+def test_the_limit_holds_with_concurrency(aws: Aws, queue: str) -> None:
     fill(aws, queue, 40)
     handler = Recorder()
-    consumer(sqs, queue, handler, concurrency=8, limit=23).run()
+    consumer(queue, handler, concurrency=8, limit=23).run()
     assert len(handler.bodies) == 23
     assert len(bodies(aws, queue)) == 17
 
 
-def test_fast_messages_are_received_in_batches_and_slow_ones_alone(
-    aws: Aws, path: FaultyPath, sqs: Any, queue: str
-) -> None:
+def test_fast_messages_are_received_in_batches_and_slow_ones_alone(aws: Aws, path: FaultyPath, queue: str) -> None:
     fill(aws, queue, 100)
-    consumer(sqs, queue, Recorder(), limit=100).run()
+    consumer(queue, Recorder(), limit=100).run()
     assert path.count("DeleteMessageBatch") < 30
     path.seen.clear()
     fill(aws, queue, 4)
-    consumer(sqs, queue, Recorder(lambda message: time.sleep(0.6)), limit=4).run()
+    consumer(queue, Recorder(lambda message: time.sleep(0.6)), limit=4).run()
     asked = [content["MaxNumberOfMessages"] for action, content in path.seen if action == "ReceiveMessage"]
     assert asked == [1, 1, 1, 1]
 
 
-def test_a_failed_message_stays_in_the_queue_and_the_others_are_handled(aws: Aws, sqs: Any, queue: str) -> None:
+def test_a_failed_message_stays_in_the_queue_and_the_others_are_handled(aws: Aws, queue: str) -> None:
     fill(aws, queue, 3)
     lines: list[str] = []
 
@@ -57,7 +56,7 @@ def test_a_failed_message_stays_in_the_queue_and_the_others_are_handled(aws: Aws
         if message.body == "00001":
             raise ValueError("what is wrong")
 
-    worker = consumer(sqs, queue, Recorder(fail), tell=lines.append)
+    worker = consumer(queue, Recorder(fail), report=lines.append)
     worker.run()
     assert (worker.counts["processed"], worker.counts["failed"]) == (2, 1)
     assert invisible(aws, queue) == 1
@@ -70,7 +69,7 @@ class Stop(BaseException):
 
 
 @pytest.mark.parametrize("error", [SystemExit(3), KeyboardInterrupt(), GeneratorExit(), Stop()])
-def test_any_exception_fails_one_message(aws: Aws, sqs: Any, queue: str, error: BaseException) -> None:
+def test_any_exception_fails_one_message(aws: Aws, queue: str, error: BaseException) -> None:
     """Those, too, that are not derived from Exception and would end a thread silently."""
     texts = fill(aws, queue, 12)
     lines: list[str] = []
@@ -80,7 +79,7 @@ def test_any_exception_fails_one_message(aws: Aws, sqs: Any, queue: str, error: 
             raise error
 
     handler = Recorder(fail)
-    worker = consumer(sqs, queue, handler, tell=lines.append)
+    worker = consumer(queue, handler, report=lines.append)
     assert worker.run()
     assert (worker.counts["processed"], worker.counts["failed"]) == (11, 1)
     assert sorted(handler.bodies) == [text for text in texts if text != "00005"]
@@ -88,7 +87,7 @@ def test_any_exception_fails_one_message(aws: Aws, sqs: Any, queue: str, error: 
     assert f"failed at receive 1: {type(error).__name__}" in lines[0]
 
 
-def test_an_exception_without_text_fails_one_message(aws: Aws, sqs: Any, queue: str) -> None:
+def test_an_exception_without_text_fails_one_message(aws: Aws, queue: str) -> None:
     """Its __str__ raises."""
 
     class Unspeakable(Exception):
@@ -100,11 +99,11 @@ def test_an_exception_without_text_fails_one_message(aws: Aws, sqs: Any, queue: 
 
     fill(aws, queue, 1)
     lines: list[str] = []
-    assert consumer(sqs, queue, Recorder(fail), tell=lines.append).run()
+    assert consumer(queue, Recorder(fail), report=lines.append).run()
     assert "Unspeakable: (its text cannot be shown)" in lines[0]
 
 
-def test_a_handler_can_postpone_a_message(aws: Aws, sqs: Any, queue: str) -> None:
+def test_a_handler_can_postpone_a_message(aws: Aws, queue: str) -> None:
     fill(aws, queue, 1)
     times: list[float] = []
 
@@ -113,13 +112,13 @@ def test_a_handler_can_postpone_a_message(aws: Aws, sqs: Any, queue: str) -> Non
         if message.receive_count == 1:
             raise RetryLater(1)
 
-    worker = consumer(sqs, queue, Recorder(later), empty_after=3)
+    worker = consumer(queue, Recorder(later), empty_after=3)
     worker.run()
     assert (worker.counts["postponed"], worker.counts["processed"]) == (1, 1)
     assert 1 <= times[1] - times[0] < 5
 
 
-def test_cannot_go_on_returns_all_messages(aws: Aws, sqs: Any, queue: str) -> None:
+def test_cannot_go_on_returns_all_messages(aws: Aws, queue: str) -> None:
     fill(aws, queue, 30)
     reason = OSError("the disk is full")
 
@@ -129,12 +128,12 @@ def test_cannot_go_on_returns_all_messages(aws: Aws, sqs: Any, queue: str) -> No
 
     handler = Recorder(fail)
     with pytest.raises(CannotGoOn) as raised:
-        consumer(sqs, queue, handler).run()
+        consumer(queue, handler).run()
     assert raised.value.__cause__ is reason
     assert sorted(handler.bodies + bodies(aws, queue)) == [f"{index:05}" for index in range(30)]
 
 
-def test_messages_behind_a_slow_one_are_handled_by_other_threads(aws: Aws, sqs: Any, queue: str) -> None:
+def test_messages_behind_a_slow_one_are_handled_by_other_threads(aws: Aws, queue: str) -> None:
     """Fast handlers first, so that ten messages are received at once; then one of them is slow."""
     fill(aws, queue, 60)
     release = threading.Event()
@@ -144,7 +143,7 @@ def test_messages_behind_a_slow_one_are_handled_by_other_threads(aws: Aws, sqs: 
             release.wait(30)
 
     handler = Recorder(handle)
-    worker = consumer(sqs, queue, handler, concurrency=2, limit=60)
+    worker = consumer(queue, handler, concurrency=2, limit=60)
     thread = in_background(worker.run)
     deadline = time.monotonic() + 20
     while worker.counts["processed"] < 59 and time.monotonic() < deadline:
@@ -156,7 +155,7 @@ def test_messages_behind_a_slow_one_are_handled_by_other_threads(aws: Aws, sqs: 
     assert worker.counts["processed"] == 60
 
 
-def test_a_stop_finishes_running_handlers_and_returns_the_other_messages(aws: Aws, sqs: Any, queue: str) -> None:
+def test_a_stop_finishes_running_handlers_and_returns_the_other_messages(aws: Aws, queue: str) -> None:
     texts = fill(aws, queue, 30)
     begun = threading.Event()
 
@@ -166,7 +165,7 @@ def test_a_stop_finishes_running_handlers_and_returns_the_other_messages(aws: Aw
             time.sleep(0.4)
 
     handler = Recorder(handle)
-    worker = consumer(sqs, queue, handler)
+    worker = consumer(queue, handler)
     finished: list[bool] = []
     thread = in_background(lambda: finished.append(worker.run()))
     assert begun.wait(20)
@@ -179,7 +178,7 @@ def test_a_stop_finishes_running_handlers_and_returns_the_other_messages(aws: Aw
     assert sorted(handler.bodies + bodies(aws, queue)) == texts
 
 
-def test_a_handler_that_does_not_finish_within_the_grace_period_is_abandoned(aws: Aws, sqs: Any, queue: str) -> None:
+def test_a_handler_that_does_not_finish_within_the_grace_period_is_abandoned(aws: Aws, queue: str) -> None:
     fill(aws, queue, 1)
     begun, release = threading.Event(), threading.Event()
 
@@ -187,7 +186,7 @@ def test_a_handler_that_does_not_finish_within_the_grace_period_is_abandoned(aws
         begun.set()
         release.wait(30)
 
-    worker = consumer(sqs, queue, Recorder(handle))
+    worker = consumer(queue, Recorder(handle))
     finished: list[bool] = []
     thread = in_background(lambda: finished.append(worker.run(grace=0.2)))
     assert begun.wait(20)
@@ -198,12 +197,12 @@ def test_a_handler_that_does_not_finish_within_the_grace_period_is_abandoned(aws
 
 
 def test_an_idle_consumer_only_polls_with_one_thread(
-    aws: Aws, path: FaultyPath, sqs: Any, queue: str, monkeypatch: pytest.MonkeyPatch
+    aws: Aws, path: FaultyPath, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Several threads may be polling when the queue becomes empty; all but one end."""
-    monkeypatch.setattr(polling, "LONG_POLL_SECONDS", 2)
+    monkeypatch.setattr(polling, "POLL_SECONDS", 2)
     fill(aws, queue, 50)
-    worker = consumer(sqs, queue, Recorder(), concurrency=8, empty_after=None)
+    worker = consumer(queue, Recorder(), concurrency=8, empty_after=None)
     thread = in_background(worker.run)
     deadline = time.monotonic() + 20
     while worker.counts["processed"] < 50 and time.monotonic() < deadline:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections import Counter
 from collections.abc import Iterator
-from typing import Any
 
 import pytest
 
@@ -13,6 +12,8 @@ from hello_queue.sqs.handlers import Message
 from tests.conftest import Aws
 from tests.queues import bodies, redrive_policy
 from tests.sqs.consuming import Recorder, consumer
+
+pytestmark = pytest.mark.usefixtures("sqs")
 
 
 @pytest.fixture
@@ -24,7 +25,7 @@ def fifo_queue(aws: Aws) -> Iterator[str]:
     sqs.delete_queue(QueueUrl=url)
 
 
-def test_the_order_within_a_message_group_is_kept(aws: Aws, sqs: Any, fifo_queue: str) -> None:
+def test_the_order_within_a_message_group_is_kept(aws: Aws, fifo_queue: str) -> None:
     """With concurrency and failures: a failure holds back its group, and no other."""
     client = aws.client("sqs")
     for index in range(20):
@@ -47,7 +48,7 @@ def test_the_order_within_a_message_group_is_kept(aws: Aws, sqs: Any, fifo_queue
         time.sleep(0.002)
 
     handler = Recorder(handle)
-    worker = consumer(sqs, fifo_queue, handler, concurrency=4, visibility_timeout=2, empty_after=5)
+    worker = consumer(fifo_queue, handler, concurrency=4, visibility_timeout=2, empty_after=5)
     worker.run()
     for group in "abcdefghij":
         assert [body for body in handler.bodies if body[0] == group] == [f"{group}{index}" for index in range(20)]
@@ -55,9 +56,7 @@ def test_the_order_within_a_message_group_is_kept(aws: Aws, sqs: Any, fifo_queue
     assert handler.bodies.index("a3") - handler.bodies.index("a2") > 30, "the other groups did not wait"
 
 
-def test_only_the_poisoned_message_of_a_group_moves_to_the_dead_letter_queue(
-    aws: Aws, sqs: Any, fifo_queue: str
-) -> None:
+def test_only_the_poisoned_message_of_a_group_moves_to_the_dead_letter_queue(aws: Aws, fifo_queue: str) -> None:
     client = aws.client("sqs")
     name = f"t-{time.time_ns()}-dlq.fifo"
     dead = client.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
@@ -71,7 +70,7 @@ def test_only_the_poisoned_message_of_a_group_moves_to_the_dead_letter_queue(
             raise ValueError
 
     handler = Recorder(handle)
-    consumer(sqs, fifo_queue, handler, visibility_timeout=1, empty_after=4).run()
+    consumer(fifo_queue, handler, visibility_timeout=1, empty_after=4).run()
     assert handler.bodies == [f"{index:02}" for index in range(12) if index != 4]
     assert bodies(aws, dead) == ["poison"]
     client.delete_queue(QueueUrl=dead)

@@ -20,6 +20,7 @@ from hello_queue.sqs.handlers import (
     describe,
     from_lambda,
     from_receive,
+    is_async,
     load_handler,
 )
 
@@ -105,8 +106,13 @@ def test_a_module_that_lacks_another_module(missing: str, tmp_path: Path, monkey
         load_handler("needy:f")
 
 
+AWAITED: list[str] = []
+
+
 async def coroutine(message: Message) -> None:
-    pass
+    if message.body == "fail":
+        raise ValueError(message.body)
+    AWAITED.append(message.body)
 
 
 def generator(message: Message) -> Iterator[None]:
@@ -124,19 +130,31 @@ class Class:
 
 class AsynchronousCallable:
     async def __call__(self, message: Message) -> None:
-        pass
+        await coroutine(message)
 
 
 partial = functools.partial(coroutine)
 instance = AsynchronousCallable()
 
 
+@pytest.mark.parametrize("name", ["coroutine", "partial", "instance"])
+def test_an_async_handler_is_awaited(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On AWS Lambda; tests/sqs/test_async_handlers.py has the consumer's."""
+    assert is_async(load_handler(f"{__name__}:{name}"))
+    monkeypatch.setenv("HANDLER", f"{__name__}:{name}")
+    records = [{"messageId": body, "body": body, "eventSourceARN": "arn:test"} for body in ("awaited", "fail")]
+    assert lambda_worker.handle({"Records": records}, None) == {"batchItemFailures": [{"itemIdentifier": "fail"}]}
+    assert AWAITED.pop() == "awaited"
+
+
+@pytest.mark.parametrize("handler", [print, functools.partial(print), Message])
+def test_a_plain_function_is_not_async(handler: Callable[[Message], object]) -> None:
+    assert not is_async(handler)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
-        ("coroutine", "a coroutine function"),
-        ("partial", "a coroutine function"),
-        ("instance", "a coroutine function"),
         ("generator", "a generator function"),
         ("asynchronous_generator", "a generator function"),
         ("Class", "a class"),

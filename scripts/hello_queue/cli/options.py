@@ -62,12 +62,9 @@ def add_load_options(options: argparse.ArgumentParser, group: Any, *, concurrenc
     group.add_argument(
         "--concurrency",
         metavar="N",
-        type=number(1, 100),
+        type=number(1, 1_000),
         default=concurrency,
         help=f"maximum number of {unit} (default: %(default)s)",
-    )
-    group.add_argument(
-        "--processes", metavar="N", type=number(1, 64), default=1, help="use N processes, for more cores (default: 1)"
     )
     group.add_argument(
         "--retry-timeout",

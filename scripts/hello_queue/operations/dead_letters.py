@@ -7,6 +7,7 @@ in between leaves it in both queues, never in neither.
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
@@ -15,10 +16,12 @@ from typing import TYPE_CHECKING, Any
 from hello_queue.errors import HelloQueueError
 from hello_queue.sqs.batches import Entry, batches
 from hello_queue.sqs.handlers import Message, from_receive
-from hello_queue.sqs.leases import Lease, Leases
+from hello_queue.sqs.leases import Counts, Lease, Leases
 from hello_queue.sqs.messages import size_of
 from hello_queue.sqs.producer import Outcome, Producer
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, give_back, is_fifo
+from hello_queue.sqs.retries import RetryPolicy
+from hello_queue.sqs.transports import Transport
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -45,27 +48,23 @@ class DeadLetter:
     def age_seconds(self) -> float | None:
         return None if self.message.sent_at is None else max(0.0, time.time() - self.message.sent_at)
 
+    def lease(self, until: float) -> Lease:
+        return Lease(self.message, self.received["ReceiptHandle"], until)
+
     @property
     def source_arn(self) -> str | None:
         """The queue from which SQS moved it here; None: it was sent to the dead-letter queue directly."""
         return self.received.get("Attributes", {}).get("DeadLetterQueueSourceArn")
 
 
-def receive(sqs: SQSClient, url: str, limit: int | None = None) -> Iterator[list[DeadLetter]]:
+def _receive(sqs: SQSClient, url: str, limit: int) -> Iterator[list[DeadLetter]]:
     """Receive messages, up to ten at a time, until the queue is empty or the limit is reached.
 
     They stay hidden from others for HOLD_SECONDS.
     """
     count = 0
-    while limit is None or count < limit:
-        response = sqs.receive_message(
-            QueueUrl=url,
-            MaxNumberOfMessages=MAX_BATCH_ENTRIES if limit is None else min(MAX_BATCH_ENTRIES, limit - count),
-            WaitTimeSeconds=1,
-            VisibilityTimeout=HOLD_SECONDS,
-            MessageAttributeNames=["All"],
-            MessageSystemAttributeNames=["All"],
-        )
+    while count < limit:
+        response = sqs.receive_message(**_receive_parameters(url, min(MAX_BATCH_ENTRIES, limit - count)))
         received = response.get("Messages", [])
         if not received:
             return
@@ -73,20 +72,27 @@ def receive(sqs: SQSClient, url: str, limit: int | None = None) -> Iterator[list
         yield [DeadLetter(from_receive(each), each) for each in received]
 
 
+def _receive_parameters(url: str, limit: int) -> Any:
+    return {
+        "QueueUrl": url,
+        "MaxNumberOfMessages": limit,
+        "WaitTimeSeconds": 1,
+        "VisibilityTimeout": HOLD_SECONDS,
+        "MessageAttributeNames": ["All"],
+        "MessageSystemAttributeNames": ["All"],
+    }
+
+
 def peek(sqs: SQSClient, url: str, limit: int) -> list[DeadLetter]:
     """Receive the first messages and make them visible again. It adds one to their receive counts, which has no effect
     in a queue that has no dead-letter queue itself."""
     found: list[DeadLetter] = []
     try:
-        for some in receive(sqs, url, limit):
+        for some in _receive(sqs, url, limit):
             found += some
     finally:
-        _give_back(sqs, url, found)
+        give_back(sqs, url, [each.received["ReceiptHandle"] for each in found])
     return found
-
-
-def _give_back(sqs: SQSClient, url: str, dead_letters: Sequence[DeadLetter]) -> None:
-    give_back(sqs, url, [each.received["ReceiptHandle"] for each in dead_letters])
 
 
 def move_by_task(sqs: SQSClient, source_arn: str, destination_arn: str, progress: Callable[[int, int], None]) -> int:
@@ -132,11 +138,11 @@ class Mover:
     In a FIFO queue a message gets a new deduplication id, which SQS cannot have seen.
 
     Args:
-        sqs: a client.
+        transport: calls SQS.
         url: the URL of the dead-letter queue.
         target: the URL of the queue to send to.
-        producer: sends to the target.
-        leases: deletes from the dead-letter queue.
+        retry_policy: how long to retry transient errors.
+        report: takes a line for a person.
         progress: called with the number of messages moved.
 
     Attributes:
@@ -146,24 +152,32 @@ class Mover:
 
     def __init__(
         self,
-        sqs: SQSClient,
+        transport: Transport,
         url: str,
         target: str,
         *,
-        producer: Producer,
-        leases: Leases,
+        retry_policy: RetryPolicy,
+        report: Callable[[str], None],
         progress: Callable[[int], None],
     ) -> None:
-        self._sqs = sqs
+        self._transport = transport
         self._url = url
         self._fifo = is_fifo(target)
-        self._producer = producer
-        self._leases = leases
+        self._producer = Producer(transport, target, retry_policy)
+        self._leases = Leases(
+            transport,
+            transport,
+            url,
+            visibility_timeout=HOLD_SECONDS,
+            retry_policy=retry_policy,
+            report=report,
+            counts=Counts(),
+        )
         self._progress = progress
         self.moved = 0
         self.maybe_twice = 0
 
-    def move(self, ids: Collection[str] = ()) -> set[str]:
+    async def move(self, ids: Collection[str] = ()) -> set[str]:
         """Move the messages with these ids, and make all others visible again. Without ids, move all that are visible.
 
         Returns:
@@ -172,31 +186,38 @@ class Mover:
         Raises:
             HelloQueueError: a message cannot be sent. It stays in the dead-letter queue.
         """
-        others: list[DeadLetter] = []
+        others: list[Lease] = []
         missing = set(ids)
         try:
-            for found in receive(self._sqs, self._url):
+            while True:
+                found, until = await self._receive()
+                if not found:
+                    break
                 selected = [each for each in found if not ids or each.message.id in missing]
-                others += [each for each in found if ids and each.message.id not in missing]
-                self._move(selected)
+                others += [each.lease(until) for each in found if ids and each.message.id not in missing]
+                await self._move(selected, until)
                 missing -= {each.message.id for each in selected}
                 if ids and not missing:
                     break
         finally:
-            _give_back(self._sqs, self._url, others)
+            await self._leases.give_back(others)
         return missing
 
-    def _move(self, dead_letters: Sequence[DeadLetter]) -> None:
+    async def _receive(self) -> tuple[list[DeadLetter], float]:
+        """The next messages, and how long they are hidden from others (the event loop's clock, seconds)."""
+        until = asyncio.get_running_loop().time() + HOLD_SECONDS
+        answer = await self._transport.call("ReceiveMessage", _receive_parameters(self._url, MAX_BATCH_ENTRIES))
+        return [DeadLetter(from_receive(each), each) for each in answer.get("Messages", ())], until
+
+    async def _move(self, dead_letters: Sequence[DeadLetter], until: float) -> None:
         """After a crash between sending and deleting, the messages are in both queues: they are visible in the
         dead-letter queue again after HOLD_SECONDS.
         """
-        until = time.monotonic() + HOLD_SECONDS
-        leases = [Lease(each.message, each.received["ReceiptHandle"], until) for each in dead_letters]
         entries = [self._entry(number, each) for number, each in enumerate(dead_letters)]
         for batch in batches(entries):
             outcome = Outcome()
-            self._producer.send(batch, outcome)
-            self._leases.delete([leases[number] for number in outcome.sent])
+            await self._producer.deliver(batch, outcome)
+            await self._leases.delete([dead_letters[number].lease(until) for number in outcome.sent])
             self.moved += len(outcome.sent)
             self.maybe_twice += outcome.maybe_twice
             self._progress(self.moved)

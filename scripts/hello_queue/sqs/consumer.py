@@ -2,106 +2,101 @@
 
 from __future__ import annotations
 
-import threading
-import time
-from collections import deque
-from collections.abc import Callable
-from typing import TYPE_CHECKING
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
 
-from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, describe
-from hello_queue.sqs.heartbeat import Heartbeat
-from hello_queue.sqs.lanes import AHEAD_SECONDS, Lane
+from hello_queue.aws.clients import READ_TIMEOUT_SECONDS
+from hello_queue.sqs.consumer_config import ConsumerConfig
+from hello_queue.sqs.deletions import Deletions
+from hello_queue.sqs.groups import Groups
+from hello_queue.sqs.handler_tasks import HandlerTasks
+from hello_queue.sqs.handler_threads import HandlerThreads
+from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, describe, is_async
+from hello_queue.sqs.heartbeat import Heartbeat, timeout_of
 from hello_queue.sqs.leases import Counts, Lease, Leases
-from hello_queue.sqs.polling import Poller
+from hello_queue.sqs.polling import MAX_RECEIVES, Poller
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
-from hello_queue.sqs.thread_pool import Next, ThreadPool
+from hello_queue.sqs.transports import Transport
 
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
-
-WATCH_SECONDS = 0.1
+AHEAD_SECONDS = 0.5
+"""No more messages are received than are expected to begin within this time."""
 
 
 class Consumer:
-    """Has the messages of one queue handled, by threads that receive, handle and delete.
+    """Has the messages of one queue handled: by an ``async def`` handler on the event loop, by any other on threads.
 
     A message is deleted only after its handler has returned, and only before its visibility timeout expires. A crash at
     any point leaves it in the queue: it is received again after the visibility timeout, which a heartbeat extends while
-    a handler runs. One thread polls while the queue is empty; others start while they are useful.
+    a handler runs. In a FIFO queue, one message of each group is handled at a time, in order.
 
     Args:
-        sqs: a client.
-        url: the queue's.
-        handle: see `hello_queue.sqs.handlers`.
-        concurrency: the maximum number of messages that are handled at once.
-        visibility_timeout: the queue's, in seconds.
-        max_handling_seconds: a message is kept for its handler for this long. After that, it is received again.
-        limit: stop after this number of messages. None: no limit.
-        empty_after: stop when no message has been received for this number of seconds. None: never.
-        retry_timeout: for how many seconds to repeat calls that fail with a transient error.
-        tell: takes a line for a person.
-        heartbeat_sqs: see `Leases`.
+        transport: calls SQS.
+        heartbeats: calls SQS for heartbeats, over connections of its own.
+        handler: see `hello_queue.sqs.handlers`.
+        report: takes a line for a person.
     """
 
     def __init__(
         self,
-        sqs: SQSClient,
-        url: str,
-        handle: Handler,
-        *,
-        concurrency: int = 1,
-        visibility_timeout: int = 30,
-        max_handling_seconds: float = 43_200,
-        limit: int | None = None,
-        empty_after: float | None = None,
-        retry_timeout: float = 60,
-        tell: Callable[[str], None],
-        heartbeat_sqs: SQSClient | None = None,
+        transport: Transport,
+        heartbeats: Transport,
+        handler: Handler,
+        config: ConsumerConfig,
+        report: Callable[[str], None],
     ) -> None:
         self.counts = Counts()
-        self._handler = handle
-        self._fifo = is_fifo(url)
-        self._timeout = visibility_timeout
-        self._budget = float("inf") if limit is None else limit
-        self._tell = tell
-        self._stop = threading.Event()
-        self._give_up = threading.Event()
+        self._handler = handler
+        self._config = config
+        self._report = report
+        self._groups = Groups() if is_fifo(config.url) else None
+        self._loop = asyncio.get_running_loop()
+        self._retries = RetryPolicy(config.retry_timeout, report)
         self._poller = Poller(
-            sqs,
-            url,
-            visibility_timeout=visibility_timeout,
-            empty_after=float("inf") if empty_after is None else empty_after,
-            retry_policy=RetryPolicy(retry_timeout, self._stop, tell),
+            transport,
+            config.url,
+            visibility_timeout=config.visibility_timeout,
+            limit=float("inf") if config.limit is None else config.limit,
+            empty_after=float("inf") if config.empty_after is None else config.empty_after,
+            retry_policy=RetryPolicy(config.retry_timeout, report),
+            report=report,
+            counts=self.counts,
         )
         self._leases = Leases(
-            sqs,
-            url,
-            visibility_timeout=visibility_timeout,
-            retry_policy=RetryPolicy(retry_timeout, self._give_up, tell),
-            tell=tell,
+            transport,
+            heartbeats,
+            config.url,
+            visibility_timeout=config.visibility_timeout,
+            heartbeat_timeout=timeout_of(config.visibility_timeout),
+            retry_policy=self._retries,
+            report=report,
             counts=self.counts,
-            heartbeat_sqs=heartbeat_sqs,
         )
+        self._held: set[Lease] = set()
         self._heartbeat = Heartbeat(
             self._leases,
-            visibility_timeout=visibility_timeout,
-            max_handling_seconds=max_handling_seconds,
-            all_busy=lambda: sum(lane.is_stuck for lane in list(self._lanes)) >= concurrency,
-            tell=tell,
+            self._held,
+            visibility_timeout=config.visibility_timeout,
+            max_handling_seconds=config.max_handling_seconds,
+            all_busy=lambda: self._running >= config.concurrency,
+            report=report,
         )
-        self._pool = ThreadPool(self._work, concurrency, self._fail)
-        self._error: Exception | None = None
-        self._lock = threading.Lock()
-        self._polling = 0
-        self._held: set[Lease] = set()
-        self._lanes: set[Lane] = set()
-        self._offered: deque[Lease] = deque()
-        self._something_held = threading.Event()
+        self._runner: HandlerTasks[Lease, BaseException | None] | HandlerThreads[Lease, BaseException | None]
+        if is_async(handler):
+            self._runner = HandlerTasks(self._await_handler, config.concurrency, self._finished)
+        else:
+            self._runner = HandlerThreads(self._call_handler, config.concurrency, self._finished)
+        self._unhandled = 0
         self._mean_seconds = AHEAD_SECONDS
-        self._failed_groups: dict[str, float] = {}
+        self._done = Deletions(lambda leases: self._start(self._delete(leases)))
+        self._receiving: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._error: Exception | None = None
+        self._stopping = asyncio.Event()
+        self._idle = asyncio.Event()
 
-    def run(self, grace: float = 30) -> bool:
+    async def run(self, grace: float = 30) -> bool:
         """Process until `stop` is called, the limit is reached, or the queue has been empty for long enough.
 
         Args:
@@ -115,185 +110,181 @@ class Consumer:
             botocore.exceptions.ClientError, BotoCoreError: SQS returned an error that is not transient, or that lasted
                 too long.
         """
-        self._poller.last_message = time.monotonic()
-        over = threading.Event()
-        watch = self._in_background(lambda: self._watch(over))
-        self._pool.start()
-        self._pool.join(until=self._stop)
-        finished = self._pool.join(grace)
-        over.set()
-        self._something_held.set()
-        watch.join()
-        self._leases.give_back(list(self._offered))
-        if not finished:
-            self._give_up.set()
-            self._tell(
-                "the grace period is over: unfinished messages are received again after their visibility timeout"
+        heartbeat = asyncio.ensure_future(self._heartbeat.run())
+        self._receive_more()
+        await self._stopping.wait()
+        self._check_idle()
+        try:
+            await asyncio.wait_for(self._idle.wait(), grace)
+        except (asyncio.TimeoutError, TimeoutError):
+            self._retries.stop()
+            self._report(
+                "the grace period is over: messages that are still being handled are received again after their "
+                "visibility timeout"
             )
+        for tasks in (self._receiving, self._tasks):  # a receive is not cut off, and what it returns goes back
+            if tasks:
+                await asyncio.wait(tasks, timeout=READ_TIMEOUT_SECONDS)
+        heartbeat.cancel()
         if self._error is not None:
             raise self._error
-        return finished
+        return self._idle.is_set()
 
     def stop(self) -> None:
         """Stop receiving, finish the handlers that have been called, and return all other messages to the queue."""
-        self._stop.set()
-        self._pool.wake()
+        if self._stopping.is_set():
+            return
+        self._stopping.set()
+        self._poller.stop()
+        waiting = self._runner.withdraw() + (self._groups.withdraw() if self._groups is not None else [])
+        self._return(waiting)
+        self._done.flush()
+        self._check_idle()
 
-    def _fail(self, error: Exception) -> None:
-        if not isinstance(error, Stopped):
-            self._error = self._error or error
+    def _fail(self, error: BaseException) -> None:
+        if self._error is None and not isinstance(error, Stopped):
+            self._error = error if isinstance(error, Exception) else RuntimeError(describe(error))
         self.stop()
 
-    # What each thread of the pool does, again and again.
+    # Receiving.
 
-    def _work(self) -> Next:
-        taken_over = self._take_over()
-        if taken_over is not None:
-            self._handle_all([taken_over])
-            return Next.GO_ON
-        if self._stop.is_set():
-            return Next.END
-        asked, leases = self._receive()
-        if leases is None:
-            return Next.END
-        if leases:
-            self._handle_all(leases)
-        return Next.GO_ON_WITH_MORE if len(leases) == asked else Next.GO_ON
-
-    def _take_over(self) -> Lease | None:
-        """Take a message that waits behind a slow one."""
-        try:
-            return self._offered.popleft()
-        except IndexError:
-            return None
-
-    def _receive(self) -> tuple[int, list[Lease] | None]:
-        """Poll once. Returns how many messages were requested and the received ones; None ends this thread."""
-        with self._lock:
-            asked = int(min(self._max_messages(), self._budget))
-            if asked == 0:
-                return 0, None
-            self._budget -= asked
-            self._polling += 1
-        leases: list[Lease] = []
-        try:
-            leases = self._poller.poll(asked)
-        finally:
-            with self._lock:
-                self._polling -= 1
-                self._budget += asked - len(leases)
-                self._held.update(leases)
-                not_needed = not leases and self._polling > 0
-        if leases:
-            self._something_held.set()
-            self.counts.add("received", len(leases))
-        elif self._poller.is_empty and not self._held:
+    def _receive_more(self) -> None:
+        """Begin as many receives as are useful."""
+        while number := self._poller.reserve(self._room()):
+            self._start(self._receive(number), self._receiving)
+        if self._poller.is_exhausted and not self._held:
             self.stop()
-        return asked, None if not_needed else leases
 
-    def _max_messages(self) -> int:
-        if self._failed_groups:
+    def _room(self) -> float:
+        """How many more messages could begin soon."""
+        if self._groups is not None and self._groups.any_failed(self._loop.time()):
             # One at a time: a message that follows a failed one in its group would be received again and again with it,
             # and follow it into the dead-letter queue.
-            now = time.monotonic()
-            self._failed_groups = {group: until for group, until in self._failed_groups.items() if until > now}
-            if self._failed_groups:
-                return 1
-        return max(1, min(MAX_BATCH_ENTRIES, int(AHEAD_SECONDS / max(self._mean_seconds, 1e-6))))
+            return 1 - self._poller.asked
+        ahead = self._config.concurrency * max(1.0, AHEAD_SECONDS / max(self._mean_seconds, 1e-5))
+        return min(ahead, MAX_BATCH_ENTRIES * MAX_RECEIVES) - self._unhandled - self._poller.asked
 
-    def _handle_all(self, leases: list[Lease]) -> None:
-        if not all(lease.held for lease in leases):
-            self._leases.extend(leases)  # the answer was delayed: the messages may be visible already
-        lane = Lane(leases)
-        self._lanes.add(lane)
-        try:
-            while (lease := lane.begin_next()) is not None:
-                if self._stop.is_set():
-                    self._leases.give_back([lease, *lane.take_rest()])
-                elif not lease.held:
-                    lease.over = True
-                elif self._handle(lease):
-                    lane.finish(lease)
-                elif self._fifo:
-                    self._hold_back_group(lease, lane)
-                if lane.has_waited_long:
-                    self._leases.delete(lane.take_done())
-            self._leases.delete(lane.take_done())
-        finally:
-            self._lanes.discard(lane)
-            with self._lock:
-                self._held.difference_update([lease for lease in leases if lease.over])
+    async def _receive(self, number: int) -> None:
+        leases = await self._poller.receive(number, idle=not self._held)
+        self._held.update(leases)
+        self._unhandled += len(leases)
+        now = self._loop.time()
+        if self._stopping.is_set():
+            self._return(leases)
+            return
+        late = [lease for lease in leases if not lease.is_held(now)]
+        if late:  # the answer was delayed: the messages may be visible already
+            await self._leases.extend(late)
+        if leases:
+            self._runner.submit(leases if self._groups is None else self._groups.admit(leases))
+        elif self._poller.is_empty and not self._held and self._poller.receives == 0:
+            self.stop()
+        self._receive_more()
 
-    def _handle(self, lease: Lease) -> bool:
-        """Call the handler. Returns whether it succeeded."""
-        began = lease.started_at = time.monotonic()
-        try:
-            call(self._handler, lease.message)
-        except RetryLater as error:
-            self.counts.add("postponed")
-            self._leases.postpone(lease, error.seconds)
+    # Handling.
+
+    def _call_handler(self, lease: Lease) -> BaseException | None:
+        """On a thread: call a plain handler. Returns what it raised."""
+        if self._begin(lease):
+            try:
+                call(self._handler, lease.message)
+            except BaseException as error:  # sys.exit, too, fails one message and not this thread
+                return error
+        return None
+
+    async def _await_handler(self, lease: Lease) -> BaseException | None:
+        """Call an ``async def`` handler. Returns what it raised."""
+        if self._begin(lease):
+            handled: Any = self._handler(lease.message)
+            try:
+                await handled
+            except asyncio.CancelledError:
+                raise
+            except BaseException as error:
+                return error
+        return None
+
+    def _begin(self, lease: Lease) -> bool:
+        now = self._loop.time()
+        if self._stopping.is_set() or not lease.is_held(now):
             return False
-        except CannotGoOn as error:
-            self._leases.give_back([lease])
-            self._fail(error)
-            return False
-        except BaseException as error:  # sys.exit, too, fails one message and not this thread
-            lease.over = True
-            self.counts.add("failed")
-            self._tell(f"message {lease.message.id} failed at receive {lease.message.receive_count}: {describe(error)}")
-            return False
-        finally:
-            self._mean_seconds += (time.monotonic() - began - self._mean_seconds) * 0.3
+        lease.started_at = now
         return True
 
-    def _hold_back_group(self, failed: Lease, lane: Lane) -> None:
-        """Return the messages that follow a failed one in its group: they must not overtake it."""
-        group = failed.message.group
-        if group is None:
-            return
-        with self._lock:
-            self._failed_groups[group] = failed.until + self._timeout
-        rest = lane.take_rest()
-        self._leases.give_back([lease for lease in rest if lease.message.group == group])
-        lane.waiting.extend(lease for lease in rest if lease.message.group != group)
+    @property
+    def _running(self) -> int:
+        return sum(lease.started_at is not None and not lease.over for lease in self._held) - len(self._done)
 
-    # What a further thread does meanwhile.
+    def _finished(self, lease: Lease, error: BaseException | None) -> None:
+        """A handler has finished, or was not called because of a stop or because its message had expired."""
+        self._unhandled -= 1
+        succeeded = lease.started_at is not None and error is None
+        if lease.started_at is not None:
+            self._mean_seconds += (self._loop.time() - lease.started_at - self._mean_seconds) * 0.3
+        if succeeded:
+            self._done.add(lease)
+            if self._stopping.is_set():
+                self._done.flush()
+        elif error is not None:
+            self._failed(lease, error)
+        elif lease.is_held(self._loop.time()):
+            self._return([lease])
+        else:
+            self._release(lease)
+        if self._groups is not None:
+            if succeeded:
+                self._runner.submit(self._groups.next_after(lease))
+            else:
+                rest = self._groups.hold_back(lease, lease.until + self._config.visibility_timeout)
+                self._unhandled -= len(rest)
+                self._return(rest)
+        self._receive_more()
+        self._check_idle()
 
-    def _watch(self, over: threading.Event) -> None:
-        while not over.is_set():
-            self._something_held.wait()
-            if over.wait(WATCH_SECONDS):
-                break
-            with self._lock:
-                self._held = {lease for lease in self._held if not lease.over}
-                held = list(self._held)
-                if not held:
-                    self._something_held.clear()
-            lanes = list(self._lanes)
-            for lane in lanes:
-                if lane.is_stuck:
-                    self._relieve(lane)
-            self._heartbeat.beat(held)
-            nobody_polls = self._polling == 0 and self._budget > 0 and lanes and all(lane.is_stuck for lane in lanes)
-            if not self._stop.is_set() and (self._offered or nobody_polls):
-                self._pool.start()
+    def _failed(self, lease: Lease, error: BaseException) -> None:
+        if isinstance(error, RetryLater):
+            self.counts.add("postponed")
+            self._start(self._leases.postpone(lease, error.seconds))
+            self._release(lease)
+        elif isinstance(error, CannotGoOn):
+            self._return([lease])
+            self._fail(error)
+        else:
+            self.counts.add("failed")
+            message = lease.message
+            self._report(f"message {message.id} failed at receive {message.receive_count}: {describe(error)}")
+            self._release(lease)
 
-    def _relieve(self, lane: Lane) -> None:
-        """Delete what a lane handled before its slow message, and offer the messages behind it to other threads."""
-        done = lane.take_done()
-        if done:
-            # Not here: it may take long, and the heartbeat must go on.
-            self._in_background(lambda: self._leases.delete(done))
-        if not self._fifo:
-            self._offered.extend(lane.take_rest())
+    def _release(self, lease: Lease) -> None:
+        lease.over = True
+        self._held.discard(lease)
 
-    def _in_background(self, do: Callable[[], None]) -> threading.Thread:
-        def run() -> None:
-            try:
-                do()
-            except Exception as error:
-                self._fail(error)
+    def _return(self, leases: list[Lease]) -> None:
+        if leases:
+            self._held.difference_update(leases)
+            self._start(self._leases.give_back(leases))
 
-        thread = threading.Thread(target=run, daemon=True)
-        thread.start()
-        return thread
+    # What is in progress.
+
+    async def _delete(self, leases: list[Lease]) -> None:
+        try:
+            await self._leases.delete(leases)
+        finally:
+            self._held.difference_update(leases)
+        self._receive_more()
+
+    def _start(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]] | None = None) -> None:
+        tasks = self._tasks if tasks is None else tasks
+        task = asyncio.ensure_future(work)
+        tasks.add(task)
+        task.add_done_callback(tasks.discard)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        if not task.cancelled() and (error := task.exception()) is not None:
+            self._fail(error)
+        self._check_idle()
+
+    def _check_idle(self) -> None:
+        if self._stopping.is_set() and not (self._tasks or self._held or self._done):
+            self._idle.set()

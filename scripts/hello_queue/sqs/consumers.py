@@ -6,48 +6,17 @@ import contextlib
 import pickle
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from multiprocessing.connection import Connection
 
 from hello_queue.errors import HelloQueueError
-from hello_queue.sqs import heartbeat
-from hello_queue.sqs.consumer import Consumer
+from hello_queue.sqs.blocking import BlockingConsumer
+from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.handlers import CannotGoOn, Handler, describe
 from hello_queue.sqs.leases import Counts
 from hello_queue.sqs.periodic import every
-from hello_queue.sqs.transport import queue_client
 from hello_queue.sqs.worker_processes import WorkerProcess, WorkerProcessEnded, stopped_by_parent
 
 _COUNTS_SECONDS = 0.5
-
-
-@dataclass(frozen=True)
-class ConsumerConfig:
-    """The arguments of a `Consumer`, which documents the fields."""
-
-    url: str
-    concurrency: int
-    visibility_timeout: int
-    max_handling_seconds: float
-    limit: int | None
-    empty_after: float | None
-    retry_timeout: float
-    tell: Callable[[str], None]
-
-    def consumer(self, handle: Handler) -> Consumer:
-        return Consumer(
-            queue_client(),
-            self.url,
-            handle,
-            concurrency=self.concurrency,
-            visibility_timeout=self.visibility_timeout,
-            max_handling_seconds=self.max_handling_seconds,
-            limit=self.limit,
-            empty_after=self.empty_after,
-            retry_timeout=self.retry_timeout,
-            tell=self.tell,
-            heartbeat_sqs=queue_client(read_timeout=heartbeat.read_timeout(self.visibility_timeout)),
-        )
 
 
 class Consumers:
@@ -59,12 +28,16 @@ class Consumers:
     Args:
         config: of each consumer.
         load: returns the handler; called in each process.
+        report: takes a line for a person; called in each process.
         processes: how many consumers. 1: in this process.
     """
 
-    def __init__(self, config: ConsumerConfig, load: Callable[[], Handler], processes: int) -> None:
-        self._consumer = config.consumer(load()) if processes == 1 else None
-        self._workers = [WorkerProcess(_consume, config, load) for _ in range(processes)] if processes > 1 else []
+    def __init__(
+        self, config: ConsumerConfig, load: Callable[[], Handler], report: Callable[[str], None], processes: int
+    ) -> None:
+        self._consumer = BlockingConsumer(config, load(), report) if processes == 1 else None
+        workers = processes if processes > 1 else 0
+        self._workers = [WorkerProcess(_consume, config, load, report) for _ in range(workers)]
         self._worker_counts = [Counts().snapshot() for _ in self._workers]
         self._finished = True
         self._error: Exception | None = None
@@ -125,14 +98,16 @@ class Consumers:
         self.stop()
 
 
-def _consume(connection: Connection, config: ConsumerConfig, load: Callable[[], Handler]) -> None:
+def _consume(
+    connection: Connection, config: ConsumerConfig, load: Callable[[], Handler], report: Callable[[str], None]
+) -> None:
     """The main function of a worker process. It receives the grace period, sends counts at intervals, and at the end
     whether every handler has finished, or the error."""
     stop = stopped_by_parent()
     grace = connection.recv()
     result: bool | Exception
     try:
-        consumer = config.consumer(load())
+        consumer = BlockingConsumer(config, load(), report)
     except Exception as error:
         connection.send(_portable(error))
         return

@@ -1,6 +1,7 @@
 """Message handlers: one contract for process.py and for the workers on AWS Lambda.
 
-A handler is a function that takes a `Message`.
+A handler is a function that takes a `Message`. An ``async def`` function runs on the event loop, together with others;
+any other function runs on a thread.
 
 - It returns (any value that is not awaitable and not a generator): the message is done and is deleted.
 - It raises `RetryLater(seconds)`: the message is received again after that time.
@@ -11,7 +12,7 @@ A handler is a function that takes a `Message`.
 
 A message that has been received as often as the queue's maximum receive count moves to the dead-letter queue. SQS
 delivers messages at least once, so a handler must tolerate a message that it has already handled. With concurrency, a
-handler runs on several threads at once.
+handler is called for several messages at once.
 
 This module needs only Python's standard library, so that it can be deployed with a handler.
 """
@@ -94,6 +95,11 @@ class Message:
 
 
 Handler = Callable[[Message], object]
+
+
+def is_async(handler: Handler) -> bool:
+    """Whether a handler is a coroutine function (``async def``), or an object whose ``__call__`` is one."""
+    return any(inspect.iscoroutinefunction(each) for each in (handler, type(handler).__call__))
 
 
 def from_receive(received: Mapping[str, Any]) -> Message:
@@ -190,8 +196,6 @@ def _unsupported(function: Callable[..., object]) -> str | None:
     if inspect.isclass(function):
         return "a class"
     for each in (function, type(function).__call__):  # an object may be callable
-        if inspect.iscoroutinefunction(each):
-            return "a coroutine function (async def)"
         if inspect.isgeneratorfunction(each) or inspect.isasyncgenfunction(each):
             return "a generator function (yield)"
     return None

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Collection
 
 from hello_queue.sqs.leases import Lease, Leases
 
+_LONGEST_INTERVAL_SECONDS = 0.25
 
-def read_timeout(visibility_timeout: int) -> float:
+
+def timeout_of(visibility_timeout: int) -> float:
     """How many seconds to wait for the answer to an extension.
 
-    A lease is extended when half of it is left. A sixth of the visibility timeout leaves time for two calls without an
-    answer, and for a third one.
+    A lease is extended when half of it is left. An eighth of the visibility timeout leaves time for three calls without
+    an answer, and for a fourth.
     """
-    return max(0.5, min(10.0, visibility_timeout / 6))
+    return max(0.5, min(5.0, visibility_timeout / 8))
 
 
 class Heartbeat:
@@ -22,45 +24,63 @@ class Heartbeat:
 
     Args:
         leases: extends them.
+        held: the leases of this consumer.
         visibility_timeout: the queue's, in seconds.
         max_handling_seconds: how long a message is kept for its handler.
-        all_busy: whether every thread is running a handler.
-        tell: takes a line for a person.
+        all_busy: whether no further message can be handled.
+        report: takes a line for a person.
     """
 
     def __init__(
         self,
         leases: Leases,
+        held: Collection[Lease],
         *,
         visibility_timeout: int,
         max_handling_seconds: float,
         all_busy: Callable[[], bool],
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
     ) -> None:
         self._leases = leases
+        self._held = held
         self._timeout = visibility_timeout
         self._max_handling_seconds = max_handling_seconds
         self._all_busy = all_busy
-        self._tell = tell
-        self._next = 0.0
+        self._report_line = report
+        self._in_progress: set[Lease] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
 
-    def beat(self, held: Iterable[Lease]) -> None:
-        """Extend the leases of which less than half is left."""
-        now = time.monotonic()
-        if now < self._next:
-            return
+    async def run(self) -> None:
+        """Extend leases until cancelled. A call without an answer does not delay those of other leases."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(min(_LONGEST_INTERVAL_SECONDS, self._timeout / 20))
+            due = self._due(loop.time())
+            if due:
+                task = asyncio.ensure_future(self._extend(due))
+                self._tasks.add(task)
+                task.add_done_callback(self._tasks.discard)
+
+    async def _extend(self, leases: list[Lease]) -> None:
+        self._in_progress.update(leases)
+        try:
+            await self._leases.extend(leases)
+        finally:
+            self._in_progress.difference_update(leases)
+
+    def _due(self, now: float) -> list[Lease]:
         due = []
-        for lease in held:
-            if not lease.held or now < lease.until - self._timeout / 2:
+        for lease in self._held:
+            if lease.over or lease in self._in_progress or not lease.is_held(now):
+                continue
+            if now < lease.until - self._timeout / 2:
                 continue
             if lease.started_at is None or now - lease.started_at <= self._max_handling_seconds:
                 due.append(lease)
             elif not lease.reported:
                 lease.reported = True
                 self._report(lease)
-        if due:
-            self._leases.extend(due)
-            self._next = now + self._timeout / 20
+        return due
 
     def _report(self, lease: Lease) -> None:
         line = (
@@ -68,5 +88,5 @@ class Heartbeat:
             "visibility timeout is no longer extended, and it will be received again"
         )
         if self._all_busy():
-            line += ". Every thread is busy: no other message is received until a handler returns"
-        self._tell(line)
+            line += ". Every handler is busy: no other message is received until a handler returns"
+        self._report_line(line)

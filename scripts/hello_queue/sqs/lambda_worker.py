@@ -12,7 +12,7 @@ import traceback
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, from_lambda, load_handler
+from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, RetryLater, call, from_lambda, is_async, load_handler
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -34,7 +34,10 @@ def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             failed.append(message.id)
             continue
         try:
-            call(handler, message)
+            if is_async(handler):
+                _await(handler, message)
+            else:
+                call(handler, message)
         except BaseException as error:  # sys.exit, too, fails one message and not the batch
             failed.append(message.id)
             if message.group is not None and record["eventSourceARN"].endswith(".fifo"):
@@ -45,6 +48,16 @@ def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
             else:
                 print(f"message {message.id} failed at receive {message.receive_count}:\n{traceback.format_exc()}")
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
+
+
+def _await(handler: Handler, message: Message) -> None:
+    import asyncio  # only where it is needed, because that takes time
+
+    async def main() -> None:
+        handled: Any = handler(message)
+        await handled
+
+    asyncio.run(main())
 
 
 @functools.cache

@@ -7,11 +7,10 @@ before the call that received or extended it: an answer that is delayed on the n
 
 from __future__ import annotations
 
-import threading
-import time
+import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Any
 
 from botocore import exceptions as aws
 
@@ -19,13 +18,10 @@ from hello_queue.aws.errors import explain
 from hello_queue.sqs.handlers import Message
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
 from hello_queue.sqs.retries import RetryPolicy, is_final, is_transient, may_have_acted, reason_of
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import DeleteMessageBatchResultTypeDef
+from hello_queue.sqs.transports import Transport
 
 _UNKNOWN = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}
-"""Error codes for a receipt handle whose message no longer exists."""
+"""What a receipt handle gets that belongs to no message any more."""
 
 
 @dataclass(slots=True, eq=False)
@@ -35,8 +31,8 @@ class Lease:
     Attributes:
         message: what the handler gets.
         receipt_handle: what SQS knows this receive by.
-        until: when it may become visible to other consumers (`time.monotonic`, seconds).
-        started_at: when its handler was called (`time.monotonic`, seconds); None: not yet.
+        until: when it may become visible to other consumers (the event loop's clock, seconds).
+        started_at: when its handler was called (the event loop's clock, seconds); None: not yet.
         lost: SQS answered that the receipt handle is no longer valid.
         over: it needs no extension any more: the message was deleted, failed, or was returned to the queue.
         reported: its handler was reported as too slow.
@@ -50,14 +46,13 @@ class Lease:
     over: bool = False
     reported: bool = False
 
-    @property
-    def held(self) -> bool:
+    def is_held(self, now: float) -> bool:
         """Whether its message is certainly hidden from other consumers."""
-        return not self.lost and time.monotonic() < self.until
+        return not self.lost and now < self.until
 
 
 class Counts:
-    """Counts messages by what happened to them. Threads may share it.
+    """Counts messages by what happened to them.
 
     received: by ReceiveMessage.
     processed: handled and deleted.
@@ -71,93 +66,75 @@ class Counts:
     NAMES = ("received", "processed", "failed", "postponed", "expired", "undeleted", "returned")
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
         self._numbers = dict.fromkeys(self.NAMES, 0)
 
     def add(self, name: str, number: int = 1) -> None:
-        with self._lock:
-            self._numbers[name] += number
+        self._numbers[name] += number
 
     def __getitem__(self, name: str) -> int:
         return self._numbers[name]
 
     def snapshot(self) -> dict[str, int]:
-        with self._lock:
-            return dict(self._numbers)
+        return dict(self._numbers)
 
 
 class Leases:
-    """Extends, returns, and ends the leases of one queue. Threads may share it.
+    """Extends, returns, and ends the leases of one queue.
 
     Args:
-        sqs: a client.
+        transport: calls SQS.
+        heartbeats: calls SQS for extensions, over connections of its own.
         url: the queue's.
         visibility_timeout: for how many seconds an extension hides a message.
-        retry_policy: how long to repeat deletes that fail with a transient error.
-        tell: takes a line for a person.
+        heartbeat_timeout: how many seconds to wait for the answer to an extension. It should be much shorter than the
+            visibility timeout, so that one call without an answer does not let leases expire.
+        retry_policy: how long to retry deletes that fail with a transient error.
+        report: takes a line for a person.
         counts: counts what became of the messages.
-        heartbeat_sqs: the client for `extend`. Its read timeout should be much shorter than the visibility timeout, so
-            that one call without an answer does not let other leases expire. Default: ``sqs``.
     """
 
     def __init__(
         self,
-        sqs: SQSClient,
+        transport: Transport,
+        heartbeats: Transport,
         url: str,
         *,
         visibility_timeout: int,
+        heartbeat_timeout: float = 5,
         retry_policy: RetryPolicy,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         counts: Counts,
-        heartbeat_sqs: SQSClient | None = None,
     ) -> None:
-        self._sqs = sqs
-        self._heartbeat_sqs = heartbeat_sqs or sqs
+        self._transport = transport
+        self._heartbeats = heartbeats
         self._url = url
         self._timeout = visibility_timeout
+        self._heartbeat_timeout = heartbeat_timeout
         self._retry_policy = retry_policy
-        self._tell = tell
+        self._report = report
         self._counts = counts
 
-    def delete(self, leases: Sequence[Lease]) -> None:
-        """Delete messages that were handled. One whose visibility timeout has expired is reported and not deleted.
+    async def delete(self, leases: Sequence[Lease]) -> None:
+        """Delete up to ten messages that were handled. One whose visibility timeout has expired is reported and not
+        deleted: it is received again.
 
         Raises:
-            botocore.exceptions.ClientError, BotoCoreError: the error is not transient, or lasted too long.
+            botocore.exceptions.ClientError, BotoCoreError: no further call would help.
+            Stopped: the retries were stopped.
         """
-        for start in range(0, len(leases), MAX_BATCH_ENTRIES):
-            self._delete(list(leases[start : start + MAX_BATCH_ENTRIES]))
-
-    def extend(self, leases: Sequence[Lease]) -> None:
-        """Hide the messages for another visibility timeout. Tries once: the next heartbeat tries again."""
-        self._change(self._heartbeat_sqs, leases, self._timeout)
-
-    def give_back(self, leases: Sequence[Lease]) -> None:
-        """Return the messages to the queue, visible at once. If that fails, they are after the visibility timeout."""
-        self._change(self._sqs, leases, 0)
-        for lease in leases:
-            lease.over = True
-        self._counts.add("returned", len(leases))
-
-    def postpone(self, lease: Lease, seconds: int) -> None:
-        """Make the message visible in so many seconds. If that fails, it is after the visibility timeout."""
-        self._change(self._sqs, [lease], seconds)
-        lease.over = True
-
-    def _delete(self, pending: list[Lease]) -> None:
+        pending = list(leases)
         attempt = 0
         uncertain = False
         try:
-            while pending := self._held(pending):
+            while pending := self._still_ours(pending):
                 attempt += 1
-                trouble: aws.ClientError | aws.BotoCoreError | str
+                trouble: Exception | str
+                entries = [
+                    {"Id": str(number), "ReceiptHandle": each.receipt_handle} for number, each in enumerate(pending)
+                ]
                 try:
-                    answer = self._sqs.delete_message_batch(
-                        QueueUrl=self._url,
-                        Entries=[
-                            {"Id": str(number), "ReceiptHandle": lease.receipt_handle}
-                            for number, lease in enumerate(pending)
-                        ],
+                    answer = await self._transport.call(
+                        "DeleteMessageBatch", {"QueueUrl": self._url, "Entries": entries}
                     )
                 except (aws.ClientError, aws.BotoCoreError) as error:
                     if not is_transient(error):
@@ -166,40 +143,62 @@ class Leases:
                     trouble = error
                 else:
                     self._retry_policy.succeeded()
-                    pending, trouble = self._settle(answer, pending, uncertain)
+                    pending, trouble = self._deleted(answer, pending, uncertain)
                 if pending:
-                    self._retry_policy.wait(attempt, trouble)
-        except Exception:
+                    await self._retry_policy.wait(attempt, trouble)
+        except BaseException:
             self._counts.add("undeleted", len(pending))
             raise
 
-    def _held(self, leases: list[Lease]) -> list[Lease]:
-        held = []
+    async def extend(self, leases: Sequence[Lease]) -> None:
+        """Hold the messages for another visibility timeout. Tries once: there is another time, or it is too late."""
+        await asyncio.gather(
+            *(
+                self._change(self._heartbeats, leases[start : start + MAX_BATCH_ENTRIES], self._timeout)
+                for start in range(0, len(leases), MAX_BATCH_ENTRIES)
+            )
+        )
+
+    async def give_back(self, leases: Sequence[Lease]) -> None:
+        """Make the messages visible again at once. If that fails, they are after the visibility timeout."""
         for lease in leases:
-            if lease.held:
-                held.append(lease)
+            lease.over = True
+        self._counts.add("returned", len(leases))
+        for start in range(0, len(leases), MAX_BATCH_ENTRIES):
+            await self._change(self._transport, leases[start : start + MAX_BATCH_ENTRIES], 0)
+
+    async def postpone(self, lease: Lease, seconds: int) -> None:
+        """Make the message visible again after so many seconds. If that fails, it is after the visibility timeout."""
+        lease.over = True
+        await self._change(self._transport, [lease], seconds)
+
+    def _still_ours(self, leases: list[Lease]) -> list[Lease]:
+        now = asyncio.get_running_loop().time()
+        ours = []
+        for lease in leases:
+            if not lease.lost and now < lease.until:
+                ours.append(lease)
             else:
                 lease.over = True
                 self._counts.add("expired")
-                self._tell(
+                self._report(
                     f"message {lease.message.id} was handled, but not deleted: its visibility timeout had expired. "
                     "It will be received again"
                 )
-        return held
+        return ours
 
-    def _settle(
-        self, answer: DeleteMessageBatchResultTypeDef, leases: list[Lease], uncertain: bool
-    ) -> tuple[list[Lease], str]:
-        """Record what SQS did. Returns the leases to try again, and why.
+    def _deleted(self, answer: Any, leases: list[Lease], uncertain: bool) -> tuple[list[Lease], str]:
+        """Settle what the answer settles. Returns what is left, and why.
 
-        ``uncertain``: the answer to an earlier attempt was lost, so that a message SQS does not know was deleted by it.
+        ``uncertain``: the response to an earlier attempt was lost. What SQS no longer knows was deleted by that one.
         """
-        settled = {int(success["Id"]) for success in answer.get("Successful", [])}
+        settled = {int(success["Id"]) for success in answer.get("Successful", ())}
+        failed = answer.get("Failed", ())
         if uncertain:
-            settled |= {int(each["Id"]) for each in answer.get("Failed", []) if each["Code"] in _UNKNOWN}
+            settled |= {int(each["Id"]) for each in failed if each["Code"] in _UNKNOWN}
         self._counts.add("processed", len(settled))
         trouble = "SQS did not answer for every message of a batch"
-        for failure in answer.get("Failed", []):
+        for failure in failed:
             number = int(failure["Id"])
             if number in settled:
                 continue
@@ -207,31 +206,27 @@ class Leases:
             if is_final(failure):
                 settled.add(number)
                 self._counts.add("undeleted")
-                self._tell(f"message {leases[number].message.id} was handled, but SQS did not delete it: {reason}")
+                self._report(f"message {leases[number].message.id} was handled, but SQS does not delete it: {reason}")
             else:
                 trouble = f"SQS did not delete a message: {reason}"
         for number in settled:
             leases[number].over = True
         return [lease for number, lease in enumerate(leases) if number not in settled], trouble
 
-    def _change(self, sqs: SQSClient, leases: Sequence[Lease], seconds: int) -> None:
-        for start in range(0, len(leases), MAX_BATCH_ENTRIES):
-            batch = leases[start : start + MAX_BATCH_ENTRIES]
-            now = time.monotonic()
-            try:
-                answer = sqs.change_message_visibility_batch(
-                    QueueUrl=self._url,
-                    Entries=[
-                        {"Id": str(number), "ReceiptHandle": lease.receipt_handle, "VisibilityTimeout": seconds}
-                        for number, lease in enumerate(batch)
-                    ],
-                )
-            except (aws.ClientError, aws.BotoCoreError) as error:
-                self._tell(f"the visibility timeout of {len(batch)} messages was not changed: {explain(error)}")
-                continue
-            for success in answer.get("Successful", []):
-                batch[int(success["Id"])].until = now + seconds
-            for failure in answer.get("Failed", []):
-                # Another consumer has received it, or it was deleted.
-                if is_final(failure):
-                    batch[int(failure["Id"])].lost = True
+    async def _change(self, transport: Transport, leases: Sequence[Lease], seconds: int) -> None:
+        now = asyncio.get_running_loop().time()
+        entries = [
+            {"Id": str(number), "ReceiptHandle": lease.receipt_handle, "VisibilityTimeout": seconds}
+            for number, lease in enumerate(leases)
+        ]
+        parameters = {"QueueUrl": self._url, "Entries": entries}
+        try:
+            answer = await transport.call("ChangeMessageVisibilityBatch", parameters, self._heartbeat_timeout)
+        except (aws.ClientError, aws.BotoCoreError) as error:
+            self._report(f"the visibility timeout of {len(leases)} messages could not be changed: {explain(error)}")
+            return
+        for success in answer.get("Successful", ()):
+            leases[int(success["Id"])].until = now + seconds
+        for failure in answer.get("Failed", ()):
+            if is_final(failure):  # another consumer has it by now, or it was deleted
+                leases[int(failure["Id"])].lost = True

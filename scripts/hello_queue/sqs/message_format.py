@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import base64
 import binascii
+import functools
 import json
 import uuid
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hello_queue.sqs.batches import Entry
-from hello_queue.sqs.messages import AUTHOR, InvalidMessage, message, size_of
+from hello_queue.sqs.messages import AUTHOR, MAX_MESSAGE_BYTES, InvalidMessage, checked_text, message, size_of
 
 DEFAULT_GROUP = "default"
 
@@ -39,6 +40,11 @@ class MessageFormat:
     deduplication: bool = False
     skip_blank: bool = False
 
+    @functools.cached_property
+    def _is_body_only(self) -> bool:
+        """Whether a line is a body, and a message nothing else."""
+        return not self.json_lines and not self.fifo and (self.author, self.delay, self.group) == (None, None, None)
+
     def is_blank(self, raw: bytes) -> bool:
         """Whether a line has no content. Spaces are valid text, but are not content in JSON."""
         return not (raw.strip() if self.json_lines else raw)
@@ -51,8 +57,15 @@ class MessageFormat:
         """
         if self.is_blank(raw):
             raise InvalidMessage("blank line")
+        if self._is_body_only and len(raw) <= MAX_MESSAGE_BYTES:  # the quick way for most lines
+            return Entry(line, raw, {"MessageBody": checked_text("the message", _decode(raw))}, len(raw))
         parameters = self.parameters(**(_parse(raw) if self.json_lines else {"body": _decode(raw)}))
         return Entry(line, raw, parameters, size_of(parameters))
+
+    def entry_of(self, line: int, body: str, **fields: Any) -> Entry:
+        """The message with this body. See `parameters`."""
+        parameters = self.parameters(body, **fields)
+        return Entry(line, b"", parameters, size_of(parameters))
 
     def parameters(self, body: str, **fields: Any) -> dict[str, Any]:
         """The parameters of a message.

@@ -53,12 +53,12 @@ def message(
     Raises:
         InvalidMessage: SQS would reject the message.
     """
-    parameters: dict[str, Any] = {"MessageBody": _checked_text("the message", body)}
+    parameters: dict[str, Any] = {"MessageBody": checked_text("the message", body)}
     all_attributes = dict(attributes or {})
     if author is not None:
         if AUTHOR in all_attributes:
             raise InvalidMessage(f"both an author and an attribute {AUTHOR}: set one of them")
-        all_attributes[AUTHOR] = _checked_text("the author", author)
+        all_attributes[AUTHOR] = checked_text("the author", author)
     if len(all_attributes) > _MAX_ATTRIBUTES:
         raise InvalidMessage(f"the message has {len(all_attributes)} attributes; the limit is {_MAX_ATTRIBUTES}")
     if all_attributes:
@@ -105,7 +105,7 @@ def _attribute(name: str, value: str | int | float | bytes) -> dict[str, Any]:
             raise InvalidMessage(f"{what} is empty: SQS needs at least one byte")
         return {"DataType": "Binary", "BinaryValue": value}
     if isinstance(value, str):
-        return {"DataType": "String", "StringValue": _checked_text(what, value)}
+        return {"DataType": "String", "StringValue": checked_text(what, value)}
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidMessage(f"{what} is {str(value)[:60]!r}: it must be text, a number or bytes")
     if value and not _SMALLEST_NUMBER <= abs(value) <= _LARGEST_NUMBER:
@@ -113,7 +113,15 @@ def _attribute(name: str, value: str | int | float | bytes) -> dict[str, Any]:
     return {"DataType": "Number", "StringValue": str(value)}
 
 
-def _checked_text(what: str, text: str) -> str:
+def checked_text(what: str, text: str) -> str:
+    """The text, if SQS accepts it.
+
+    Args:
+        what: what it is, for the error.
+
+    Raises:
+        InvalidMessage: it is not text, is empty, or has a character that SQS does not accept.
+    """
     if not isinstance(text, str):
         raise InvalidMessage(f"{what} is {str(text)[:60]!r}: it must be text")
     if not text:

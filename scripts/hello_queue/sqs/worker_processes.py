@@ -11,7 +11,6 @@ from multiprocessing import resource_tracker
 from typing import Any
 
 from hello_queue.errors import HelloQueueError
-from hello_queue.sqs.thread_pool import calm_threads
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
@@ -78,7 +77,6 @@ def stopped_by_parent() -> threading.Event:
 def _run(target: Callable[..., None], connection: Any, *arguments: Any) -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGINT])
-    calm_threads()
     with contextlib.suppress(BrokenPipeError, EOFError):  # the parent has ended
         target(connection, *arguments)
 

@@ -1,0 +1,192 @@
+"""The consumer, the producer and the sender for code that has no event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeVar
+
+from hello_queue.sqs.concurrency import Concurrency
+from hello_queue.sqs.consumer import Consumer
+from hello_queue.sqs.consumer_config import ConsumerConfig
+from hello_queue.sqs.handlers import Handler
+from hello_queue.sqs.leases import Counts
+from hello_queue.sqs.line_batches import LineBatches
+from hello_queue.sqs.message_format import MessageFormat
+from hello_queue.sqs.producer import Producer
+from hello_queue.sqs.retries import RetryPolicy
+from hello_queue.sqs.sender import Sender
+from hello_queue.sqs.sending_progress import SendingProgress
+from hello_queue.sqs.transports import open_transport
+
+Result = TypeVar("Result")
+
+_HEARTBEAT_CALLS = 4
+
+
+def run(main: Coroutine[Any, Any, Result]) -> Result:
+    """Run a coroutine to its end on an event loop: uvloop's, which is faster, where it is installed."""
+    try:
+        import uvloop
+    except ImportError:  # there is none for this platform
+        return asyncio.run(main)
+    return uvloop.run(main)
+
+
+class BlockingConsumer:
+    """A `Consumer` with an event loop, which runs in the thread that calls `run`."""
+
+    def __init__(self, config: ConsumerConfig, handler: Handler, report: Callable[[str], None]) -> None:
+        self._config = config
+        self._handler = handler
+        self._report = report
+        self._lock = threading.Lock()
+        self._consumer: Consumer | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stopped = False
+
+    @property
+    def counts(self) -> Counts:
+        return Counts() if self._consumer is None else self._consumer.counts
+
+    def run(self, grace: float = 30) -> bool:
+        """See `Consumer.run`."""
+        return run(self._main(grace))
+
+    def stop(self) -> None:
+        """See `Consumer.stop`. Any thread can call it, at any time."""
+        with self._lock:
+            self._stopped = True
+            if self._loop is not None and self._consumer is not None and not self._loop.is_closed():
+                self._loop.call_soon_threadsafe(self._consumer.stop)
+
+    async def _main(self, grace: float) -> bool:
+        config = self._config
+        transport = open_transport(config.url, config.concurrency)
+        heartbeats = open_transport(config.url, _HEARTBEAT_CALLS)
+        try:
+            with self._lock:
+                self._loop = asyncio.get_running_loop()
+                self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)
+                if self._stopped:
+                    self._consumer.stop()
+            return await self._consumer.run(grace)
+        finally:
+            with self._lock:
+                self._loop = None
+            await transport.close()
+            await heartbeats.close()
+
+
+class BlockingSender:
+    """A `Sender` with an event loop, which runs in the thread that calls `run`.
+
+    Args:
+        url: the queue's.
+        message_format, progress: see `Sender`.
+        report: takes a line for a person.
+        concurrency: the most batches in progress.
+        retry_timeout: for how many seconds to retry transient errors.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        message_format: MessageFormat,
+        progress: SendingProgress,
+        report: Callable[[str], None],
+        *,
+        concurrency: int,
+        retry_timeout: float,
+    ) -> None:
+        self._url = url
+        self._format = message_format
+        self._progress = progress
+        self._report = report
+        self._concurrency = concurrency
+        self._retry_timeout = retry_timeout
+        self._lock = threading.Lock()
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop_loop: Callable[[], None] | None = None
+        self.stopped = False
+
+    def run(self, lines: LineBatches) -> None:
+        """See `Sender.send`."""
+        run(self._main(lines))
+
+    def stop(self) -> None:
+        """Finish the batches in progress, retry nothing, and begin nothing new. Any thread can call it, at any time."""
+        with self._lock:
+            self.stopped = True
+            if self._loop is not None and self._stop_loop is not None:
+                self._loop.call_soon_threadsafe(self._stop_loop)
+
+    async def _main(self, lines: LineBatches) -> None:
+        transport = open_transport(self._url, self._concurrency)
+        retries = RetryPolicy(self._retry_timeout, self._report)
+        producer = Producer(transport, self._url, retries)
+        sender = Sender(producer, self._format, self._progress, Concurrency(self._concurrency))
+
+        def stop() -> None:
+            retries.stop()
+            sender.stop()
+
+        with self._lock:
+            self._loop, self._stop_loop = asyncio.get_running_loop(), stop
+            if self.stopped:
+                stop()
+        try:
+            await sender.send(lines)
+        finally:
+            with self._lock:
+                self._loop = None
+            await transport.close()
+
+
+class BlockingProducer:
+    """A `Producer` with an event loop on a thread of its own. Threads may share it. Use it as a context manager.
+
+    Args:
+        url: the queue's.
+        report: takes a line for a person.
+        retry_timeout: for how many seconds to retry transient errors.
+        options: see `Producer`.
+    """
+
+    def __init__(self, url: str, report: Callable[[str], None], *, retry_timeout: float = 60, **options: Any) -> None:
+        self._arguments = (url, report, retry_timeout, options)
+
+    def __enter__(self) -> BlockingProducer:
+        ready = threading.Event()
+        self._thread = threading.Thread(target=lambda: run(self._main(ready)), daemon=True)
+        self._error: BaseException | None = None
+        self._thread.start()
+        ready.wait()
+        if self._error is not None:
+            raise self._error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._loop.call_soon_threadsafe(self._over.set)
+        self._thread.join()
+
+    def send(self, body: str, **options: Any) -> str:
+        """See `Producer.send`."""
+        return asyncio.run_coroutine_threadsafe(self._producer.send(body, **options), self._loop).result()
+
+    async def _main(self, ready: threading.Event) -> None:
+        url, report, retry_timeout, options = self._arguments
+        self._loop = asyncio.get_running_loop()
+        self._over = asyncio.Event()
+        try:
+            transport = open_transport(url, options.get("batches_in_flight", 64))
+            self._producer = Producer(transport, url, RetryPolicy(retry_timeout, report), **options)
+        except BaseException as error:
+            self._error = error
+            return
+        finally:
+            ready.set()
+        await self._over.wait()
+        await self._producer.flush()
+        await transport.close()

@@ -1,0 +1,48 @@
+"""Tasks that call ``async def`` handlers on the event loop."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Generic, TypeVar
+
+Work = TypeVar("Work")
+Result = TypeVar("Result")
+
+
+class HandlerTasks(Generic[Work, Result]):
+    """Awaits a function for each piece of work. The interface is that of `HandlerThreads`.
+
+    Args:
+        call: must not raise.
+        limit: the most tasks.
+        finished: gets a piece of work and what ``call`` returned.
+    """
+
+    def __init__(
+        self, call: Callable[[Work], Awaitable[Result]], limit: int, finished: Callable[[Work, Result], None]
+    ) -> None:
+        self._call = call
+        self._limit = limit
+        self._finished = finished
+        self._waiting: deque[Work] = deque()
+        self._running: set[asyncio.Task[None]] = set()
+
+    def submit(self, work: list[Work]) -> None:
+        """Do the work, beginning in this order."""
+        self._waiting.extend(work)
+        for _ in range(min(len(self._waiting), self._limit - len(self._running))):
+            task = asyncio.ensure_future(self._run())
+            self._running.add(task)
+            task.add_done_callback(self._running.discard)
+
+    def withdraw(self) -> list[Work]:
+        """Take back what has not begun."""
+        waiting, self._waiting = list(self._waiting), deque()
+        return waiting
+
+    async def _run(self) -> None:
+        while self._waiting:
+            work = self._waiting.popleft()
+            self._finished(work, await self._call(work))
