@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
 
+from hello_queue.project import ROOT
 from hello_queue.sqs.messages import InvalidMessage
 from hello_queue.sqs.producer import Producer
 from hello_queue.sqs.retries import RetryPolicy
@@ -148,3 +150,12 @@ def test_a_fifo_group_keeps_its_order_whatever_happens_to_a_batch(aws: Aws, path
     with_producer(url, work)
     assert bodies(aws, url) == texts
     sqs.delete_queue(QueueUrl=url)
+
+
+def test_the_example_of_the_documentation(aws: Aws, queue: str) -> None:
+    text = (ROOT / "docs/messages.md").read_text()
+    (code,) = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(code, names)  # noqa: S102 (our own documentation)
+    asyncio.run(names["main"](queue))
+    assert sorted(bodies(aws, queue)) == sorted(f"order {number}" for number in range(1_000))
