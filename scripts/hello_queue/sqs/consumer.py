@@ -20,8 +20,9 @@ from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
 from hello_queue.sqs.transports import Transport
 
-AHEAD_SECONDS = 0.5
-"""No more messages are received than are expected to begin within this time."""
+AHEAD_SECONDS = 0.1
+"""No more messages are received than are expected to begin within this time. It is longer than a call takes, and short
+because a consumer that stops or crashes leaves one more receive on each message that it held."""
 
 
 class Consumer:
