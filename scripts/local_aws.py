@@ -21,8 +21,13 @@ import time
 from types import FrameType
 
 from hello_queue.cli.main import DONE, run
+from hello_queue.cli.options import parser
 from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import Instance, local_aws
+
+EXAMPLES = """\
+  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status
+  python scripts/local_aws.py                            stay up, and print exports for another terminal"""
 
 GRACE_SECONDS = 10
 """How long a command may take to stop after a signal before it is killed."""
@@ -36,18 +41,12 @@ class Stopped(BaseException):
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n"
-        "  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status\n"
-        "  python scripts/local_aws.py                            stay up, and print exports for another terminal",
-    )
-    parser.add_argument("--region", default="us-east-1", type=_region, help="the region (default: %(default)s)")
-    parser.add_argument(
+    options = parser(__doc__ or "", EXAMPLES)
+    options.add_argument("--region", default="us-east-1", type=_region, help="the region (default: %(default)s)")
+    options.add_argument(
         "command", nargs="*", metavar="-- COMMAND", help="the command and its arguments (default: stay up until Ctrl-C)"
     )
-    arguments = parser.parse_args()
+    arguments = options.parse_args()
     for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(signum, _stop)
     if arguments.command:

@@ -129,8 +129,8 @@ def ledger(path: Path) -> list[Handled]:
     ],
 )
 def test_no_message_is_lost(aws: Aws, tmp_path: Path, messages: int, faults: int, max_receive_count: int) -> None:
-    """The maximum receive count is so high that no message moves to the dead-letter queue because of the faults: each can
-    cost a message one receive."""
+    """The maximum receive count is so high that the faults move no message to the dead-letter queue: each can cost a
+    message one receive."""
     chance = random.Random(time.time_ns())  # noqa: S311 (chooses faults)
     sqs = aws.client("sqs")
     dead = sqs.create_queue(QueueName=f"faults-{time.time_ns()}-dlq")["QueueUrl"]

@@ -109,16 +109,20 @@ INVALID_ARGUMENTS = {
     ],
     "status.py": [
         *out_of_range("--watch", 1, 86_400),
+        (["--samples", "2"], "--samples"),
         *QUEUE_OPTIONS,
     ],
     "redrive.py": [
         (["--id", "x"], "--id needs --move"),
+        (["--yes"], "--yes needs --move"),
+        (["--move", "--id", ""], "--id '' is empty"),
         *out_of_range("--first", 1, 10_000),
         *QUEUE_OPTIONS,
     ],
     "smoke_test.py": [
         (["x"], "unrecognized arguments: x"),
         *out_of_range("--longest-delay", 0, 900),
+        *out_of_range("--timeout", 1, 600),
     ],
     "credentials.py": [
         ([], "the following arguments are required: COMMAND"),
@@ -138,6 +142,11 @@ INVALID_ARGUMENTS = {
         (["--fail-on", "nonsense"], "'nonsense'"),
         (["--fail-on", "data-loss,"], "''"),
         (["x"], "unrecognized arguments: x"),
+    ],
+    "local_aws.py": [
+        (["--region", "nowhere"], "'nowhere'"),
+        (["--region", ""], "''"),
+        (["--nope\x1b[1m"], r"--nope\x1b[1m"),
     ],
     "bench.py": [*out_of_range("--rounds", 1, 99)],
     "golden.py": [(["x"], "unrecognized arguments: x")],
