@@ -103,7 +103,7 @@ def _consume(
 ) -> None:
     """The main function of a worker process. It receives the grace period, sends counts at intervals, and at the end
     whether every handler has finished, or the error."""
-    stop = stopped_by_parent()
+    wait_for_stop = stopped_by_parent()
     grace = connection.recv()
     result: bool | Exception
     try:
@@ -113,7 +113,7 @@ def _consume(
         return
 
     def stop_when_told() -> None:
-        stop.wait()
+        wait_for_stop()
         consumer.stop()
 
     def stop_with_parent() -> None:

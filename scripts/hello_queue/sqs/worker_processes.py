@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import multiprocessing
+import queue
 import signal
-import threading
 from collections.abc import Callable
 from multiprocessing import resource_tracker
 from typing import Any
@@ -66,12 +66,13 @@ class WorkerProcess:
         self._process.join()
 
 
-def stopped_by_parent() -> threading.Event:
-    """In a worker process: an event that is set when the parent calls `WorkerProcess.stop`."""
-    stop = threading.Event()
-    signal.signal(signal.SIGTERM, lambda *_: stop.set())
+def stopped_by_parent() -> Callable[[], int]:
+    """In a worker process: a function that waits until the parent calls `WorkerProcess.stop`."""
+    # A simple queue has no lock that a second signal would wait for forever while the first is being handled.
+    signals: queue.SimpleQueue[int] = queue.SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda signum, _: signals.put(signum))
     signal.pthread_sigmask(signal.SIG_UNBLOCK, [signal.SIGTERM])
-    return stop
+    return signals.get
 
 
 def _run(target: Callable[..., None], connection: Any, *arguments: Any) -> None:
