@@ -35,6 +35,11 @@ DEFAULTS = {name: json.dumps(field.default).strip('"') for name, field in FIELDS
 Synth = Callable[..., dict[str, Template]]
 
 
+def pytest_xdist_auto_num_workers() -> int:
+    """More processes than cores: most tests wait for another process or for SQS."""
+    return (os.cpu_count() or 1) * 5 // 2
+
+
 class Assemblies:
     """Cloud assemblies, each synthesized once for all processes of a test run. The CDK takes seconds to start."""
 
