@@ -1,6 +1,6 @@
 """How fast the endpoint can be: python -m hello_queue.benchmark.ceiling send|process URL COUNT SIZE.
 
-It repeats one request on each of 64 connections and reads nothing but the end of each response: no client can be
+It repeats one request on each of 256 connections and reads nothing but the end of each response: no client can be
 faster.
 """
 
@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 import orjson
 import uvloop
 
-CONNECTIONS = 64
+CONNECTIONS = 256
 
 
 class _Repeater(asyncio.Protocol):

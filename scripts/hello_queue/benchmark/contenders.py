@@ -38,6 +38,7 @@ class Contender:
         share: its number of messages, for each thousand of the fastest contender, so that all take about as long.
         variables: environment variables; takes the number of messages and their size.
         kombu: it needs messages in kombu's format.
+        at_once: the number of its batches in progress. Each must have its turn several times to be measured.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Contender:
     share: int = 1000
     variables: Callable[[int, int], Mapping[str, str]] = lambda count, size: {}
     kombu: bool = False
+    at_once: int = 1
 
 
 def plain(how: str) -> Command:
@@ -91,20 +93,22 @@ def _python(script: str, how: str, *arguments: str) -> Command:
 
 def _contenders(kind: str, node: str, node_script: str, ours: Command) -> list[Contender]:
     return [
-        Contender(CEILING, _ceiling(kind)),
+        Contender(CEILING, _ceiling(kind), at_once=64),
         Contender(TUTORIAL, plain(f"tutorial-{kind}"), 4),
         Contender(BATCHES, plain(f"batch-{kind}"), 40),
         *(
-            Contender(f"{node} (Node), {number} at once", _node(node_script), 100, _for_node(number))
+            Contender(f"{node} (Node), {number} at once", _node(node_script), 100, _for_node(number), at_once=number)
             for number in (16, 64, 256)
         ),
         *(
-            Contender(f"aiobotocore, {number} at once", _python("with_aiobotocore.py", kind, str(number)), 40)
+            Contender(
+                f"aiobotocore, {number} at once", _python("with_aiobotocore.py", kind, str(number)), 100, at_once=number
+            )
             for number in (16, 64)
         ),
         Contender("kombu, as Celery uses it", _python("with_kombu.py", kind), 4, kombu=True),
-        Contender(OURS_ON_BOTO3, ours, 40, _on_boto3),
-        Contender(OURS, ours),
+        Contender(OURS_ON_BOTO3, ours, 40, _on_boto3, at_once=64),
+        Contender(OURS, ours, at_once=64),
     ]
 
 

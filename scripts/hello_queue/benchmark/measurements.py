@@ -23,6 +23,8 @@ from hello_queue.project import environment_with_tools
 
 Progress = Callable[[str], None]
 LOCAL_AWS_MESSAGES = 2_000
+_TURNS = 10
+"""The fewest batches of ten that each task of a contender sends or processes."""
 
 
 @dataclass
@@ -54,7 +56,7 @@ def throughput(
                 f"{kind}, {scheme}, {size:,} bytes, {delay * 1000:g} ms: round {turn + 1} of {rounds}, {contender.name}"
             )
             share = contender.share / 1000 / (3 if delay and contender.share < 100 else 1)
-            count = max(100, round(fastest * share / 100) * 100)
+            count = max(_TURNS * 10 * contender.at_once, round(fastest * share / 100) * 100)
             rate, cpu = _run(server, kind, contender, count, size, delay)
             measured[contender.name].rates.append(rate)
             measured[contender.name].cpu.append((cpu - idle[contender.name]) / count * 1e6)

@@ -10,6 +10,9 @@ from typing import cast
 import httptools
 from botocore import exceptions as aws
 
+_CHECK_SECONDS = 0.1
+"""How often deadlines are checked."""
+
 
 @dataclass(slots=True)
 class Response:
@@ -42,6 +45,8 @@ class Connections:
         self._context = context
         self._connect_timeout = connect_timeout
         self._idle: list[_Connection] = []
+        self._deadlines: dict[_Connection, float] = {}
+        self._check: asyncio.TimerHandle | None = None
 
     async def exchange(self, request: bytes, timeout: float) -> Response:
         """Send a request and return its response.
@@ -50,21 +55,38 @@ class Connections:
             botocore.exceptions.HTTPClientError, ConnectionError: what botocore raises for the same reasons.
         """
         connection = self._reusable() or await self._connect()
+        self._deadlines[connection] = asyncio.get_running_loop().time() + timeout
+        if self._check is None:
+            self._check_deadlines()
         try:
-            response = await connection.exchange(request, timeout)
+            response = await connection.exchange(request)
         except TimeoutError as error:
             raise aws.ReadTimeoutError(endpoint_url=self._url, error=error) from error
         except (OSError, httptools.HttpParserError) as error:
             raise aws.ConnectionClosedError(error=error, endpoint_url=self._url) from error
+        finally:
+            del self._deadlines[connection]
         if connection.is_reusable:
             self._idle.append(connection)
         return response
 
     def close(self) -> None:
         """Close the idle connections."""
+        if self._check is not None:
+            self._check.cancel()
+            self._check = None
         for connection in self._idle:
             connection.close()
         self._idle.clear()
+
+    def _check_deadlines(self) -> None:
+        """One timer for all connections: a timer for each request costs a tenth of the request."""
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        for connection, deadline in list(self._deadlines.items()):
+            if now >= deadline:
+                connection.fail(TimeoutError("no response in time"))
+        self._check = loop.call_later(_CHECK_SECONDS, self._check_deadlines) if self._deadlines else None
 
     def _reusable(self) -> _Connection | None:
         while self._idle:
@@ -106,19 +128,21 @@ class _Connection(asyncio.Protocol):
         self._headers: list[tuple[bytes, bytes]] = []
         self._body: list[bytes] = []
 
-    async def exchange(self, request: bytes, timeout: float) -> Response:
+    async def exchange(self, request: bytes) -> Response:
         assert self._transport is not None
-        loop = asyncio.get_running_loop()
-        self._waiting = loop.create_future()
-        timer = loop.call_later(timeout, self._fail, TimeoutError(f"no response after {timeout:g} s"))
+        self._waiting = asyncio.get_running_loop().create_future()
         self._transport.write(request)
         try:
             return await self._waiting
         except BaseException:
             self.close()  # an unread response must not become that of the next request
             raise
-        finally:
-            timer.cancel()
+
+    def fail(self, error: Exception) -> None:
+        """End the exchange in progress with this error."""
+        waiting, self._waiting = self._waiting, None
+        if waiting is not None and not waiting.done():
+            waiting.set_exception(error)
 
     def close(self) -> None:
         self.is_reusable = False
@@ -137,11 +161,11 @@ class _Connection(asyncio.Protocol):
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserError as error:
-            self._fail(error)
+            self.fail(error)
 
     def connection_lost(self, error: Exception | None) -> None:
         self.is_reusable = False
-        self._fail(error or ConnectionResetError("the connection was closed before the response was complete"))
+        self.fail(error or ConnectionResetError("the connection was closed before the response was complete"))
 
     # What httptools calls.
 
@@ -160,8 +184,3 @@ class _Connection(asyncio.Protocol):
         waiting, self._waiting = self._waiting, None
         if waiting is not None and not waiting.done():
             waiting.set_result(response)
-
-    def _fail(self, error: Exception) -> None:
-        waiting, self._waiting = self._waiting, None
-        if waiting is not None and not waiting.done():
-            waiting.set_exception(error)

@@ -216,8 +216,14 @@ class Consumer:
     def _running(self) -> int:
         return sum(lease.started_at is not None and not lease.over for lease in self._held) - len(self._done)
 
-    def _finished(self, lease: Lease, error: BaseException | None) -> None:
-        """A handler has finished, or was not called because of a stop or because its message had expired."""
+    def _finished(self, results: list[tuple[Lease, BaseException | None]]) -> None:
+        """Handlers have finished, or were not called because of a stop or because their messages had expired."""
+        for lease, error in results:
+            self._settle(lease, error)
+        self._receive_more()
+        self._check_idle()
+
+    def _settle(self, lease: Lease, error: BaseException | None) -> None:
         self._unhandled -= 1
         succeeded = lease.started_at is not None and error is None
         if lease.started_at is not None:
@@ -239,8 +245,6 @@ class Consumer:
                 rest = self._groups.hold_back(lease, lease.until + self._config.visibility_timeout)
                 self._unhandled -= len(rest)
                 self._return(rest)
-        self._receive_more()
-        self._check_idle()
 
     def _failed(self, lease: Lease, error: BaseException) -> None:
         if isinstance(error, RetryLater):

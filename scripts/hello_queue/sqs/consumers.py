@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import pickle
 import threading
 from collections.abc import Callable
@@ -123,6 +124,7 @@ def _consume(
 
     for watch in (stop_when_told, stop_with_parent):
         threading.Thread(target=watch, daemon=True).start()
+    gc.freeze()  # see process.py
     with every(_COUNTS_SECONDS, lambda: connection.send(consumer.counts.snapshot())):
         try:
             result = consumer.run(grace)

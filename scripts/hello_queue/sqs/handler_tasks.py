@@ -17,11 +17,14 @@ class HandlerTasks(Generic[Work, Result]):
     Args:
         call: must not raise.
         limit: the most tasks.
-        finished: gets a piece of work and what ``call`` returned.
+        finished: gets a piece of work with what ``call`` returned.
     """
 
     def __init__(
-        self, call: Callable[[Work], Awaitable[Result]], limit: int, finished: Callable[[Work, Result], None]
+        self,
+        call: Callable[[Work], Awaitable[Result]],
+        limit: int,
+        finished: Callable[[list[tuple[Work, Result]]], None],
     ) -> None:
         self._call = call
         self._limit = limit
@@ -45,4 +48,4 @@ class HandlerTasks(Generic[Work, Result]):
     async def _run(self) -> None:
         while self._waiting:
             work = self._waiting.popleft()
-            self._finished(work, await self._call(work))
+            self._finished([(work, await self._call(work))])

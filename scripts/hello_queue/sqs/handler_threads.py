@@ -23,10 +23,12 @@ class HandlerThreads(Generic[Work, Result]):
     Args:
         call: must not raise.
         most: the most threads.
-        finished: gets a piece of work and what ``call`` returned, on the event loop.
+        finished: gets pieces of work, each with what ``call`` returned, on the event loop.
     """
 
-    def __init__(self, call: Callable[[Work], Result], most: int, finished: Callable[[Work, Result], None]) -> None:
+    def __init__(
+        self, call: Callable[[Work], Result], most: int, finished: Callable[[list[tuple[Work, Result]]], None]
+    ) -> None:
         self._call = call
         self._most = most
         self._finished = finished
@@ -111,5 +113,7 @@ class HandlerThreads(Generic[Work, Result]):
     def _drain(self) -> None:
         self._drain_requested = False
         results = self._results
+        done = []
         while results:
-            self._finished(*results.popleft())
+            done.append(results.popleft())
+        self._finished(done)

@@ -23,6 +23,7 @@ _SMALLEST_NUMBER, _LARGEST_NUMBER = 1e-128, 10**126
 _INVALID_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """What SQS rejects in text:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
+_INVALID_ASCII = bytes(set(range(32)) - {*b"\t\n\r"})
 _ID = re.compile(r"[!-~]+")
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
@@ -126,11 +127,16 @@ def checked_text(what: str, text: str) -> str:
         raise InvalidMessage(f"{what} is {str(text)[:60]!r}: it must be text")
     if not text:
         raise InvalidMessage(f"{what} is empty: SQS needs at least one character")
-    invalid = None if text.isprintable() else _INVALID_CHARACTER.search(text)  # isprintable is quick
+    invalid = None if _is_valid_ascii(text) else _INVALID_CHARACTER.search(text)
     if invalid:
         character = f"{invalid.group()!r} at position {invalid.start()}"
         raise InvalidMessage(f"{what} has the character {character}, which SQS does not accept")
     return text
+
+
+def _is_valid_ascii(text: str) -> bool:
+    """A quick test that most texts pass."""
+    return text.isascii() and len(text.encode().translate(None, _INVALID_ASCII)) == len(text)
 
 
 def _checked_id(what: str, text: str) -> str:

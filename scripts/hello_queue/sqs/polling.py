@@ -19,7 +19,7 @@ POLL_SECONDS = 4
 """WaitTimeSeconds of a receive. A stop waits for the receives in progress, because cutting one off could hide its
 messages for the visibility timeout. At 4 seconds an idle consumer makes 650,000 requests a month, which are free; at
 SQS's maximum of 20 seconds it would make 130,000, and a stop would take up to 20 seconds."""
-MAX_RECEIVES = 64
+MAX_RECEIVES = 128
 
 _SYSTEM_ATTRIBUTES = ["ApproximateReceiveCount", "SentTimestamp", "MessageGroupId"]
 

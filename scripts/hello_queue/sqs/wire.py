@@ -137,11 +137,10 @@ def _content(response: Response) -> Any:
     if not response.body:
         return {}
     content = orjson.loads(response.body)
-    if b'"BinaryValue"' in response.body:
-        for message in content.get("Messages", ()):
-            for attribute in message.get("MessageAttributes", {}).values():
-                if "BinaryValue" in attribute:
-                    attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"])
+    for message in content.get("Messages", ()):
+        for attribute in message.get("MessageAttributes", {}).values():
+            if "BinaryValue" in attribute:
+                attribute["BinaryValue"] = base64.b64decode(attribute["BinaryValue"])
     return content
 
 
