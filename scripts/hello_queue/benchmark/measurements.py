@@ -10,13 +10,13 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import boto3
 
 from hello_queue.benchmark.contenders import BATCHES, CONTENDERS, OURS, SCRIPTS, TUTORIAL, Contender, plain
 from hello_queue.benchmark.endpoint import Endpoint
+from hello_queue.benchmark.results import Comparison, Measured
 from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import local_aws
 from hello_queue.project import environment_with_tools
@@ -27,18 +27,8 @@ _TURNS = 10
 """The fewest batches of ten that each task of a contender sends or processes."""
 
 
-@dataclass
-class Measured:
-    """Messages per second, and microseconds of CPU time per message, one of each per round."""
-
-    rates: list[float] = field(default_factory=list)
-    cpu: list[float] = field(default_factory=list)
-
-
-def throughput(
-    server: Endpoint, kind: str, size: int, delay: float, rounds: int, progress: Progress
-) -> dict[str, Measured]:
-    """Measure the contenders by turns. Returns the results by their names.
+def throughput(server: Endpoint, kind: str, size: int, delay: float, rounds: int, progress: Progress) -> Comparison:
+    """Measure the contenders by turns.
 
     Args:
         kind: "send" or "process".
@@ -60,7 +50,7 @@ def throughput(
             rate, cpu = _run(server, kind, contender, count, size, delay)
             measured[contender.name].rates.append(rate)
             measured[contender.name].cpu.append((cpu - idle[contender.name]) / count * 1e6)
-    return measured
+    return Comparison(kind, scheme, size, delay, measured)
 
 
 def _run(server: Endpoint, kind: str, contender: Contender, count: int, size: int, delay: float) -> tuple[float, float]:
