@@ -182,6 +182,7 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
             "failed": progress.failed,
             "blank": progress.blank,
             "maybe_twice": progress.maybe_twice,
+            "corrupted": progress.corrupted,
             "position": progress.position,
             "sent_beyond": progress.sent_beyond,
             "seconds": round(seconds, 3),
@@ -194,6 +195,11 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
         _print(_counts(progress))
     if progress.maybe_twice:
         tell(f"{progress.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+    if progress.corrupted:
+        tell(
+            f"{progress.corrupted:,} copies are in the queue with other content than was sent: their MD5 digests differ. "
+            "The messages were sent again"
+        )
 
 
 def _print(result: str) -> None:

@@ -105,6 +105,27 @@ def test_throttling_is_reported_once(aws: Aws, queue: str, path: FaultyPath) -> 
     assert len(bodies(aws, queue)) == 100
 
 
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_copies_with_other_content_are_reported(aws: Aws, queue: str, path: FaultyPath, options: list[str]) -> None:
+    """The digests of two messages in the first response are others, as if SQS had stored other bodies."""
+
+    def corrupt(answer: dict[str, Any]) -> dict[str, Any]:
+        first, second, *rest = answer["Successful"]
+        wrong = {"MD5OfMessageBody": "0" * 32}
+        return {"Successful": [{**first, **wrong}, {**second, **wrong}, *rest]}
+
+    path.plan = lambda action, _: Fault(edit=corrupt) if path.count("SendMessageBatch") == 1 else None
+    arguments = ["--count", "10", "--concurrency", "1", "--queue-url", queue, *options]
+    done = aws.script("send.py", *arguments, env=path.variables())
+    if options:
+        summary = json.loads(done.stdout)
+        assert (summary["sent"], summary["corrupted"], summary["maybe_twice"]) == (10, 2, 0)
+    else:
+        assert done.stdout == "10 sent, 0 failed\n"
+        assert "2 copies are in the queue with other content than was sent" in done.stderr
+    assert len(bodies(aws, queue)) == 12
+
+
 def test_nothing_to_send(aws: Aws, queue: str, tmp_path: Path) -> None:
     done = aws.script("send.py", "--file", str(lines_file(tmp_path)), "--queue-url", queue)
     assert done.stdout == "0 sent, 0 failed\n"

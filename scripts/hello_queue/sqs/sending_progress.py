@@ -22,6 +22,7 @@ class SendingProgress:
         position: all lines up to this one are settled. Sending can continue after it (``--skip``).
         sent, failed, blank: how many lines were sent, failed, or were left out because they are blank.
         maybe_twice: how many of the sent messages may be in the queue twice, because a response was lost.
+        corrupted: how many copies SQS has stored with other content than was sent; each message was then sent again.
         error: the first error that ended the sending.
     """
 
@@ -31,6 +32,7 @@ class SendingProgress:
         self.failed = 0
         self.blank = 0
         self.maybe_twice = 0
+        self.corrupted = 0
         self.error: Exception | None = None
         self._settled_beyond: dict[int, bool] = {}
         self._keep_failed = keep_failed
@@ -47,6 +49,7 @@ class SendingProgress:
             self.sent += len(outcome.sent)
             self.blank += len(outcome.blank)
             self.maybe_twice += outcome.maybe_twice
+            self.corrupted += outcome.corrupted
             self.error = self.error or outcome.error
             for number in outcome.sent:
                 self._settled_beyond[number] = True
