@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, TypeVar
 
 from hello_queue.sqs.concurrency import Concurrency
@@ -34,6 +35,40 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
     return uvloop.run(main)
 
 
+class StopRequest:
+    """A request to stop what runs on an event loop. Any thread can make it, at any time: also before the loop runs, and
+    after it has ended.
+
+    Attributes:
+        made: whether it was made.
+    """
+
+    def __init__(self) -> None:
+        self.made = False
+        self._lock = threading.Lock()
+        self._pass_on: Callable[[], object] | None = None
+
+    def make(self) -> None:
+        with self._lock:
+            self.made = True
+            if self._pass_on is not None:
+                self._pass_on()
+
+    @contextlib.contextmanager
+    def calls(self, stop: Callable[[], object]) -> Iterator[None]:
+        """While the context is open, the request calls ``stop`` on the running event loop; at once if it was made."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._pass_on = lambda: loop.call_soon_threadsafe(stop)
+            if self.made:
+                stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pass_on = None
+
+
 class BlockingConsumer:
     """A `Consumer` with an event loop, which runs in the thread that calls `run`."""
 
@@ -41,10 +76,8 @@ class BlockingConsumer:
         self._config = config
         self._handler = handler
         self._report = report
-        self._lock = threading.Lock()
         self._consumer: Consumer | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped = False
+        self._stop = StopRequest()
 
     @property
     def counts(self) -> Counts:
@@ -56,25 +89,17 @@ class BlockingConsumer:
 
     def stop(self) -> None:
         """See `Consumer.stop`. Any thread can call it, at any time."""
-        with self._lock:
-            self._stopped = True
-            if self._loop is not None and self._consumer is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._consumer.stop)
+        self._stop.make()
 
     async def _main(self, grace: float) -> bool:
         config = self._config
         transport = open_transport(config.url, config.concurrency)
         heartbeats = open_transport(config.url, _HEARTBEAT_CALLS)
         try:
-            with self._lock:
-                self._loop = asyncio.get_running_loop()
-                self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)
-                if self._stopped:
-                    self._consumer.stop()
-            return await self._consumer.run(grace)
+            self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)
+            with self._stop.calls(self._consumer.stop):
+                return await self._consumer.run(grace)
         finally:
-            with self._lock:
-                self._loop = None
             await transport.close()
             await heartbeats.close()
 
@@ -106,10 +131,12 @@ class BlockingSender:
         self._report = report
         self._concurrency = concurrency
         self._retry_timeout = retry_timeout
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop_loop: Callable[[], None] | None = None
-        self.stopped = False
+        self._stop = StopRequest()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.made
 
     def run(self, lines: LineBatches) -> None:
         """See `Sender.send`."""
@@ -117,10 +144,7 @@ class BlockingSender:
 
     def stop(self) -> None:
         """Finish the batches in progress, retry nothing, and begin nothing new. Any thread can call it, at any time."""
-        with self._lock:
-            self.stopped = True
-            if self._loop is not None and self._stop_loop is not None:
-                self._loop.call_soon_threadsafe(self._stop_loop)
+        self._stop.make()
 
     async def _main(self, lines: LineBatches) -> None:
         transport = open_transport(self._url, self._concurrency)
@@ -132,15 +156,10 @@ class BlockingSender:
             retries.stop()
             sender.stop()
 
-        with self._lock:
-            self._loop, self._stop_loop = asyncio.get_running_loop(), stop
-            if self.stopped:
-                stop()
         try:
-            await sender.send(lines)
+            with self._stop.calls(stop):
+                await sender.send(lines)
         finally:
-            with self._lock:
-                self._loop = None
             await transport.close()
 
 

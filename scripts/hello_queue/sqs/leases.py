@@ -176,7 +176,7 @@ class Leases:
         now = asyncio.get_running_loop().time()
         ours = []
         for lease in leases:
-            if not lease.lost and now < lease.until:
+            if lease.is_held(now):
                 ours.append(lease)
             else:
                 lease.over = True
