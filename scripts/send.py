@@ -197,8 +197,8 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
         tell(f"{progress.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
     if progress.corrupted:
         tell(
-            f"{progress.corrupted:,} copies are in the queue with other content than was sent: their MD5 digests differ. "
-            "The messages were sent again"
+            f"{progress.corrupted:,} copies are in the queue with other content than was sent (by their MD5 digests): "
+            "the messages were sent again"
         )
 
 

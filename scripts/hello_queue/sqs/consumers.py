@@ -83,7 +83,8 @@ class Consumers:
                 if isinstance(answer, Exception):
                     raise answer
                 self._worker_counts[number] = answer
-            self._finished = self._finished and answer
+            if not answer:  # assigned only then: the threads would overwrite each other's
+                self._finished = False
             worker.end()
         except WorkerProcessEnded as error:
             self._fail(
@@ -125,7 +126,12 @@ def _consume(
     for watch in (stop_when_told, stop_with_parent):
         threading.Thread(target=watch, daemon=True).start()
     gc.freeze()  # see process.py
-    with every(_COUNTS_SECONDS, lambda: connection.send(consumer.counts.snapshot())):
+
+    def send_counts() -> None:
+        with contextlib.suppress(OSError):  # the parent has ended
+            connection.send(consumer.counts.snapshot())
+
+    with every(_COUNTS_SECONDS, send_counts):
         try:
             result = consumer.run(grace)
         except Exception as error:
