@@ -15,6 +15,7 @@ from hello_queue.sqs.handlers import Handler
 from hello_queue.sqs.leases import Counts
 from hello_queue.sqs.line_batches import LineBatches
 from hello_queue.sqs.message_format import MessageFormat
+from hello_queue.sqs.notices import Report
 from hello_queue.sqs.producer import Producer
 from hello_queue.sqs.retries import RetryPolicy
 from hello_queue.sqs.sender import Sender
@@ -72,7 +73,7 @@ class StopRequest:
 class BlockingConsumer:
     """A `Consumer` with an event loop, which runs in the thread that calls `run`."""
 
-    def __init__(self, config: ConsumerConfig, handler: Handler, report: Callable[[str], None]) -> None:
+    def __init__(self, config: ConsumerConfig, handler: Handler, report: Report) -> None:
         self._config = config
         self._handler = handler
         self._report = report
@@ -110,7 +111,7 @@ class BlockingSender:
     Args:
         url: the queue's.
         message_format, progress: see `Sender`.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
         concurrency: the most batches in progress.
         retry_timeout: for how many seconds to retry transient errors.
     """
@@ -120,7 +121,7 @@ class BlockingSender:
         url: str,
         message_format: MessageFormat,
         progress: SendingProgress,
-        report: Callable[[str], None],
+        report: Report,
         *,
         concurrency: int,
         retry_timeout: float,
@@ -168,12 +169,12 @@ class BlockingProducer:
 
     Args:
         url: the queue's.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
         retry_timeout: for how many seconds to retry transient errors.
         options: see `Producer`.
     """
 
-    def __init__(self, url: str, report: Callable[[str], None], *, retry_timeout: float = 60, **options: Any) -> None:
+    def __init__(self, url: str, report: Report, *, retry_timeout: float = 60, **options: Any) -> None:
         self._arguments = (url, report, retry_timeout, options)
 
     def __enter__(self) -> BlockingProducer:
