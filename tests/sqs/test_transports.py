@@ -133,7 +133,7 @@ def test_a_lost_response(queue: str, path: FaultyPath, transport: str, fault: Fa
         call(queue, "ReceiveMessage")
 
 
-def test_a_response_that_does_not_come_in_time(queue: str, path: FaultyPath) -> None:
+def test_a_response_that_does_not_come_in_time(queue: str, path: FaultyPath, transport: str) -> None:
     path.plan = lambda action, _: Fault(stall=5)
     began = time.monotonic()
     with pytest.raises(aws_errors.ReadTimeoutError):

@@ -12,6 +12,7 @@ from hello_queue.sqs.concurrency import Concurrency
 from hello_queue.sqs.consumer import Consumer
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.handlers import Handler
+from hello_queue.sqs.heartbeat import timeout_of
 from hello_queue.sqs.leases import Counts
 from hello_queue.sqs.line_batches import LineBatches
 from hello_queue.sqs.message_format import MessageFormat
@@ -24,6 +25,8 @@ from hello_queue.sqs.transports import open_transport
 
 Result = TypeVar("Result")
 
+_FEWEST_CALLS = 8
+"""A delete must not wait for a receive."""
 _HEARTBEAT_CALLS = 4
 
 
@@ -94,8 +97,8 @@ class BlockingConsumer:
 
     async def _main(self, grace: float) -> bool:
         config = self._config
-        transport = open_transport(config.url, config.concurrency)
-        heartbeats = open_transport(config.url, _HEARTBEAT_CALLS)
+        transport = open_transport(config.url, max(config.concurrency, _FEWEST_CALLS))
+        heartbeats = open_transport(config.url, _HEARTBEAT_CALLS, timeout_of(config.visibility_timeout))
         try:
             self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)
             with self._stop.calls(self._consumer.stop):
