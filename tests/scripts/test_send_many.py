@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ def test_a_count(aws: Aws, queue: str) -> None:
     assert done.stdout == "25 sent, 0 failed\n"
     assert done.stderr == ""
     assert bodies(aws, queue) == ["again"] * 25
+
+
+@pytest.mark.parametrize(
+    ("options", "unneeded"),
+    [
+        ([], ["asyncio", "hello_queue.sqs.blocking"]),
+        (["--count=1"], ["hello_queue.sqs.consumer", "hello_queue.sqs.leases", "rich"]),
+    ],
+)
+def test_the_first_message_does_not_wait_for_other_imports(
+    aws: Aws, queue: str, options: list[str], unneeded: list[str]
+) -> None:
+    done = aws.run(sys.executable, "-X", "importtime", "scripts/send.py", "--queue-url", queue, *options)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "boto3" in imported
+    assert not imported & set(unneeded)
 
 
 @pytest.mark.parametrize("options", [[], ["--concurrency", "1"]])

@@ -6,14 +6,9 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hello_queue.sqs.concurrency import Concurrency
-from hello_queue.sqs.consumer import Consumer
-from hello_queue.sqs.consumer_config import ConsumerConfig
-from hello_queue.sqs.handlers import Handler
-from hello_queue.sqs.heartbeat import timeout_of
-from hello_queue.sqs.leases import Counts
 from hello_queue.sqs.line_batches import LineBatches
 from hello_queue.sqs.message_format import MessageFormat
 from hello_queue.sqs.notices import Report
@@ -22,6 +17,14 @@ from hello_queue.sqs.retries import RetryPolicy
 from hello_queue.sqs.sender import Sender
 from hello_queue.sqs.sending_progress import SendingProgress
 from hello_queue.sqs.transports import open_transport
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+    from hello_queue.sqs.consumer import Consumer
+    from hello_queue.sqs.consumer_config import ConsumerConfig
+    from hello_queue.sqs.handlers import Handler
+    from hello_queue.sqs.leases import Counts
 
 Result = TypeVar("Result")
 
@@ -85,6 +88,8 @@ class BlockingConsumer:
 
     @property
     def counts(self) -> Counts:
+        from hello_queue.sqs.leases import Counts
+
         return Counts() if self._consumer is None else self._consumer.counts
 
     def run(self, grace: float = 30) -> bool:
@@ -96,6 +101,10 @@ class BlockingConsumer:
         self._stop.make()
 
     async def _main(self, grace: float) -> bool:
+        # Imported here, because send.py need not wait for what receives.
+        from hello_queue.sqs.consumer import Consumer
+        from hello_queue.sqs.heartbeat import timeout_of
+
         config = self._config
         transport = open_transport(config.url, max(config.concurrency, _FEWEST_CALLS))
         heartbeats = open_transport(config.url, _HEARTBEAT_CALLS, timeout_of(config.visibility_timeout))
@@ -117,6 +126,7 @@ class BlockingSender:
         report: see `hello_queue.sqs.notices`.
         concurrency: the most batches in progress.
         retry_timeout: for how many seconds to retry transient errors.
+        sqs: see `open_transport`.
     """
 
     def __init__(
@@ -128,6 +138,7 @@ class BlockingSender:
         *,
         concurrency: int,
         retry_timeout: float,
+        sqs: SQSClient | None = None,
     ) -> None:
         self._url = url
         self._format = message_format
@@ -135,6 +146,7 @@ class BlockingSender:
         self._report = report
         self._concurrency = concurrency
         self._retry_timeout = retry_timeout
+        self._sqs = sqs
         self._stop = StopRequest()
 
     @property
@@ -151,7 +163,7 @@ class BlockingSender:
         self._stop.make()
 
     async def _main(self, lines: LineBatches) -> None:
-        transport = open_transport(self._url, self._concurrency)
+        transport = open_transport(self._url, self._concurrency, sqs=self._sqs)
         retries = RetryPolicy(self._retry_timeout, self._report)
         producer = Producer(transport, self._url, retries)
         sender = Sender(producer, self._format, self._progress, Concurrency(self._concurrency))

@@ -59,12 +59,16 @@ class Boto3Transport:
         self._threads.shutdown(wait=False, cancel_futures=True)
 
 
-def open_transport(queue_url: str, concurrency: int, timeout: float = READ_TIMEOUT_SECONDS) -> Transport:
+def open_transport(
+    queue_url: str, concurrency: int, timeout: float = READ_TIMEOUT_SECONDS, sqs: SQSClient | None = None
+) -> Transport:
     """The fastest transport that can do what the user has configured. Call it in a running event loop.
 
     Args:
         concurrency: the most calls at once.
         timeout: seconds after which boto3 gives up a call.
+        sqs: a client that exists already, of which the wire takes endpoint and credentials: to make another one takes a
+            tenth of a script's start.
 
     Raises:
         UsageError: the environment variable names neither.
@@ -73,15 +77,16 @@ def open_transport(queue_url: str, concurrency: int, timeout: float = READ_TIMEO
     choice = os.environ.get(CHOICE, "")
     if choice not in ("", "boto3", "wire"):
         raise UsageError(f"{CHOICE}={choice!r} is neither boto3 nor wire: unset it, or set it to one of them")
+    if choice != "boto3":
+        sqs = sqs or client("sqs")
+        endpoint = endpoint_of(sqs, queue_url)
+        if endpoint is not None:
+            source: Any = sqs
+            return Wire(sqs, endpoint, Credentials(source._get_credentials()))
     once = Config(
         retries={"mode": "standard", "total_max_attempts": 1},
         max_pool_connections=concurrency,
         connect_timeout=min(CONNECT_TIMEOUT_SECONDS, timeout),
         read_timeout=timeout,
     )
-    sqs = client("sqs", config=once)
-    endpoint = None if choice == "boto3" else endpoint_of(sqs, queue_url)
-    if endpoint is None:
-        return Boto3Transport(sqs, concurrency)
-    source: Any = sqs
-    return Wire(sqs, endpoint, Credentials(source._get_credentials()))
+    return Boto3Transport(client("sqs", config=once), concurrency)
