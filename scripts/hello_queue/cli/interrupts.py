@@ -37,18 +37,18 @@ def finish_first(
     """
     interrupts = Interrupts()
     # Started before any signal comes, and woken without a lock: starting a thread takes locks of its own.
-    wishes: queue.SimpleQueue[bool] = queue.SimpleQueue()
+    requests: queue.SimpleQueue[bool] = queue.SimpleQueue()
 
-    def stop_when_wished() -> None:
-        if wishes.get():
+    def stop_when_asked() -> None:
+        if requests.get():
             stop()
 
-    stopping = threading.Thread(target=stop_when_wished, daemon=True)
+    stopping = threading.Thread(target=stop_when_asked, daemon=True)
 
     def handle(signum: int, frame: FrameType | None) -> None:
         if interrupts.signum is None:
             interrupts.signum = signum
-            wishes.put(True)
+            requests.put(True)
             _write(shown("stopping: finishing the work in progress (interrupt again to stop at once)"))
         else:
             _write(shown(summary()))
@@ -61,7 +61,7 @@ def finish_first(
     finally:
         for signum, handler in before.items():
             signal.signal(signum, handler)
-        wishes.put(False)
+        requests.put(False)
 
 
 def _write(line: str) -> None:
