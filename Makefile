@@ -18,7 +18,7 @@ help:
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
-	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
+	@echo 'make bench  how fast are send.py and process.py? (about 40 minutes)'
 	@echo 'make soak   run the tests that kill and fail in a loop, and those of both transports over boto3'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
 	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
