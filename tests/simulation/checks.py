@@ -39,6 +39,9 @@ class Checks:
             oracle.violated(f"{process} says that it deleted {left[0].handle}")
         if finished and counts["undeleted"] and not self._world.main.fifo:
             oracle.violated(f"{process} gave up deleting {counts['undeleted']} messages")
+        for receipt in receipts:
+            if finished and receipt.result == "later" and receipt.handle not in oracle.postponed:
+                oracle.violated(f"{process} has not postponed {receipt.handle}")
         if finished and (consumer._held or consumer._done):
             oracle.violated(f"{process} has ended and still holds {len(consumer._held)} messages")
         waits = config.limit is None and process.stopped_at is None and config.empty_after is not None

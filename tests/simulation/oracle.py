@@ -46,6 +46,7 @@ class Oracle:
         self._heartbeat_faults: dict[Process, list[float]] = defaultdict(list)
         self.deleted_by: dict[Process, int] = defaultdict(int)
         self.later: dict[str, float] = {}
+        self.postponed: set[str] = set()
         self.counts = dict.fromkeys(("received", "handled", "failed", "deleted", "dead", "stored", "twice"), 0)
         # Set by the world.
         self.main: Queue
@@ -112,8 +113,10 @@ class Oracle:
         if seconds and started is not None and receipt.ended_at is None and process.frozen_at < started:
             if now - started > self.max_handling_seconds + SLACK_SECONDS:
                 self.violated(f"{process} extends {receipt.handle} although its handler takes too long")
-        elif seconds and receipt.result == "later" and seconds != self.later[receipt.handle]:
-            self.violated(f"{process} postpones {receipt.handle} by {seconds} s, not {self.later[receipt.handle]}")
+        elif receipt.result == "later" and seconds != self.visibility_timeout:  # an extension may be under way
+            self.postponed.add(receipt.handle)
+            if seconds != self.later[receipt.handle]:
+                self.violated(f"{process} postpones {receipt.handle} by {seconds} s, not {self.later[receipt.handle]}")
 
     def answered(self, process: Process, action: str, parameters: Mapping[str, Any], answer: Answer) -> None:
         """A process has an answer."""
