@@ -77,8 +77,3 @@ def test_a_mutant_is_found(name: str) -> None:
 def test_every_mutant_can_be_put_in() -> None:
     for mutant in mutants.MUTANTS.values():
         mutants.changed_source(mutant)
-
-
-@pytest.mark.soak
-def test_every_mutant_is_found() -> None:
-    assert mutants.run_all(1_000, os.cpu_count() or 1) == 0
