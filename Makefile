@@ -1,5 +1,5 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test coverage lint synth golden review bench soak faults lock docs clean
+.PHONY: setup demo test coverage lint synth golden review bench soak faults simulate mutants lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -21,6 +21,8 @@ help:
 	@echo 'make bench  how fast are send.py and process.py? (about 40 minutes)'
 	@echo 'make soak   run the tests that kill and fail in a loop, and those of both transports over boto3'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
+	@echo 'make simulate SEEDS=1000 the engine in virtual time; SEED=n replays one, with its trace'
+	@echo 'make mutants does the simulation find faults that are put into the engine?'
 	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
 	@echo 'make docs   refresh what in README.md comes from the code'
 	@echo 'make clean  remove what the others installed and wrote'
@@ -64,6 +66,12 @@ soak: setup $(PEERS)/node_modules/installed
 
 faults: setup
 	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s -m '' tests/test_faults.py
+
+simulate: setup
+	@$(BIN)/python -m tests.simulation $(if $(SEED),--seed $(SEED),--seeds $(or $(SEEDS),1000))
+
+mutants: setup
+	@$(BIN)/python -m tests.simulation --mutants
 
 lock: setup
 	@$(PIP) uv==0.13.9

@@ -35,7 +35,7 @@ def test_messages_are_handled_at_once_up_to_the_concurrency(aws: Aws, queue: str
 
 
 def test_what_a_handler_raises_counts(aws: Aws, queue: str) -> None:
-    fill(aws, queue, "good", "bad", "later", "exits")
+    fill(aws, queue, "good", "bad", "later", "exits", "cancelled")
     reported: list[str] = []
 
     async def handler(message: Message) -> None:
@@ -46,12 +46,17 @@ def test_what_a_handler_raises_counts(aws: Aws, queue: str) -> None:
             raise RetryLater(1)
         if message.body == "exits":
             raise SystemExit(3)
+        if message.body == "cancelled":
+            other = asyncio.ensure_future(asyncio.sleep(60))
+            other.cancel()
+            await other
 
     worker = consumer(queue, handler, empty_after=3, report=reported.append)
     assert worker.run()
     counts = worker.counts
-    assert (counts["processed"], counts["failed"], counts["postponed"]) == (2, 2, 1)
+    assert (counts["processed"], counts["failed"], counts["postponed"]) == (2, 3, 1)
     assert sorted(line.split(": ", 1)[1].partition(" (")[0] for line in reported) == [
+        "CancelledError",
         "SystemExit: 3",
         "ValueError: what is wrong",
     ]

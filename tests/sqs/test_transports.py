@@ -157,6 +157,20 @@ def test_a_response_that_does_not_come_in_time(queue: str, path: FaultyPath, tra
     assert time.monotonic() - began < 4
 
 
+def test_connecting_takes_no_longer_than_the_call_may(queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def connect(*_: object, **__: object) -> None:
+        await asyncio.sleep(60)
+
+    async def work(wire: Transport) -> None:
+        monkeypatch.setattr(asyncio.get_running_loop(), "create_connection", connect, raising=False)
+        await wire.call("ReceiveMessage", {"QueueUrl": queue}, timeout=0.3)
+
+    began = time.monotonic()
+    with pytest.raises(aws_errors.ConnectTimeoutError):
+        use(queue, work)
+    assert time.monotonic() - began < 4
+
+
 def test_a_connection_that_the_server_closed_is_not_used_again(queue: str, path: FaultyPath) -> None:
     async def work(wire: Transport) -> int:
         good = 0

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from hello_queue.errors import HelloQueueError
 from hello_queue.sqs.batches import Entry, batches
+from hello_queue.sqs.checksums import is_intact
 from hello_queue.sqs.handlers import Message, from_receive
 from hello_queue.sqs.leases import Counts, Lease, Leases
 from hello_queue.sqs.messages import size_of
@@ -173,6 +174,7 @@ class Mover:
             report=report,
             counts=Counts(),
         )
+        self._report = report
         self._progress = progress
         self.moved = 0
         self.maybe_twice = 0
@@ -190,9 +192,10 @@ class Mover:
         missing = set(ids)
         try:
             while True:
-                found, until = await self._receive()
-                if not found:
+                received, until = await self._receive()
+                if not received:
                     break
+                found = [each for each in received if self._is_intact(each)]
                 selected = [each for each in found if not ids or each.message.id in missing]
                 others += [each.lease(until) for each in found if ids and each.message.id not in missing]
                 await self._move(selected, until)
@@ -208,6 +211,16 @@ class Mover:
         until = asyncio.get_running_loop().time() + HOLD_SECONDS
         answer = await self._transport.call("ReceiveMessage", _receive_parameters(self._url, MAX_BATCH_ENTRIES))
         return [DeadLetter(from_receive(each), each) for each in answer.get("Messages", ())], until
+
+    def _is_intact(self, dead_letter: DeadLetter) -> bool:
+        """A message that was altered on its way stays in the dead-letter queue: only what was sent is deleted."""
+        if is_intact(dead_letter.received):
+            return True
+        self._report(
+            f"message {dead_letter.message.id} is not moved, because its content does not match SQS's MD5 digest. Try "
+            "again in a minute"
+        )
+        return False
 
     async def _move(self, dead_letters: Sequence[DeadLetter], until: float) -> None:
         """After a crash between sending and deleting, the messages are in both queues: they are visible in the

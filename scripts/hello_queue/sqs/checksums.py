@@ -26,3 +26,11 @@ def attributes_md5(attributes: Mapping[str, Mapping[str, Any]]) -> str:
             digest.update(len(part).to_bytes(4, "big") + part)
         digest.update((b"\x02" if binary else b"\x01") + len(value).to_bytes(4, "big") + value)
     return digest.hexdigest()
+
+
+def is_intact(received: Mapping[str, Any]) -> bool:
+    """Whether a message, as ReceiveMessage returns it, has the content that SQS has stored."""
+    attributes = received.get("MessageAttributes")
+    return received["MD5OfBody"] == body_md5(received["Body"]) and (
+        not attributes or received.get("MD5OfMessageAttributes") == attributes_md5(attributes)
+    )

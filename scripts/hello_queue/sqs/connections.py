@@ -54,7 +54,7 @@ class Connections:
         Raises:
             botocore.exceptions.HTTPClientError, ConnectionError: what botocore raises for the same reasons.
         """
-        connection = self._reusable() or await self._connect()
+        connection = self._reusable() or await self._connect(min(self._connect_timeout, timeout))
         self._deadlines[connection] = asyncio.get_running_loop().time() + timeout
         if self._check is None:
             self._check_deadlines()
@@ -95,7 +95,7 @@ class Connections:
                 return connection
         return None
 
-    async def _connect(self) -> _Connection:
+    async def _connect(self, timeout: float) -> _Connection:
         loop = asyncio.get_running_loop()
         try:
             _, connection = await asyncio.wait_for(
@@ -106,7 +106,7 @@ class Connections:
                     ssl=self._context,
                     server_hostname=self._host if self._context else None,
                 ),
-                self._connect_timeout,
+                timeout,
             )
         except ssl.SSLCertVerificationError as error:
             raise aws.SSLError(endpoint_url=self._url, error=error) from error

@@ -17,14 +17,15 @@ from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, desc
 from hello_queue.sqs.heartbeat import Heartbeat, timeout_of
 from hello_queue.sqs.leases import Counts, Lease, Leases
 from hello_queue.sqs.notices import Notice, Report
-from hello_queue.sqs.polling import MAX_RECEIVES, Poller
-from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, is_fifo
+from hello_queue.sqs.polling import Poller
+from hello_queue.sqs.queues import is_fifo
+from hello_queue.sqs.read_ahead import ReadAhead
 from hello_queue.sqs.retries import RetryPolicy, Stopped
 from hello_queue.sqs.transports import Transport
 
-AHEAD_SECONDS = 0.1
-"""No more messages are received than are expected to begin within this time. It is longer than a call takes, and short
-because a consumer that stops or crashes leaves one more receive on each message that it held."""
+_GRACE_IS_OVER = (
+    "the grace period is over: messages that are still being handled are received again after their visibility timeout"
+)
 
 
 class Consumer:
@@ -91,11 +92,13 @@ class Consumer:
         else:
             self._runner = HandlerThreads(self._call_handler, config.concurrency, self._finished)
         self._unhandled = 0
-        self._mean_seconds = AHEAD_SECONDS
+        self._ahead = ReadAhead(config.concurrency)
         self._done = Deletions(lambda leases: self._start(self._delete(leases)))
         self._receiving: set[asyncio.Task[None]] = set()
+        self._returning: list[Lease] = []
         self._tasks: set[asyncio.Task[None]] = set()
         self._error: Exception | None = None
+        self._is_over = False
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -114,23 +117,21 @@ class Consumer:
                 too long.
         """
         heartbeat = asyncio.ensure_future(self._heartbeat.run())
-        self._receive_more()
-        await self._stopping.wait()
-        self._check_idle()
         try:
-            await asyncio.wait_for(self._idle.wait(), grace)
-        except (asyncio.TimeoutError, TimeoutError):
-            self._retries.stop()
-            self._report(
-                Notice(
-                    "the grace period is over: messages that are still being handled are received again after their "
-                    "visibility timeout"
-                )
-            )
-        for tasks in (self._receiving, self._tasks):  # a receive is not cut off, and what it returns goes back
-            if tasks:
-                await asyncio.wait(tasks, timeout=READ_TIMEOUT_SECONDS)
-        heartbeat.cancel()
+            self._receive_more()
+            await self._stopping.wait()
+            self._check_idle()
+            try:
+                await asyncio.wait_for(self._idle.wait(), grace)
+            except (asyncio.TimeoutError, TimeoutError):
+                self._retries.stop()
+                self._report(Notice(_GRACE_IS_OVER))
+            for tasks in (self._receiving, self._tasks):  # a receive is not cut off, and what it returns goes back
+                if tasks:
+                    await asyncio.wait(tasks, timeout=READ_TIMEOUT_SECONDS)
+        finally:
+            self._is_over = True
+            heartbeat.cancel()
         if self._error is not None:
             raise self._error
         return self._idle.is_set()
@@ -162,12 +163,12 @@ class Consumer:
 
     def _room(self) -> float:
         """How many more messages could begin soon."""
-        if self._groups is not None and self._groups.any_failed(self._loop.time()):
-            # One at a time: a message that follows a failed one in its group would be received again and again with it,
-            # and follow it into the dead-letter queue.
-            return 1 - self._poller.asked
-        ahead = self._config.concurrency * max(1.0, AHEAD_SECONDS / max(self._mean_seconds, 1e-5))
-        return min(ahead, MAX_BATCH_ENTRIES * MAX_RECEIVES) - self._unhandled - self._poller.asked
+        room = self._ahead.most - self._unhandled - self._poller.asked
+        if self._groups is None or not self._groups.any_failed(self._loop.time()):
+            return room
+        # One at a time: a message that follows a failed one in its group would be received again and again with it,
+        # and follow it into the dead-letter queue.
+        return min(room, 1 - self._poller.asked)
 
     async def _receive(self, number: int) -> None:
         leases = await self._poller.receive(number, idle=not self._held)
@@ -177,8 +178,8 @@ class Consumer:
         if self._stopping.is_set():
             self._return(leases)
             return
-        late = [lease for lease in leases if not lease.is_held(now)]
-        if late:  # the answer was delayed: the messages may be visible already
+        late = [lease for lease in leases if lease.until - now < self._config.visibility_timeout / 2]
+        if late:  # the answer took long: the visibility timeout is half over, or they may be visible already
             await self._leases.extend(late)
         if leases:
             self._runner.submit(leases if self._groups is None else self._groups.admit(leases))
@@ -203,10 +204,10 @@ class Consumer:
             handled: Any = self._handler(lease.message)
             try:
                 await handled
-            except asyncio.CancelledError:
-                raise
             except BaseException as error:
-                return error
+                if self._is_over and isinstance(error, asyncio.CancelledError):
+                    raise  # the event loop closes
+                return error  # CancelledError, too: what the handler waited for was cancelled
         return None
 
     def _begin(self, lease: Lease) -> bool:
@@ -231,7 +232,7 @@ class Consumer:
         self._unhandled -= 1
         succeeded = lease.started_at is not None and error is None
         if lease.started_at is not None:
-            self._mean_seconds += (self._loop.time() - lease.started_at - self._mean_seconds) * 0.3
+            self._ahead.handled(self._loop.time() - lease.started_at)
         if succeeded:
             self._done.add(lease)
             if self._stopping.is_set():
@@ -256,8 +257,8 @@ class Consumer:
             self._start(self._leases.postpone(lease, error.seconds))
             self._release(lease)
         elif isinstance(error, CannotGoOn):
-            self._return([lease])
             self._fail(error)
+            self._return([lease])
         else:
             self.counts.add("failed")
             message = lease.message
@@ -270,11 +271,13 @@ class Consumer:
         self._held.discard(lease)
 
     def _return(self, leases: list[Lease]) -> None:
-        if leases:
-            self._held.difference_update(leases)
-            self._start(self._leases.give_back(leases))
-
-    # What is in progress.
+        """Return messages to the queue. After a stop, a receive in progress could receive them again at once, and each
+        time they would come nearer to the dead-letter queue: they are held until there is none."""
+        self._returning += leases
+        if not (self._stopping.is_set() and self._receiving) and self._returning:
+            returning, self._returning = self._returning, []
+            self._held.difference_update(returning)
+            self._start(self._leases.give_back(returning))
 
     async def _delete(self, leases: list[Lease]) -> None:
         try:
@@ -293,6 +296,7 @@ class Consumer:
     def _ended(self, task: asyncio.Task[None]) -> None:
         if not task.cancelled() and (error := task.exception()) is not None:
             self._fail(error)
+        self._return([])
         self._check_idle()
 
     def _check_idle(self) -> None:

@@ -8,11 +8,11 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from hello_queue.sqs.checksums import attributes_md5, body_md5
+from hello_queue.sqs.checksums import is_intact
 from hello_queue.sqs.handlers import from_receive
 from hello_queue.sqs.leases import Counts, Lease
 from hello_queue.sqs.notices import Notice, Report
-from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
+from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, is_fifo
 from hello_queue.sqs.retries import RetryPolicy, is_transient
 from hello_queue.sqs.transports import Transport
 
@@ -53,6 +53,7 @@ class Poller:
     ) -> None:
         self._transport = transport
         self._url = url
+        self._fifo = is_fifo(url)
         self._timeout = visibility_timeout
         self._budget = limit
         self._empty_after = empty_after
@@ -144,17 +145,24 @@ class Poller:
                 continue
             self._retry_policy.succeeded()
             until = now + self._timeout
-            received = answer.get("Messages", ())
-            return [
-                Lease(from_receive(each), each["ReceiptHandle"], until) for each in received if self._is_intact(each)
-            ]
+            return [Lease(from_receive(each), each["ReceiptHandle"], until) for each in self._intact(answer)]
         return []
 
+    def _intact(self, answer: Any) -> list[Any]:
+        """The messages that are as they were sent. In a FIFO queue those that follow another one in its group must not
+        overtake it: they are received again with it."""
+        intact: list[Any] = []
+        overtaking: set[str] = set()
+        for each in answer.get("Messages", ()):
+            group = each["Attributes"]["MessageGroupId"] if self._fifo else ""
+            if group in overtaking or not self._is_intact(each):
+                overtaking |= {group} if self._fifo else set()
+            else:
+                intact.append(each)
+        return intact
+
     def _is_intact(self, received: Any) -> bool:
-        attributes = received.get("MessageAttributes")
-        if received["MD5OfBody"] == body_md5(received["Body"]) and (
-            not attributes or received.get("MD5OfMessageAttributes") == attributes_md5(attributes)
-        ):
+        if is_intact(received):
             return True
         self._counts.add("failed")
         text = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -171,6 +172,8 @@ class Producer:
             else:
                 self._retry_policy.succeeded()
                 trouble = _settle(answer, pending, uncertain, outcome, final=loop.time() >= until)
+                if pending and not self._fifo:
+                    uncertain.update(_unanswered(answer, pending))
             if pending:
                 try:
                     await self._retry_policy.wait(attempt, trouble)
@@ -190,6 +193,8 @@ def _settle(answer: Any, pending: dict[int, Entry], uncertain: set[int], outcome
         if not _is_stored_as_sent(success, pending[number].parameters):
             outcome.corrupted += 1
             trouble = "SQS stored other content than was sent: the MD5 digests differ"
+            if "MessageDeduplicationId" in pending[number].parameters:  # SQS would drop the next attempt as a duplicate
+                pending[number].parameters["MessageDeduplicationId"] = str(uuid.uuid4())
             if final:
                 entry = pending.pop(number)
                 outcome.refused.append((entry.line, entry.raw, trouble))
@@ -205,6 +210,12 @@ def _settle(answer: Any, pending: dict[int, Entry], uncertain: set[int], outcome
         else:
             trouble = f"SQS did not take a message: {reason}"
     return trouble
+
+
+def _unanswered(answer: Any, pending: dict[int, Entry]) -> set[int]:
+    """The entries that the answer leaves out: SQS may have stored them."""
+    named = {int(each["Id"]) for kind in ("Successful", "Failed") for each in answer.get(kind, ())}
+    return pending.keys() - named
 
 
 def _is_stored_as_sent(success: Any, parameters: Any) -> bool:
@@ -225,7 +236,7 @@ class GroupOrder:
         """The turn of the batch with these entries. Call this in the order of the messages."""
         if not self._fifo:
             return Turn([], None)
-        groups = {entry.parameters["MessageGroupId"] for entry in entries}
+        groups = dict.fromkeys(entry.parameters["MessageGroupId"] for entry in entries)
         before = [self._last[group] for group in groups if group in self._last]
         self._last = {group: event for group, event in self._last.items() if not event.is_set()}
         settled = asyncio.Event()

@@ -39,6 +39,7 @@ class Sender:
         self._stop = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = 0
+        self._order_broken = False
 
     async def send(self, lines: LineBatches) -> None:
         """Send all lines. Returns when each is settled, or, after a stop, when nothing is under way. Errors are in the
@@ -86,11 +87,15 @@ class Sender:
             entries = parse(self._format, first, lines, outcome)
             turn = self._order.enter(entries)
         async with turn:
+            if self._order_broken:
+                return False
             for batch in batches(entries):
                 if outcome.error is not None:
                     break
                 await self._producer.deliver(batch, outcome)
             self._progress.settle(outcome)
+            # What follows in a group must not overtake what could not be sent, and is sent when continuing after it.
+            self._order_broken |= self._format.fifo and outcome.error is not None
         if outcome.error is not None:
             self.stop()
         return True

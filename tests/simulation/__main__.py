@@ -1,0 +1,80 @@
+"""``make simulate``: run seeds, print what happened, and shrink what failed.
+
+python -m tests.simulation --seeds 1000             fresh seeds on all cores
+python -m tests.simulation --first 5000 --seeds 100 these
+python -m tests.simulation --seed 5021              one, with its trace
+python -m tests.simulation --mutants                faults put into the engine by program: is each found?
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+
+from tests.simulation.runs import Totals, command, run_range, run_seeds, shrunk
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.simulation", description=__doc__.partition("\n")[0])
+    parser.add_argument("--seeds", type=int, default=1_000, help="how many")
+    parser.add_argument("--first", type=int, help="the first of them (default: a fresh one, by the time)")
+    parser.add_argument("--seed", type=int, help="run only this one, and print who did what when")
+    parser.add_argument("--without", default="", help="with --seed: numbers of fault events to leave out: 1,2,5")
+    parser.add_argument("--processes", type=int, default=os.cpu_count() or 1, help="how many processes share the seeds")
+    parser.add_argument("--log", help="append totals to this file every 1,000 seeds; continue after those that it has")
+    parser.add_argument("--mutant", help="put this fault into the engine")
+    parser.add_argument("--mutants", action="store_true", help="run each mutant until it is found, in up to --seeds")
+    arguments = parser.parse_args()
+    if arguments.mutants:
+        from tests.simulation.mutants import run_all
+
+        return run_all(arguments.seeds, arguments.processes)
+    if arguments.mutant:
+        from tests.simulation.mutants import install
+
+        install(arguments.mutant)
+        failed = next((s for s in range(arguments.seeds) if run_range(s, s + 1).failures), None)
+        print("none" if failed is None else failed + 1)
+        return 0
+    if arguments.seed is not None:
+        return _replay(arguments.seed, {int(number) for number in arguments.without.split(",") if number})
+    if arguments.log:
+        return _logged(arguments.first or 0, arguments.seeds, arguments.log)
+    first = int(time.time()) * 1_000 if arguments.first is None else arguments.first
+    print(f"seeds {first} to {first + arguments.seeds - 1}", flush=True)
+    totals = run_seeds(first, arguments.seeds, arguments.processes)
+    print(totals)
+    for seed, broken in sorted(totals.failures.items())[:10]:
+        print(f"\nseed {seed}: {broken}\n  {command(seed, shrunk(seed))}")
+    return 1 if totals.failures else 0
+
+
+def _replay(seed: int, without: set[int]) -> int:
+    from tests.simulation.world import World
+
+    world = World(seed, without=without, tracing=True)
+    result = world.run()
+    print(world.scenario.description())
+    print(*(f"  {event}" for event in world.events), *result.trace, "", sep="\n")
+    if result.broken:
+        print(*result.broken, sep="\n")
+        if not without:
+            print(command(seed, shrunk(seed)))
+    return 1 if result.broken else 0
+
+
+def _logged(first: int, seeds: int, path: str) -> int:
+    """In one process, 1,000 seeds at a time."""
+    totals = Totals.from_log(path)
+    for begin in range(first + totals.seeds, first + seeds, 1_000):
+        totals += run_range(begin, min(begin + 1_000, first + seeds))
+        with open(path, "a") as log:  # noqa: PTH123 (append)
+            log.write(totals.line() + "\n")
+    print(totals)
+    return 1 if totals.failures else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

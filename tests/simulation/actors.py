@@ -1,0 +1,156 @@
+"""The engine's consumers and redrives as simulated processes. The engine's code is unchanged."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING
+
+from botocore import exceptions as aws
+
+from hello_queue.aws.errors import error_code
+from hello_queue.errors import HelloQueueError
+from hello_queue.operations.dead_letters import Mover
+from hello_queue.sqs.consumer import Consumer
+from hello_queue.sqs.consumer_config import ConsumerConfig
+from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater
+from hello_queue.sqs.retries import RetryPolicy, Stopped
+from tests.simulation.network import URL, SimulatedTransport
+from tests.simulation.oracle import Oracle
+from tests.simulation.receipts import Receipt
+from tests.simulation.virtual_loop import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.world import World
+
+EXPECTED = (aws.ClientError, aws.BotoCoreError, CannotGoOn, HelloQueueError, Stopped)
+"""How a process may end, besides well."""
+
+
+UNLUCKY = {"ExpiredToken", "RequestThrottled", "ServiceUnavailable", "InternalError", "OverLimit"}
+"""Errors of SQS for which a process need not have done anything wrong."""
+
+
+class Actor:
+    """What a role runs. A new one begins whenever the role's process has ended.
+
+    Attributes:
+        is_done: the role needs no further process.
+    """
+
+    is_done = False
+
+    def __init__(self, world: World, role: str) -> None:
+        self.world = world
+        self.role = role
+        self.process: Process
+
+    @property
+    def oracle(self) -> Oracle:
+        return self.world.oracle
+
+    def transport(self) -> SimulatedTransport:
+        return SimulatedTransport(self.world.network, self.process, self.role)
+
+    def report(self, line: str) -> None:
+        self.oracle.note(self.process, f"reports: {line}")
+
+    async def run(self) -> None:
+        """The main function of a process."""
+        try:
+            await self.main()
+        except EXPECTED as error:
+            if isinstance(error, aws.ClientError) and error_code(error) not in UNLUCKY:
+                self.oracle.violated(f"{self.process} makes a wrong call: {error}")
+            self.oracle.note(self.process, f"ends: {type(error).__name__} {error}"[:120])
+        except Exception as error:
+            self.oracle.violated(f"{self.process} has a bug: {error!r}")
+
+    async def main(self) -> None:
+        raise NotImplementedError
+
+    def stop(self) -> None:
+        """The process is asked to stop."""
+
+    def most_seconds_to_stop(self, *, calm: bool) -> float:
+        """How long a stop may take."""
+        return 65
+
+
+class ConsumerActor(Actor):
+    """A consumer with a handler that behaves as the scenario says."""
+
+    _consumer: Consumer | None = None
+
+    async def main(self) -> None:
+        scenario = self.world.scenario
+        config = ConsumerConfig(
+            url=f"{URL}/1/{scenario.queue}",
+            concurrency=scenario.concurrency,
+            visibility_timeout=scenario.visibility_timeout,
+            max_handling_seconds=scenario.max_handling_seconds,
+            limit=None if self.oracle.is_calm else scenario.limit,
+            empty_after=None if self.oracle.is_calm else scenario.empty_after,
+            retry_timeout=scenario.retry_timeout,
+        )
+        self.oracle.concurrency[self.process] = scenario.concurrency
+        self.oracle.slots[self.process] = 8  # deletes at once
+        consumer = self._consumer = Consumer(self.transport(), self.transport(), self._handle, config, self.report)
+        finished = await consumer.run(scenario.grace)
+        self.world.checks.consumer_ended(self.process, consumer, config, finished=finished)
+
+    async def _handle(self, message: Message) -> None:
+        oracle = self.oracle
+        receipt = oracle.begins(self.process, message)
+        assert self._consumer is not None
+        self.world.checks.held(self.process, self._consumer)
+        behaviour = self.world.behaviour(message.body)
+        attempt = self.world.attempts[message.body] = self.world.attempts[message.body] + 1
+        kind = behaviour.kind if behaviour.kind == "poison" or attempt <= max(1, behaviour.times) else "ok"
+        seconds = behaviour.seconds
+        if kind == "hang":
+            seconds = self.world.scenario.max_handling_seconds * 2
+        if seconds:
+            await asyncio.sleep(seconds)
+        if kind in ("ok", "hang"):
+            oracle.ends(receipt, "handled")
+            return
+        self._fail(receipt, kind, behaviour.wait)
+
+    def _fail(self, receipt: Receipt, kind: str, wait: int) -> None:
+        self.oracle.ends(receipt, kind if kind in ("later", "cannot go on") else "failed")
+        if kind == "later":
+            self.oracle.later[receipt.handle] = wait
+            raise RetryLater(wait)
+        if kind == "cannot go on":
+            raise CannotGoOn("the database is gone")
+        if kind == "exit":
+            raise SystemExit(3)
+        if kind == "cancelled":
+            raise asyncio.CancelledError  # what a handler awaited was cancelled
+        raise ValueError("this order is invalid")
+
+    def stop(self) -> None:
+        if self._consumer is not None:
+            self._consumer.stop()
+
+    def most_seconds_to_stop(self, *, calm: bool) -> float:
+        return self.world.scenario.grace + (6 if calm else 65)
+
+
+class RedriveActor(Actor):
+    """redrive.py, message by message."""
+
+    async def main(self) -> None:
+        scenario = self.world.scenario
+        await asyncio.sleep(self.world.chance.uniform(0, scenario.seconds))
+        mover = Mover(
+            self.transport(),
+            f"{URL}/1/{self.world.dead.name}",
+            f"{URL}/1/{scenario.queue}",
+            retry_policy=RetryPolicy(scenario.retry_timeout, self.report),
+            report=self.report,
+            progress=lambda moved: None,
+        )
+        ids = [message.id for message in self.world.dead.messages][:2] if self.world.chance.random() < 0.3 else []
+        await mover.move(ids)
+        self.is_done = True
