@@ -61,7 +61,8 @@ def _start_local_aws() -> NoReturn:
     """Run this script again, in a local AWS. That ends every process that the script started, however it ends."""
     tell("starting a local AWS")
     script = [sys.executable, str(SCRIPTS / "rehearse.py"), "--here", *sys.argv[1:]]
-    os.execv(sys.executable, [sys.executable, str(SCRIPTS / "local_aws.py"), "--", *script])
+    command = [sys.executable, str(SCRIPTS / "local_aws.py"), "--", *script]
+    os.execv(sys.executable, command)  # noqa: S606  (this script's own arguments, and no shell)
 
 
 def _rehearse(base: str, commit: str, root: Path) -> Rehearsal:

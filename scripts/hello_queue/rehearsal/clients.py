@@ -177,9 +177,7 @@ def fill(url: str) -> None:
     """Put `MESSAGES` messages into a queue."""
     sqs = client("sqs")
     for first in range(0, MESSAGES, _BATCH):
-        entries: Any = [
-            {"Id": str(number), **_message(url, f"{_KEPT}{first + number}")} for number in range(_BATCH)
-        ]
+        entries: Any = [{"Id": str(number), **_message(url, f"{_KEPT}{first + number}")} for number in range(_BATCH)]
         if failed := sqs.send_message_batch(QueueUrl=url, Entries=entries).get("Failed"):
             raise HelloQueueError(f"{url} does not take messages: {failed[0].get('Message', failed[0]['Code'])}")
 

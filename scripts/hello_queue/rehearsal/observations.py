@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from hello_queue.rehearsal.clients import MESSAGES, Client
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
@@ -47,8 +47,7 @@ class Observation:
 def observations(seen: Seen, said: Predictions) -> list[Observation]:
     """All of them. Where the review and what was seen differ, they come first."""
     found = [
-        _deployment(seen, said),
-        *_resources(seen, said),
+        _resources(seen, said),
         *(_messages(output, seen, said) for output in QUEUES),
         _client("sending", seen.clients.sending, seen, said),
         _client("processing", seen.clients.processing, seen, said),
@@ -58,20 +57,22 @@ def observations(seen: Seen, said: Predictions) -> list[Observation]:
         _going_back(seen),
         _destruction(seen),
     ]
-    return sorted(found, key=lambda each: each.agrees is not False)
+    if said.failure:
+        found = [replace(each, said="there is no review", agrees=None) for each in found]
+    return sorted([_deployment(seen, said), *found], key=lambda each: each.agrees is not False)
 
 
 def _deployment(seen: Seen, said: Predictions) -> Observation:
     run = seen.change
+    review = f"fails: {said.failure}" if said.failure else NOTHING
     if not run.failure:
-        text = f"took {run.seconds:.1f} s"
-        return Observation("deployment", text, said.failure or "it can be deployed", not said.failure)
+        return Observation("cdk deploy", f"took {run.seconds:.1f} s", review, False if said.failure else None)
     states = ", ".join(f"{name} is {status}" for name, status in sorted(seen.after.statuses.items()))
     text = f"failed after {run.seconds:.1f} s: {run.failure} ({states})"
-    return Observation("deployment", text, said.failure or "it can be deployed", bool(said.failure))
+    return Observation("cdk deploy", text, review, bool(said.failure))
 
 
-def _resources(seen: Seen, said: Predictions) -> Iterator[Observation]:
+def _resources(seen: Seen, said: Predictions) -> Observation:
     """What was replaced or removed. A deployment that failed replaced nothing that lasts."""
     gone: list[tuple[str, str, str]] = []
     for (stack, logical_id), (type_, physical_id) in seen.before.resources.items():
@@ -84,7 +85,7 @@ def _resources(seen: Seen, said: Predictions) -> Iterator[Observation]:
     agrees: bool | None = None
     if not seen.change.failure and not said.failure:
         agrees = Counter(each[:2] for each in gone) == Counter((each.stack, each.type) for each in said.gone)
-    yield Observation("resources", text, said_text, agrees)
+    return Observation("resources", text, said_text, agrees)
 
 
 def _messages(output: str, seen: Seen, said: Predictions) -> Observation:
@@ -138,9 +139,7 @@ def _access_key(seen: Seen, said: Predictions) -> Observation:
         text += "; another one is in the secret"
     causes = [each.text for each in said.gone_of(_IDENTITY)]
     keys = [each.text for each in said.of_kind("new-access-key")]
-    return Observation(
-        "access key", text, "; ".join([*causes, *keys]) or NOTHING, not seen.key_refusal or bool(causes)
-    )
+    return Observation("access key", text, "; ".join([*causes, *keys]) or NOTHING, not seen.key_refusal or bool(causes))
 
 
 def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:

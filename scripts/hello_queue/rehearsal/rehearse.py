@@ -6,7 +6,6 @@ import contextlib
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.deployment.access_key import read_access_key
@@ -101,10 +100,14 @@ def rehearse(
     after = deployed({**base.stacks(), **change.stacks()})
     left, aside = _left(before, after)
     key_refusal, key_now = refusal(key), _key_of(after)
+    # What has another name after the change: whether the user could use it before is asked when the base is back.
+    renamed = [each for each in _rights(after) if each not in rights]
+    can = allowed(key_now or key, [*rights, *renamed]) if key_now or not key_refusal else {}
     report("going back to the base")
-    can = allowed(key_now or key, rights) if key_now or not key_refusal else {}
     back = base.deploy()
     back_refusal = _refusal_of_send(key, urls["QueueUrl"])
+    key_again = _key_of(deployed(base.stacks()))
+    could |= allowed(key_again, renamed) if key_again else {}
     report("deploying the change again, to destroy it")
     last = base if deployment.failure or change.deploy().failure else change
     _unprotect(after)
@@ -142,8 +145,8 @@ def _key(base: Deployed) -> AccessKey:
     key = _key_of(base)
     if key is None:
         raise HelloQueueError(
-            "the base has no access key (access_key=0), and the clients of a rehearsal need one: set access_key to 1 in "
-            "both"
+            "the base has no access key (access_key=0), and the clients of a rehearsal need one: rehearse with "
+            "access_key=1"
         )
     return key
 
@@ -161,6 +164,8 @@ def _urls(base: Deployed) -> dict[str, str]:
 
 
 def _rights(state: Deployed) -> list[Right]:
+    if any(name not in state.outputs for name in (*QUEUES, "QueueArn", "UserName", "AccessKeySecretArn")):
+        return []
     queue = state.outputs["QueueArn"]
     dead_letter_queue = f"{queue.rpartition(':')[0]}:{state.outputs['DeadLetterQueueUrl'].rpartition('/')[2]}"
     user = f"arn:aws:iam::{queue.split(':')[4]}:user/{state.outputs['UserName']}"

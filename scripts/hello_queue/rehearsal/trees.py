@@ -6,7 +6,6 @@ Their code is a stranger's: it runs with the local AWS's variables only, and wit
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import time
 from collections.abc import Mapping
@@ -130,9 +129,6 @@ def extract(commit: str, root: Path, folder: Path) -> None:
         if done.returncode:
             raise HelloQueueError(f"the files of {commit} cannot be read: {done.stderr.strip()}")
     archive.unlink()
-    modules = root / "node_modules"
-    if modules.exists() and not (folder / "node_modules").exists():
-        (folder / "node_modules").symlink_to(os.path.realpath(modules))
 
 
 def _reason(output: str) -> str:
