@@ -135,13 +135,13 @@ class Clients:
             HelloQueueError: they do not: nothing could be learned from them.
         """
         self.processing.start()
-        self.processing.wait_for(lambda: self.held >= MESSAGES)
+        self.processing.wait_for(lambda: self.held >= MESSAGES or self.processing.failures > 0)
         self.sending.start()
-        self.processing.wait_for(lambda: self.processed > 0)
+        self.processing.wait_for(lambda: self.processed > 0 or self.processing.failures > 0)
         if self.processed == 0:
-            outages = [*self.sending.outages, *self.processing.outages]
-            codes = ", ".join(code for outage in outages for code in outage.codes) or "no message came back"
             self.stop()
+            outages = [*self.sending.outages, *self.processing.outages]
+            codes = ", ".join(sorted({code for outage in outages for code in outage.codes})) or "no message came back"
             raise HelloQueueError(f"the queue cannot be used before the change ({codes}): nothing to rehearse")
 
     def drain(self) -> None:

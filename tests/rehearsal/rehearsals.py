@@ -1,16 +1,12 @@
-"""Rehearsals of a copy of the project."""
+"""Rehearsals of copies of the project."""
 
 from __future__ import annotations
 
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.conftest import Aws
 from tests.review.conftest import Repository
@@ -54,7 +50,14 @@ def rehearsed(aws: Aws, repository: Repository) -> Rehearsed:
     return Rehearsed(done.returncode, json.loads(done.stdout)["observations"], markdown)
 
 
-@pytest.fixture(scope="module")
-def rehearsing(tmp_path_factory: pytest.TempPathFactory) -> Callable[[], Repository]:
-    """Copies of the project."""
-    return lambda: Repository(Path(tmp_path_factory.mktemp("rehearsed")) / "repository")
+ANOTHER_GROUP = "cdk.aws_iam.CfnGroup(app.node.find_child(IDENTITY_STACK), 'Another', group_name='Administrators')"
+"""Valid, and refused when it is deployed: there is a group of this name."""
+
+
+def add_to_app(repository: Repository, line: str) -> None:
+    """Have the app run this line."""
+    path = repository.folder / "app.py"
+    before = path.read_text()
+    mark = "    workers.add_stack_dependency(messaging)\n"
+    assert mark in before
+    path.write_text(before.replace(mark, f"{mark}    {line}\n"))
