@@ -5,7 +5,6 @@ from __future__ import annotations
 import subprocess
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
 import pytest
 
@@ -19,12 +18,11 @@ ALL_LEFT, NONE_LEFT = "1,000 of 1,000 left", "0 of 1,000 left"
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Repository:
+def project(repository: Repository) -> Repository:
     """A base whose user is no administrator: an administrator gains nothing by a wider policy."""
-    repository = Repository(tmp_path)
     repository.set(administrator_access=False)
-    subprocess.run([sys.executable, "scripts/golden.py"], cwd=tmp_path, check=True, capture_output=True)
-    (tmp_path / ".gitignore").write_text("node_modules\n__pycache__\nrehearsal.md\n")
+    subprocess.run([sys.executable, "scripts/golden.py"], cwd=repository.folder, check=True, capture_output=True)
+    repository.write(".gitignore", "node_modules\n__pycache__\nrehearsal.md\n")
     repository.commit("no administrators")
     return repository
 

@@ -11,11 +11,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Aws
-from tests.local_aws.test_launcher import eventually, home, needs_proc, processes, read_until
+from tests.local_aws.test_launcher import eventually, needs_proc, processes, read_until
 from tests.rehearsal.rehearsals import ANOTHER_GROUP, add_to_app, rehearsed, run
 from tests.review.conftest import Repository
-
-__all__ = ["home"]
 
 SCRIPT = [sys.executable, "scripts/rehearse.py"]
 
