@@ -3,7 +3,7 @@
 The real CDK CLI deploys the base, then the change of the working tree over it, while one client sends and another one
 processes. It needs no AWS account and no network, and takes less than a minute. Each line has what was seen, and what
 the review (`review.py`) says; where the two disagree, that is the first line.
-Exit status: 0 they agree, 1 they disagree or the base does not deploy, 2 there is nothing to compare with.
+Exit status: 0 they agree, 1 they disagree, or the base or the change does not deploy, 2 there is no such base.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def main(root: Path = ROOT) -> int:
             arguments.markdown.write_text(as_markdown(rehearsal))
         except OSError as error:
             raise HelloQueueError(f"{arguments.markdown} cannot be written: {error.strerror}") from None
-    return FAILED if rehearsal.disagreements else DONE
+    return DONE if rehearsal.deploys and not rehearsal.disagreements else FAILED
 
 
 def _start_local_aws() -> NoReturn:
@@ -69,13 +69,16 @@ def _rehearse(base: str, commit: str, root: Path) -> Rehearsal:
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
         raise HelloQueueError("AWS_ENDPOINT_URL is not a local AWS: leave out --here")
     begun = time.monotonic()
-    review = ReviewInBackground(base, root)
-    # In the local AWS's own folder, which is removed however this process ends.
-    with tempfile.TemporaryDirectory(dir=Path(os.environ["AWS_CONFIG_FILE"]).parents[1], prefix="rehearsal-") as name:
+    # All temporary files, the review's too, are in the local AWS's own folder: it is removed however this process ends.
+    folder = Path(os.environ["AWS_CONFIG_FILE"]).parents[1]
+    with tempfile.TemporaryDirectory(dir=folder, prefix="rehearsal-", ignore_cleanup_errors=True) as name:
         work = Path(name)
+        os.environ["TMPDIR"] = tempfile.tempdir = name
+        review = ReviewInBackground(base, root)
         extract(commit, root, work / "base")
         seen, said = rehearse(Tree(work / "base", work, "before"), Tree(root, work, "after"), review, tell)
-    return Rehearsal(commit, observations(seen, said), time.monotonic() - begun)
+    deploys = seen.change.failure is None
+    return Rehearsal(commit, observations(seen, said), time.monotonic() - begun, deploys)
 
 
 def _parse() -> argparse.Namespace:

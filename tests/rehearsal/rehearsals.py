@@ -50,8 +50,11 @@ def rehearsed(aws: Aws, repository: Repository) -> Rehearsed:
     return Rehearsed(done.returncode, json.loads(done.stdout)["observations"], markdown)
 
 
-ANOTHER_GROUP = "cdk.aws_iam.CfnGroup(app.node.find_child(IDENTITY_STACK), 'Another', group_name='Administrators')"
-"""Valid, and refused when it is deployed: there is a group of this name."""
+UNDEPLOYABLE = (
+    "cdk.aws_iam.CfnGroup(app.node.find_child(names.prefixed(IDENTITY_STACK)), 'Another', "
+    "managed_policy_arns=['arn:aws:iam::111122223333:policy/none'])"
+)
+"""Can be synthesized and reviewed, and is refused when it is deployed: there is no such policy."""
 
 
 def add_to_app(repository: Repository, line: str) -> None:

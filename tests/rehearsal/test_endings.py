@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import Aws
 from tests.local_aws.test_launcher import eventually, needs_proc, processes, read_until
-from tests.rehearsal.rehearsals import ANOTHER_GROUP, add_to_app, rehearsed, run
+from tests.rehearsal.rehearsals import UNDEPLOYABLE, add_to_app, rehearsed, run
 from tests.review.conftest import Repository
 
 SCRIPT = [sys.executable, "scripts/rehearse.py"]
@@ -43,12 +43,12 @@ def test_the_real_aws_is_refused(repository: Repository, endpoint: str) -> None:
 
 @pytest.mark.soak
 def test_a_change_and_then_a_base_that_does_not_deploy(empty_aws: Aws, repository: Repository) -> None:
-    add_to_app(repository, ANOTHER_GROUP)
+    add_to_app(repository, UNDEPLOYABLE)
     seen = rehearsed(empty_aws, repository)
     assert seen.status == 1
     assert seen.disagreements == ["cdk deploy"]
     assert seen.observations[0]["about"] == "cdk deploy"
-    assert "already exists" in seen["cdk deploy"]["seen"]
+    assert "policy/none does not exist" in seen["cdk deploy"]["seen"]
     assert "HelloQueueIdentity is UPDATE_ROLLBACK_COMPLETE" in seen["cdk deploy"]["seen"]
     assert seen["messages in the queue"]["seen"] == "1,000 of 1,000 left"
     assert "none failed" in seen["a client sending"]["seen"]
@@ -61,7 +61,7 @@ def test_a_change_and_then_a_base_that_does_not_deploy(empty_aws: Aws, repositor
     *progress, last = done.stderr.splitlines()
     assert progress == ["deploying the base"]
     assert last.startswith("rehearse.py: the base does not deploy: ")
-    assert "already exists" in last
+    assert "policy/none does not exist" in last
 
 
 @pytest.mark.soak

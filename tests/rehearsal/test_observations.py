@@ -139,7 +139,7 @@ def test_the_reports_escape_what_the_change_says() -> None:
     rehearsal = Rehearsal("0123abcd", [hostile], 61.2)
     text = as_text(rehearsal)
     assert text.splitlines() == [
-        "Rehearsed over 0123abcd in 61 s: 1 thing that the review does not say",
+        "Rehearsed over 0123abcd in 61 s: in 1 thing, the review says something else",
         "",
         "DISAGREES  resources",
         r"  seen:    a\x1b[1m\nDISAGREES |x| <b>`",

@@ -106,7 +106,7 @@ def predictions(base: str, root: Path) -> Predictions:
         HelloQueueError: the review cannot be made.
     """
     review = review_working_tree(base, root)
-    default = [finding for finding, variant in review.open.items() if variant == "default"]
+    default = [finding for finding, variants in review.open.items() if "default" in variants]
     findings = tuple(
         Said(each.kind, each.id, (each.stack, each.resource), _witness(each)) for each in [*default, *review.accepted]
     )

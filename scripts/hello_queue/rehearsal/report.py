@@ -24,11 +24,13 @@ class Rehearsal:
         base: the commit that the change was compared with.
         observations: what was seen, disagreements first.
         seconds: how long all of it took.
+        deploys: whether the change can be deployed.
     """
 
     base: str
     observations: list[Observation]
     seconds: float
+    deploys: bool = True
 
     @property
     def disagreements(self) -> int:
@@ -37,9 +39,10 @@ class Rehearsal:
     @property
     def verdict(self) -> str:
         count = self.disagreements
-        if not count:
-            return "what was seen is what the review says"
-        return f"{count} {'thing' if count == 1 else 'things'} that the review does not say"
+        verdict = "what was seen is what the review says"
+        if count:
+            verdict = f"in {count} {'thing' if count == 1 else 'things'}, the review says something else"
+        return verdict if self.deploys else f"the change does not deploy; {verdict}"
 
 
 def as_text(rehearsal: Rehearsal) -> str:

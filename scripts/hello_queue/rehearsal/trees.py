@@ -134,7 +134,13 @@ def extract(commit: str, root: Path, folder: Path) -> None:
 def _reason(output: str) -> str:
     """The line of the CDK CLI's output that says why it failed."""
     lines = [line.strip() for line in output.splitlines() if line.strip()]
-    for marks in (("failed:",), ("settings: ",), ("Error", "error")):
+    for marks in (
+        ("CREATE_FAILED", "UPDATE_FAILED", "DELETE_FAILED"),
+        ("settings: ",),
+        ("ERROR ",),
+        ("Error", "error"),
+    ):
         if found := [line for line in lines if any(mark in line for mark in marks)]:
-            return found[0]
+            stack, *columns = (part.strip() for part in found[0].split(" | "))
+            return f"{stack}: {' '.join(columns[-2:])}" if columns else stack
     return lines[-1] if lines else "no output"
