@@ -83,6 +83,8 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(), [SENDING]),
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(REPLACED,)), ["resources", SENDING]),
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(NO_KEY,)), ["resources"]),
+        (seen(clients=FakeClients("AccessDenied")), Predictions(), [SENDING]),
+        (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(gone=(REPLACED,)), []),
         (seen(clients=FakeClients("InternalError")), Predictions(gone=(NO_KEY,)), ["resources", SENDING]),
         (seen(key_refusal="InvalidClientTokenId"), Predictions(), ["access key"]),
         (seen(can={PURGE: True}), Predictions(), ["wider rights"]),

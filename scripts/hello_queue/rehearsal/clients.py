@@ -31,7 +31,7 @@ _HOLD_SECONDS = 3_600
 _WAIT_SECONDS = 20
 _CLIENT, _KEPT = "client ", "kept "
 
-_ONE_ATTEMPT = Config(retries={"total_max_attempts": 1}, read_timeout=5)
+_ONE_ATTEMPT = Config(retries={"total_max_attempts": 1})
 
 
 @dataclass

@@ -22,7 +22,8 @@ _POLICIES = (
 _EXPLAINED_BY = {
     "NonExistentQueue": ("AWS::SQS::Queue",),
     "InvalidClientTokenId": _IDENTITY,
-    "AccessDenied": (*_IDENTITY, *_POLICIES),
+    # A queue that is replaced: its user's policy names the new one.
+    "AccessDenied": ("AWS::SQS::Queue", *_IDENTITY, *_POLICIES),
 }
 """Which resource must be gone for a call to fail so, by the end of the error code."""
 
