@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ import pytest
 from hello_queue.rehearsal.account import Deployed
 from hello_queue.rehearsal.clients import Client, Outage
 from hello_queue.rehearsal.observations import Observation, observations
-from hello_queue.rehearsal.predictions import Gone, Predictions, Said
+from hello_queue.rehearsal.predictions import Gone, Predictions, Said, _witness
 from hello_queue.rehearsal.rehearse import Seen
 from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text
 from hello_queue.rehearsal.signed_calls import Right
@@ -20,7 +20,7 @@ from hello_queue.rehearsal.trees import CdkRun
 URL, DEAD = "https://127.0.0.1/1/test", "https://127.0.0.1/1/test-dlq"
 PURGE = Right("sqs:PurgeQueue", "arn:aws:sqs:us-east-1:111122223333:test")
 STATE = Deployed(
-    {"QueueUrl": URL, "DeadLetterQueueUrl": DEAD},
+    {"QueueUrl": URL, "DeadLetterQueueUrl": DEAD, "UserName": "ada"},
     {("Messaging", "Queue"): ("AWS::SQS::Queue", URL), ("Identity", "Key"): ("AWS::IAM::AccessKey", "AKIA1")},
     {"Messaging": "UPDATE_ROLLBACK_COMPLETE"},
 )
@@ -90,13 +90,14 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(can={PURGE: True}), Predictions(), ["wider rights"]),
         (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", "")),)), []),
         (seen(), Predictions((Said("wider-rights", "another principal", ("", "")),)), []),
-        (seen(), Predictions((Said("wider-rights", "w", ("", ""), PURGE),)), [str(PURGE)]),
+        (seen(), Predictions((Said("wider-rights", "w", ("", ""), "user ada", PURGE),)), [str(PURGE)]),
         (
             seen(could={PURGE: True}, can={PURGE: True}),
-            Predictions((Said("wider-rights", "", ("", ""), PURGE),)),
+            Predictions((Said("wider-rights", "", ("", ""), "user ada", PURGE),)),
             [str(PURGE)],
         ),
-        (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", ""), PURGE),)), []),
+        (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", ""), "user ada", PURGE),)), []),
+        (seen(), Predictions((Said("wider-rights", "w", ("", ""), "role r", PURGE),)), []),
         (seen(could={PURGE: True}), Predictions(), []),
         (seen(change=CdkRun(4, "no")), Predictions(), ["cdk deploy"]),
         (seen(change=CdkRun(4, "no")), Predictions(gone=(REPLACED,)), ["cdk deploy"]),
@@ -152,3 +153,28 @@ def test_the_reports_escape_what_the_change_says() -> None:
     content = json.loads(as_json(rehearsal))
     assert content["disagreements"] == 1
     assert content["observations"][0]["seen"] == hostile.seen
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A finding with a witness, as the review has it."""
+
+    on: str
+    action: str = "sqs:PurgeQueue"
+    attribute: str = "what user ada may do"
+    witness: str = "ada could now call sqs:PurgeQueue on test"
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:test"), PURGE),
+        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:${Queue}"), None),
+        (Witnessed("arn:aws:sqs:us-east-1:111122223333:t*"), None),
+        (Witnessed("*", "iam:ListUsers"), Right("iam:ListUsers", "*")),
+        (Witnessed("*", "iam:ListUsers", witness="ada could now call x, with aws:SourceIp ::1"), None),
+        (Witnessed("", ""), None),
+    ],
+)
+def test_the_right_that_a_witness_names(finding: Any, expected: Right | None) -> None:
+    assert _witness(finding) == ("user ada", expected)

@@ -154,11 +154,11 @@ def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
         # A finding may be about another principal or another right than those that were tried.
         True if bool(gained) == bool(findings) else None if findings else False,
     )
-    for each in findings:
-        if each.witness is not None and each.witness in seen.can and each.witness in seen.could:
-            was, is_ = seen.could[each.witness], seen.can[each.witness]
+    for each, right in said.witnesses(seen.before.outputs.get("UserName", "")):
+        if right in seen.can and right in seen.could:
+            was, is_ = seen.could[right], seen.can[right]
             text = f"{_decision(was)} before, {_decision(is_)} after"
-            yield Observation(f"{each.witness}", text, each.text, not was and is_)
+            yield Observation(f"{right}", text, each.text, not was and is_)
 
 
 def _fewer_rights(seen: Seen) -> Iterator[Observation]:

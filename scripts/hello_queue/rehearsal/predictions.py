@@ -5,6 +5,7 @@ The only module here that knows the review. It takes from it the findings and th
 
 from __future__ import annotations
 
+import os
 import re
 import threading
 from collections.abc import Iterable
@@ -13,10 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from hello_queue.errors import HelloQueueError
+from hello_queue.local_aws.instance import ACCOUNT
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.review.working_tree import review_working_tree
 
-MORE_RIGHTS = ("wider-rights", "weaker-condition", "weaker-denial", "new-member", "new-trust")
+MORE_RIGHTS = ("escalation", "wider-rights", "weaker-condition", "weaker-denial", "new-member", "new-trust")
 """The kinds of findings about a principal that may do more than before."""
 
 _GONE = re.compile(r"(REPLACED|removed): (\w+::\w+::\w+) (\S+?)(?::|$)")
@@ -30,12 +32,14 @@ class Said:
     Attributes:
         kind, text: its kind, and what it says.
         resource: the stack and the logical id.
-        witness: the right that the review says is new, if it says one exactly.
+        who: the principal, such as ``user Administrator``.
+        witness: the right that the review says is new, if it says one that a call without conditions shows.
     """
 
     kind: str
     text: str
     resource: tuple[str, str]
+    who: str = ""
     witness: Right | None = None
 
 
@@ -64,6 +68,10 @@ class Predictions:
 
     def of_kind(self, *kinds: str) -> list[Said]:
         return [each for each in self.findings if each.kind in kinds]
+
+    def witnesses(self, user: str) -> list[tuple[Said, Right]]:
+        """The findings that say a new right of this user, with it."""
+        return [(each, each.witness) for each in self.findings if each.witness and each.who == f"user {user}"]
 
     def gone_of(self, types: Iterable[str]) -> list[Gone]:
         """What is gone of these types."""
@@ -108,7 +116,7 @@ def predictions(base: str, root: Path) -> Predictions:
     review = review_working_tree(base, root)
     default = [finding for finding, variants in review.open.items() if "default" in variants]
     findings = tuple(
-        Said(each.kind, each.id, (each.stack, each.resource), _witness(each)) for each in [*default, *review.accepted]
+        Said(each.kind, each.id, (each.stack, each.resource), *_witness(each)) for each in [*default, *review.accepted]
     )
     gone = tuple(
         Gone(note.stack, found.group(2), found.group(0).rstrip(":"))
@@ -118,7 +126,15 @@ def predictions(base: str, root: Path) -> Predictions:
     return Predictions(findings, gone)
 
 
-def _witness(finding: Any) -> Right | None:
-    """The finding's witness, if it has one for the deployment's user that a call with a key can show."""
-    action, resource = getattr(finding, "action", None), getattr(finding, "on", None)
-    return Right(action, resource) if action and resource else None
+def _witness(finding: Any) -> tuple[str, Right | None]:
+    """Whose right a finding is about, and the right.
+
+    Reviews before the exact comparison of rights have no witness.
+    """
+    action, resource = getattr(finding, "action", ""), getattr(finding, "on", "")
+    who = finding.attribute.removeprefix("what ").removesuffix(" may do")
+    for name, value in (("Partition", "aws"), ("Region", os.environ.get("AWS_REGION", "")), ("AccountId", ACCOUNT)):
+        resource = resource.replace(f"${{AWS::{name}}}", value)
+    is_exact = resource == "*" or not re.search(r"[*?$]", resource)
+    has_conditions = re.search(r", (with|without|if this holds) ?", getattr(finding, "witness", ""))
+    return who, Right(action, resource) if action and resource and is_exact and not has_conditions else None

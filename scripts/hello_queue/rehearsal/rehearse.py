@@ -82,7 +82,7 @@ def rehearse(
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
     said = review.result()
-    rights = [*_rights(before), *(each.witness for each in said.findings if each.witness)]
+    rights = [*_rights(before), *(right for _, right in said.witnesses(before.outputs["UserName"]))]
     could = allowed(key, rights)
     report(f"putting {MESSAGES:,} messages into each queue")
     for url in urls.values():
