@@ -14,86 +14,91 @@ import os
 import statistics
 import sys
 from collections.abc import Mapping
+from pathlib import Path
 
 import boto3
 
 from hello_queue.benchmark.contenders import (
     BATCHES,
-    CEILING,
     CONTENDERS,
-    NOT_OTHERS,
     OURS,
     PEERS,
     PYTHON_PEERS,
     TUTORIAL,
 )
-from hello_queue.benchmark.endpoint import endpoint
+from hello_queue.benchmark.endpoint import Endpoint, endpoint
 from hello_queue.benchmark.measurements import (
     LOCAL_AWS_MESSAGES,
-    Measured,
     on_the_local_aws,
     peak_memory,
     start_up,
     throughput,
 )
+from hello_queue.benchmark.results import Comparison, record
 from hello_queue.cli.main import DONE, run
 from hello_queue.cli.options import number, parser
 from hello_queue.cli.progress import tell
 from hello_queue.errors import HelloQueueError
 
 EXAMPLES = """\
-  make bench                                  everything: about 15 minutes
-  python scripts/bench.py --rounds 1          a first look"""
+  make bench                                  everything: about 40 minutes
+  python scripts/bench.py --rounds 1          a first look
+  python scripts/bench.py --record docs/benchmark.json && make docs
+                                              what the documentation shows"""
 
 
 def main() -> int:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="default: %(default)s")
-    rounds = options.parse_args().rounds
+    options.add_argument("--record", metavar="FILE", type=Path, help="write every figure to this file, as JSON")
+    arguments = options.parse_args()
+    rounds = arguments.rounds
     for needed in (PEERS / "node_modules", PYTHON_PEERS):
         if not needed.exists():
             raise HelloQueueError(f"{needed} is missing: run `make bench`")
     cores = os.cpu_count()
     print(f"Medians of {rounds}, {cores} cores, Python {sys.version.split()[0]}, boto3 {boto3.__version__}\n")
+    comparisons: list[Comparison] = []
+    others: dict[str, object] = {}
+
+    def keep() -> None:
+        """After each step, so that a run that is interrupted leaves what it has measured."""
+        if arguments.record is not None:
+            record(arguments.record, comparisons, rounds, others)
+
     with endpoint() as (server, tls_server):
+        starts = start_up(server, rounds * 2)
+        _print_start_up(starts)
+        others["start_up_seconds"] = starts
+        others["peak_memory_megabytes"] = _print_peak_memory(server)
+        local = on_the_local_aws(rounds, tell)
+        _print_local_aws(local)
+        others["local_aws_seconds"] = {f"{name}: {kind}": seconds for (name, kind), seconds in local.items()}
+        keep()
         for target, size, delay in (
             (server, 100, 0.0),
             (server, 100, 0.01),
-            (server, 10_000, 0.0),
-            (server, 10_000, 0.01),
             (tls_server, 100, 0.0),
             (tls_server, 100, 0.01),
+            (server, 10_000, 0.0),
+            (server, 10_000, 0.01),
         ):
             for kind in CONTENDERS:
-                title = _title(kind, target.url, size, delay)
-                _print_throughput(title, throughput(target, kind, size, delay, rounds, tell))
-        _print_start_up(start_up(server, rounds * 2))
-        print("**Peak memory of `send.py --file`**\n\n| lines | MB |\n|---:|---:|")
-        for lines in (10_000, 1_000_000):
-            tell(f"memory: {lines:,} lines")
-            print(f"| {lines:,} | {peak_memory(server, lines):.0f} |", flush=True)
-        print()
-    _print_local_aws(on_the_local_aws(rounds, tell))
+                comparisons.append(throughput(target, kind, size, delay, rounds, tell))
+                print(comparisons[-1].table(), flush=True)
+                keep()
     return DONE
 
 
-def _title(kind: str, url: str, size: int, delay: float) -> str:
-    when = f"after {delay * 1000:g} ms" if delay else "at once"
-    return f"**{kind}**, {size:,} bytes, answers {when}, {url.partition(':')[0]}"
-
-
-def _print_throughput(title: str, measured: Mapping[str, Measured]) -> None:
-    """Compare each with the best of the others."""
-    rates = {name: statistics.median(each.rates) for name, each in measured.items()}
-    best = max((name for name in rates if name not in NOT_OTHERS), key=rates.__getitem__)
-    print(f"{title}\n\n| | messages/s | times the best other | CPU per message |\n|---|---:|---:|---:|")
-    for name, each in measured.items():
-        cpu = statistics.median(each.cpu)
-        print(f"| {name} | {rates[name]:,.0f} | {rates[name] / rates[best]:.1f} | {cpu:,.0f} µs |")
-    cpu_ratio = statistics.median(measured[OURS].cpu) / statistics.median(measured[best].cpu)
-    headroom = rates[CEILING] / max(rate for name, rate in rates.items() if name != CEILING)
-    print(f"\nOurs is {rates[OURS] / rates[best]:.1f} times {best}, with {cpu_ratio:.2f} of its CPU time per message.")
-    print(f"The endpoint's ceiling is {headroom:.1f} times the fastest.\n", flush=True)
+def _print_peak_memory(server: Endpoint) -> dict[int, float]:
+    print("**Peak memory of `send.py --file`**\n\n| lines | MB |\n|---:|---:|")
+    memory = {}
+    for lines in (10_000, 1_000_000):
+        tell(f"memory: {lines:,} lines")
+        memory[lines] = peak_memory(server, lines)
+        print(f"| {lines:,} | {memory[lines]:.0f} |", flush=True)
+    print()
+    return memory
 
 
 def _print_start_up(seconds: Mapping[str, list[float]]) -> None:
@@ -113,6 +118,7 @@ def _print_local_aws(seconds: Mapping[tuple[str, str], list[float]]) -> None:
     for name in (TUTORIAL, BATCHES, OURS):
         rates = [f"{LOCAL_AWS_MESSAGES / statistics.median(seconds[name, kind]):,.0f}" for kind in ("send", "process")]
         print(f"| {name} | {' | '.join(rates)} |")
+    print(flush=True)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 
+from hello_queue.benchmark.results import RECORD, summary
 from hello_queue.project import ROOT
 from stacks.settings import settings_table
 from tests.conftest import Assemblies, Aws, start
@@ -54,7 +55,7 @@ def pieces(aws: Aws) -> dict[str, str]:
             sqs.send_message(QueueUrl=dead, MessageBody="an order that nobody understood")
         outputs[name] = "".join(_shown(aws, command) for command in commands)
     examples = {name: f"```console\n{text}```\n" for name, text in outputs.items()}
-    return {**examples, "settings": settings_table()}
+    return {**examples, "settings": settings_table(), "benchmark": summary(ROOT / RECORD)}
 
 
 def refreshed(texts: Mapping[Path, str], generated: Mapping[str, str]) -> dict[Path, str]:

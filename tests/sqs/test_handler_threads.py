@@ -25,8 +25,8 @@ def handle(pieces: list[float], most: int, call: Callable[[float], object] = tim
         finished: list[float] = []
         over = asyncio.Event()
 
-        def done(piece: float, _: None) -> None:
-            finished.append(piece)
+        def done(results: list[tuple[float, None]]) -> None:
+            finished.extend(piece for piece, _ in results)
             if len(finished) == len(pieces):
                 over.set()
 
@@ -71,7 +71,7 @@ def test_what_waits_can_be_withdrawn() -> None:
             begun.set()
             release.wait(10)
 
-        threads = HandlerThreads(call, 1, lambda piece, result: None)
+        threads = HandlerThreads(call, 1, lambda results: None)
         threads.submit([1, 2, 3])
         await asyncio.to_thread(begun.wait, 10)
         withdrawn = threads.withdraw()
