@@ -1,7 +1,7 @@
 """Rehearse a change in a local AWS: deploy the base, the change over it, and report what happens.
 
 The real CDK CLI deploys the base, then the change of the working tree over it, while one client sends and another one
-processes. It needs no AWS account and no network, and takes less than a minute. Each line has what was seen, and what
+processes. It needs no AWS account and no network, and takes about a minute. Each line has what was seen, and what
 the review (`review.py`) says; where the two disagree, that is the first line.
 Exit status: 0 they agree, 1 they disagree, or the base or the change does not deploy, 2 there is no such base.
 """
