@@ -1,5 +1,5 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test coverage lint synth golden review bench soak faults simulate mutants lock docs clean
+.PHONY: setup demo test coverage lint synth golden review rehearse bench soak faults simulate mutants lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -18,6 +18,7 @@ help:
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
+	@echo 'make rehearse what happens when this change is deployed? (BASE=origin/main; in a local AWS)'
 	@echo 'make bench  how fast are send.py and process.py? (about 40 minutes)'
 	@echo 'make soak   run the tests that kill and fail in a loop, and those of both transports over boto3'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
@@ -56,6 +57,9 @@ golden: setup
 
 review: setup
 	@$(BIN)/python scripts/review.py --base $(BASE)
+
+rehearse: setup
+	@$(BIN)/python scripts/rehearse.py --base $(BASE)
 
 bench: setup $(PEERS)/node_modules/installed $(PEERS)/.venv/installed
 	@$(BIN)/python scripts/bench.py

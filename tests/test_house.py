@@ -27,6 +27,7 @@ MAY_IMPORT = {
     "cli": {*FOUNDATION, "aws", "sqs", "deployment"},
     # For one function: what a change says is escaped in its report, as in all that a script prints.
     "review": {*FOUNDATION, "cli.terminal"},
+    "rehearsal": {*FOUNDATION, "aws", "deployment", "local_aws", "review", "cli.terminal"},
 }
 """The arrows of the package: each subpackage, and what it may import besides itself."""
 

@@ -143,6 +143,10 @@ INVALID_ARGUMENTS = {
         (["--fail-on", "data-loss,"], "''"),
         (["x"], "unrecognized arguments: x"),
     ],
+    "rehearse.py": [
+        (["x"], "unrecognized arguments: x"),
+        (["--markdown"], "expected one argument"),
+    ],
     "local_aws.py": [
         (["--region", "nowhere"], "'nowhere'"),
         (["--region", ""], "''"),

@@ -1,0 +1,94 @@
+"""What exists in the local AWS: in the whole account, and in the stacks of a deployment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from botocore.exceptions import ClientError
+
+from hello_queue.aws.clients import AccessKey, client
+from hello_queue.aws.errors import error_code
+
+_any_client: Callable[..., Any] = client
+
+_LISTED = (
+    ("cloudformation", "describe_stacks", "Stacks[].StackName"),
+    ("cloudwatch", "describe_alarms", "MetricAlarms[].AlarmName"),
+    ("cloudwatch", "list_dashboards", "DashboardEntries[].DashboardName"),
+    ("iam", "list_groups", "Groups[].Arn"),
+    ("iam", "list_policies", "Policies[?starts_with(Arn, 'arn:aws:iam::aws:') == `false`].Arn"),
+    ("iam", "list_roles", "Roles[].Arn"),
+    ("iam", "list_users", "Users[].Arn"),
+    ("kms", "list_keys", "Keys[].KeyArn"),
+    ("lambda", "list_functions", "Functions[].FunctionArn"),
+    ("logs", "describe_log_groups", "logGroups[].logGroupName"),
+    ("secretsmanager", "list_secrets", "SecretList[].Name"),
+    ("sns", "list_topics", "Topics[].TopicArn"),
+    ("sqs", "list_queues", "QueueUrls[]"),
+    ("ssm", "describe_parameters", "Parameters[].Name"),
+)
+"""What the stacks create, and what a change is likely to add. Assets that the CDK uploads are not among it: they stay
+after every `cdk destroy`, until `cdk gc`."""
+
+
+def existing() -> set[tuple[str, str]]:
+    """Every resource in the account of the kinds that are listed: its kind and its name."""
+    found = set()
+    for service, operation, path in _LISTED:
+        pages = _any_client(service).get_paginator(operation).paginate()
+        kind = f"{service} {operation.partition('_')[2].replace('_', ' ').removesuffix('s')}"
+        found |= {(kind, str(name)) for name in pages.search(path) if name is not None}
+    return found
+
+
+@dataclass(frozen=True)
+class Deployed:
+    """What is deployed.
+
+    Attributes:
+        outputs: the outputs of all stacks.
+        resources: type and physical id of each resource, by stack and logical id.
+        statuses: the status of each stack.
+    """
+
+    outputs: Mapping[str, str]
+    resources: Mapping[tuple[str, str], tuple[str, str]]
+    statuses: Mapping[str, str] = field(default_factory=dict)
+
+    def queue(self, output: str) -> str | None:
+        """The URL of a queue: ``QueueUrl`` or ``DeadLetterQueueUrl``."""
+        return self.outputs.get(output)
+
+
+def deployed(stacks: Iterable[str]) -> Deployed:
+    """What these stacks have deployed. A stack that does not exist has nothing."""
+    cloudformation = client("cloudformation")
+    outputs: dict[str, str] = {}
+    resources: dict[tuple[str, str], tuple[str, str]] = {}
+    statuses: dict[str, str] = {}
+    for stack in stacks:
+        try:
+            (described,) = cloudformation.describe_stacks(StackName=stack)["Stacks"]
+        except ClientError as error:
+            if error_code(error) != "ValidationError":
+                raise
+            continue
+        statuses[stack] = described["StackStatus"]
+        outputs.update({each["OutputKey"]: each["OutputValue"] for each in described.get("Outputs", [])})
+        for page in cloudformation.get_paginator("list_stack_resources").paginate(StackName=stack):
+            for each in page["StackResourceSummaries"]:
+                if each["ResourceStatus"] != "DELETE_COMPLETE":
+                    identity = each["ResourceType"], each.get("PhysicalResourceId", "")
+                    resources[stack, each["LogicalResourceId"]] = identity
+    return Deployed(outputs, resources, statuses)
+
+
+def refusal(key: AccessKey) -> str | None:
+    """None if an access key works, otherwise the error code."""
+    try:
+        client("sts", key=key).get_caller_identity()
+    except ClientError as error:
+        return error_code(error)
+    return None

@@ -1,0 +1,197 @@
+"""Each thing that was seen, beside what the review says of it, and whether the two agree."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+
+from hello_queue.rehearsal.clients import MESSAGES, Client
+from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
+from hello_queue.rehearsal.rehearse import QUEUES, Seen
+from hello_queue.rehearsal.signed_calls import Right
+
+NOTHING = "nothing"
+"""What the review says where it says nothing."""
+
+_IDENTITY = ("AWS::IAM::User", "AWS::IAM::AccessKey")
+_POLICIES = (
+    *("AWS::IAM::Policy", "AWS::IAM::UserPolicy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Group"),
+    *("AWS::IAM::UserToGroupAddition", "AWS::SQS::QueuePolicy"),
+)
+_EXPLAINED_BY = {
+    "NonExistentQueue": ("AWS::SQS::Queue",),
+    "InvalidClientTokenId": _IDENTITY,
+    # A queue that is replaced: its user's policy names the new one.
+    "AccessDenied": ("AWS::SQS::Queue", *_IDENTITY, *_POLICIES),
+}
+"""Which resource must be gone for a call to fail so, by the end of the error code."""
+
+
+@dataclass(frozen=True)
+class Observation:
+    """One thing that was seen.
+
+    Attributes:
+        about: what it is about, in a word or two.
+        seen: what was seen.
+        said: what the review says of it.
+        agrees: False if the two differ; None if the review does not say such things.
+    """
+
+    about: str
+    seen: str
+    said: str
+    agrees: bool | None
+
+
+def observations(seen: Seen, said: Predictions) -> list[Observation]:
+    """All of them. Where the review and what was seen differ, they come first."""
+    found = [
+        _resources(seen, said),
+        *(_messages(output, seen, said) for output in QUEUES),
+        _client("sending", seen.clients.sending, seen, said),
+        _client("processing", seen.clients.processing, seen, said),
+        _access_key(seen, said),
+        *_more_rights(seen, said),
+        *_fewer_rights(seen),
+        _going_back(seen),
+        _destruction(seen),
+    ]
+    if said.failure:
+        found = [replace(each, said="there is no review", agrees=None) for each in found]
+    return sorted([_deployment(seen, said), *found], key=lambda each: each.agrees is not False)
+
+
+def _deployment(seen: Seen, said: Predictions) -> Observation:
+    run = seen.change
+    review = f"fails: {said.failure}" if said.failure else NOTHING
+    if not run.failure:
+        return Observation("cdk deploy", f"took {run.seconds:.1f} s", review, False if said.failure else None)
+    states = ", ".join(f"{name} is {status}" for name, status in sorted(seen.after.statuses.items()))
+    text = f"failed after {run.seconds:.1f} s: {run.failure} ({states})"
+    return Observation("cdk deploy", text, review, bool(said.failure))
+
+
+def _resources(seen: Seen, said: Predictions) -> Observation:
+    """What was replaced or removed. A deployment that failed replaced nothing that lasts."""
+    gone: list[tuple[str, str, str]] = []
+    for (stack, logical_id), (type_, physical_id) in seen.before.resources.items():
+        now = seen.after.resources.get((stack, logical_id))
+        if now != (type_, physical_id):
+            verb = "replaced" if now and now[0] == type_ else "removed"
+            gone.append((stack, type_, f"{verb}: {type_} {_name(physical_id)}"))
+    text = "; ".join(each for *_, each in gone) or "none replaced or removed"
+    said_text = "; ".join(each.text for each in said.gone) or NOTHING
+    agrees: bool | None = None
+    if not seen.change.failure and not said.failure:
+        agrees = Counter(each[:2] for each in gone) == Counter((each.stack, each.type) for each in said.gone)
+    return Observation("resources", text, said_text, agrees)
+
+
+def _messages(output: str, seen: Seen, said: Predictions) -> Observation:
+    left, before = seen.left[output], seen.before.outputs[output]
+    text = f"{left or 0:,} of {MESSAGES:,} left"
+    if left is None:
+        text += ": the queue is gone"
+    elif output in seen.left_aside:
+        text += f" in {_name(seen.after.outputs[output])}"
+    aside = seen.left_aside.get(output)
+    if aside is not None:
+        text += f"; {aside:,} in {_name(before)}, which still exists and is no longer the deployment's"
+    resource = next((key for key, each in seen.before.resources.items() if each[1] == before), None)
+    losses = [each for each in said.of_kind("data-loss") if each.resource == resource]
+    lost = (left or 0) < MESSAGES
+    return Observation(
+        f"messages in the {QUEUES[output]}",
+        text,
+        "; ".join(each.text for each in losses) or NOTHING,
+        # A finding may be about what can happen later: a shorter retention loses nothing in a minute.
+        None if losses and not lost else bool(losses) == lost,
+    )
+
+
+def _client(doing: str, client: Client, seen: Seen, said: Predictions) -> Observation:
+    text = f"{client.calls:,} calls, none failed"
+    if client.outages:
+        outages = "; ".join(
+            f"{', '.join(each.codes)} from {each.begun - seen.begun:.1f} s after the deployment began, "
+            f"for {each.ended - each.begun:.1f} s" + ("" if each.over else ", until the client was stopped")
+            for each in client.outages
+        )
+        text = f"{client.failures:,} of {client.calls:,} calls failed: {outages}"
+    elif doing == "processing":
+        text += f"; {seen.clients.processed:,} of {seen.clients.sent:,} sent messages came back"
+    codes = [code for each in client.outages for code in each.codes]
+    causes = {
+        each.text
+        for code in codes
+        for end, types in _EXPLAINED_BY.items()
+        if code.endswith(end)
+        for each in said.gone_of(types)
+    }
+    return Observation(f"a client {doing}", text, "; ".join(sorted(causes)) or NOTHING, not codes or bool(causes))
+
+
+def _access_key(seen: Seen, said: Predictions) -> Observation:
+    text = f"refused: {seen.key_refusal}" if seen.key_refusal else "works"
+    text = f"the one from before {'is ' if seen.key_refusal else ''}{text}"
+    if seen.new_key:
+        text += "; another one is in the secret"
+    causes = [each.text for each in said.gone_of(_IDENTITY)]
+    keys = [each.text for each in said.of_kind("new-access-key")]
+    return Observation("access key", text, "; ".join([*causes, *keys]) or NOTHING, not seen.key_refusal or bool(causes))
+
+
+def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
+    findings = said.of_kind(*MORE_RIGHTS)
+    gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
+    text = f"the user could now call {_listed(gained)}" if gained else "the user can do nothing new of what was tried"
+    yield Observation(
+        "wider rights",
+        f"{text} ({len(seen.can)} calls tried)",
+        "; ".join(each.text for each in findings) or NOTHING,
+        # A finding may be about another principal or another right than those that were tried.
+        True if bool(gained) == bool(findings) else None if findings else False,
+    )
+    for each, right in said.witnesses(seen.before.outputs.get("UserName", "")):
+        if right in seen.can and right in seen.could:
+            was, is_ = seen.could[right], seen.can[right]
+            text = f"{_decision(was)} before, {_decision(is_)} after"
+            yield Observation(f"{right}", text, each.text, not was and is_)
+
+
+def _fewer_rights(seen: Seen) -> Iterator[Observation]:
+    lost = [right for right, could in seen.could.items() if could and not seen.can.get(right, False)]
+    if lost and seen.can:
+        yield Observation("narrower rights", f"the user can no longer call {_listed(lost)}", NOTHING, None)
+
+
+def _going_back(seen: Seen) -> Observation:
+    if seen.back.failure:
+        return Observation("going back", f"failed: {seen.back.failure}", NOTHING, False)
+    text = f"took {seen.back.seconds:.1f} s"
+    if seen.back_refusal:
+        text += f"; a client from before the change still fails: {seen.back_refusal}"
+    return Observation("going back", text, NOTHING, None)
+
+
+def _destruction(seen: Seen) -> Observation:
+    left = ", ".join(f"{kind} {_name(name)}" for kind, name in seen.remains) or "nothing"
+    text = f"leaves {left}"
+    if seen.destroy.failure:
+        text = f"failed: {seen.destroy.failure}; it {text}"
+    return Observation("cdk destroy", text, NOTHING, not seen.remains and not seen.destroy.failure)
+
+
+def _decision(allowed: bool) -> str:
+    return "allowed" if allowed else "denied"
+
+
+def _listed(rights: Iterable[Right]) -> str:
+    return ", ".join(map(str, rights))
+
+
+def _name(physical_id: str) -> str:
+    """The last part of a URL or an ARN."""
+    return physical_id.rstrip("/").rpartition("/")[2].rpartition(":")[2]

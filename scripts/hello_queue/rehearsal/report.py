@@ -1,0 +1,87 @@
+"""A rehearsal as text for a terminal, as JSON, and as Markdown for a pull request.
+
+Names, error messages and findings are the change's author's: `printable` escapes them, so that they cannot drive a
+terminal or imitate a line of the report.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from hello_queue.cli.terminal import printable
+from hello_queue.rehearsal.observations import Observation
+
+
+@dataclass(frozen=True)
+class Rehearsal:
+    """What a rehearsal reports.
+
+    Attributes:
+        base: the commit that the change was compared with.
+        observations: what was seen, disagreements first.
+        seconds: how long all of it took.
+        deploys: whether the change can be deployed.
+    """
+
+    base: str
+    observations: list[Observation]
+    seconds: float
+    deploys: bool = True
+
+    @property
+    def disagreements(self) -> int:
+        return sum(each.agrees is False for each in self.observations)
+
+    @property
+    def verdict(self) -> str:
+        count = self.disagreements
+        verdict = "what was seen is what the review says"
+        if count:
+            verdict = f"in {count} {'thing' if count == 1 else 'things'}, the review says something else"
+        return verdict if self.deploys else f"the change does not deploy; {verdict}"
+
+
+def as_text(rehearsal: Rehearsal) -> str:
+    """The rehearsal for a terminal."""
+    return "\n".join(_text(rehearsal)) + "\n"
+
+
+def _text(rehearsal: Rehearsal) -> Iterator[str]:
+    yield f"Rehearsed over {rehearsal.base} in {rehearsal.seconds:.0f} s: {rehearsal.verdict}"
+    for each in rehearsal.observations:
+        yield ""
+        yield f"{'DISAGREES  ' if each.agrees is False else ''}{printable(each.about)}"
+        yield f"  seen:    {printable(each.seen)}"
+        yield f"  review:  {printable(each.said)}"
+
+
+def as_json(rehearsal: Rehearsal) -> str:
+    """The rehearsal as a JSON object."""
+    content = {
+        **dataclasses.asdict(rehearsal),
+        "seconds": round(rehearsal.seconds, 1),
+        "disagreements": rehearsal.disagreements,
+    }
+    return json.dumps(content, indent=2) + "\n"
+
+
+def as_markdown(rehearsal: Rehearsal) -> str:
+    """The rehearsal for a pull request."""
+    rows = [
+        f"| {'**disagrees** ' if each.agrees is False else ''}{_escaped(each.about)} | {_escaped(each.seen)} | "
+        f"{_escaped(each.said)} |"
+        for each in rehearsal.observations
+    ]
+    title = f"## The change, rehearsed: {rehearsal.verdict}"
+    took = f"Deployed over `{rehearsal.base}` in a local AWS, in {rehearsal.seconds:.0f} s."
+    return "\n".join([title, "", took, "", "| | seen | the review |", "|---|---|---|", *rows]) + "\n"
+
+
+def _escaped(text: str) -> str:
+    """The text with Markdown and HTML escaped."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]()#@!|~])", r"\\\1", escaped)

@@ -1,0 +1,100 @@
+"""Six prepared changes, rehearsed one after the other in one local AWS."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from tests.conftest import Aws
+from tests.rehearsal.rehearsals import Rehearsed, rehearsed
+from tests.review.conftest import Repository
+
+pytestmark = pytest.mark.soak
+
+ALL_LEFT, NONE_LEFT = "1,000 of 1,000 left", "0 of 1,000 left"
+
+
+@pytest.fixture
+def project(repository: Repository) -> Repository:
+    """A base whose user is no administrator: an administrator gains nothing by a wider policy."""
+    repository.set(administrator_access=False)
+    subprocess.run([sys.executable, "scripts/golden.py"], cwd=repository.folder, check=True, capture_output=True)
+    repository.write(".gitignore", "node_modules\n__pycache__\nrehearsal.md\n")
+    repository.commit("no administrators")
+    return repository
+
+
+class Rehearsals:
+    """Rehearsals of one project in one local AWS."""
+
+    def __init__(self, aws: Aws, project: Repository) -> None:
+        self._aws = aws
+        self._project = project
+
+    def rehearse(self, change: Callable[[], None]) -> Rehearsed:
+        """Rehearse what a function changes."""
+        self._project.git("checkout", "--quiet", ".")
+        change()
+        return rehearsed(self._aws, self._project)
+
+
+def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pytest.Subtests) -> None:
+    rehearse = Rehearsals(empty_aws, project).rehearse
+    with subtests.test("a harmless one"):
+        seen = rehearse(lambda: project.set(delay_seconds=10))
+        assert (seen.status, seen.disagreements) == (0, [])
+        assert seen["messages in the queue"]["seen"] == ALL_LEFT
+        assert seen["messages in the dead-letter queue"]["seen"] == ALL_LEFT
+        assert "none failed" in seen["a client sending"]["seen"]
+        assert "none failed" in seen["a client processing"]["seen"]
+        assert seen["resources"]["seen"] == "none replaced or removed"
+        assert seen["access key"]["seen"] == "the one from before works"
+        assert seen["cdk destroy"]["seen"] == "leaves nothing"
+        assert "| access key | the one from before works | nothing |" in seen.markdown
+
+    with subtests.test("the queue is renamed"):
+        seen = rehearse(lambda: project.set(queue_name="orders"))
+        assert seen.disagreements == []
+        assert seen["messages in the queue"]["seen"] == f"{NONE_LEFT} in orders"
+        assert "data-loss: queue test is replaced" in seen["messages in the queue"]["said"]
+        assert seen["messages in the dead-letter queue"]["seen"] == f"{NONE_LEFT} in orders-dlq"
+        assert "until the client was stopped" in seen["a client sending"]["seen"]
+        assert "until the client was stopped" in seen["a client processing"]["seen"]
+        assert "sqs:SendMessage on test" in seen["narrower rights"]["seen"]
+        assert "sqs:SendMessage on orders" in seen["wider rights"]["seen"]
+
+    with subtests.test("a second key"):
+        seen = rehearse(lambda: project.set(second_access_key=2))
+        assert seen.disagreements == []
+        assert "none failed" in seen["a client sending"]["seen"]
+        assert seen["access key"]["seen"] == "the one from before works"
+        assert "new-access-key" in seen["access key"]["said"]
+
+    with subtests.test("the key is swapped at once instead of rotated"):
+        seen = rehearse(lambda: project.set(access_key=2))
+        assert seen.disagreements == []
+        assert "InvalidClientTokenId" in seen["a client sending"]["seen"]
+        assert "until the client was stopped" in seen["a client sending"]["seen"]
+        assert "removed: AWS::IAM::AccessKey" in seen["a client sending"]["said"]
+        assert seen["access key"]["seen"].startswith("the one from before is refused: InvalidClientTokenId; another")
+        assert seen["messages in the queue"]["seen"] == ALL_LEFT
+        assert "a client from before the change still fails" in seen["going back"]["seen"]
+
+    with subtests.test("fifo=true"):
+        seen = rehearse(lambda: project.set(fifo=True))
+        assert seen.disagreements == []
+        assert seen["messages in the queue"]["seen"] == f"{NONE_LEFT} in test.fifo"
+        assert seen["resources"]["seen"].count("replaced: AWS::SQS::Queue") == 2
+        assert "until the client was stopped" in seen["a client sending"]["seen"]
+
+    with subtests.test("a wider policy"):
+        policies = (project.folder / "stacks/policies.py").read_text()
+        wider = policies.replace("list(QUEUE_USER_ACTIONS)", "[*QUEUE_USER_ACTIONS, 'sqs:PurgeQueue']")
+        seen = rehearse(lambda: project.write("stacks/policies.py", wider))
+        assert seen.disagreements == []
+        assert seen["wider rights"]["seen"].startswith("the user could now call sqs:PurgeQueue on test (")
+        assert "wider-rights" in seen["wider rights"]["said"]
+        assert seen["messages in the queue"]["seen"] == ALL_LEFT, "the calls that were tried purged nothing"

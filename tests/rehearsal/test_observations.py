@@ -1,0 +1,180 @@
+"""What was seen beside what the review says: where the two differ comes first."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from hello_queue.rehearsal.account import Deployed
+from hello_queue.rehearsal.clients import Client, Outage
+from hello_queue.rehearsal.observations import Observation, observations
+from hello_queue.rehearsal.predictions import Gone, Predictions, Said, _witness
+from hello_queue.rehearsal.rehearse import Seen
+from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text
+from hello_queue.rehearsal.signed_calls import Right
+from hello_queue.rehearsal.trees import CdkRun
+
+URL, DEAD = "https://127.0.0.1/1/test", "https://127.0.0.1/1/test-dlq"
+PURGE = Right("sqs:PurgeQueue", "arn:aws:sqs:us-east-1:111122223333:test")
+STATE = Deployed(
+    {"QueueUrl": URL, "DeadLetterQueueUrl": DEAD, "UserName": "ada"},
+    {("Messaging", "Queue"): ("AWS::SQS::Queue", URL), ("Identity", "Key"): ("AWS::IAM::AccessKey", "AKIA1")},
+    {"Messaging": "UPDATE_ROLLBACK_COMPLETE"},
+)
+OTHER = "https://127.0.0.1/1/orders"
+RENAMED = Deployed(
+    {**STATE.outputs, "QueueUrl": OTHER}, {**STATE.resources, ("Messaging", "Queue"): ("AWS::SQS::Queue", OTHER)}
+)
+LOSS = Said("data-loss", "data-loss: queue test is replaced", ("Messaging", "Queue"))
+REPLACED = Gone("Messaging", "AWS::SQS::Queue", "REPLACED: AWS::SQS::Queue orders")
+NO_KEY = Gone("Identity", "AWS::IAM::AccessKey", "removed: AWS::IAM::AccessKey Key")
+
+
+class FakeClients:
+    """Two clients that have stopped."""
+
+    def __init__(self, *codes: str) -> None:
+        self.sent = self.processed = 10
+        self.sending, self.processing = Client(lambda: False), Client(lambda: False)
+        if codes:
+            self.sending.outages = [Outage(3.0, 5.5, codes=list(codes))]
+            self.sending.calls, self.sending.failures = 20, 7
+
+
+def seen(**different: Any) -> Seen:
+    usual: dict[str, Any] = {
+        "begun": 1.0,
+        "change": CdkRun(4, None),
+        "before": STATE,
+        "after": STATE,
+        "left": {"QueueUrl": 1000, "DeadLetterQueueUrl": 1000},
+        "left_aside": {},
+        "clients": FakeClients(),
+        "key_refusal": None,
+        "new_key": False,
+        "could": {PURGE: False},
+        "can": {PURGE: False},
+        "back": CdkRun(1, None),
+        "back_refusal": None,
+        "destroy": CdkRun(1, None),
+    }
+    return Seen(**{**usual, **different})
+
+
+LOST = {"QueueUrl": 0, "DeadLetterQueueUrl": 1000}
+MESSAGES, SENDING = "messages in the queue", "a client sending"
+
+
+@pytest.mark.parametrize(
+    ("what", "said", "differ"),
+    [
+        (seen(), Predictions(), []),
+        (seen(left=LOST), Predictions(), [MESSAGES]),
+        (seen(left={"QueueUrl": 999, "DeadLetterQueueUrl": 1000}), Predictions(), [MESSAGES]),
+        (seen(left=LOST), Predictions((LOSS,)), []),
+        (seen(left=LOST), Predictions((replace(LOSS, resource=("Messaging", "Another")),)), [MESSAGES]),
+        (seen(), Predictions((LOSS,)), []),
+        (seen(after=RENAMED), Predictions(), ["resources"]),
+        (seen(after=RENAMED), Predictions(gone=(REPLACED,)), []),
+        (seen(), Predictions(gone=(REPLACED,)), ["resources"]),
+        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(), [SENDING]),
+        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(REPLACED,)), ["resources", SENDING]),
+        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(NO_KEY,)), ["resources"]),
+        (seen(clients=FakeClients("AccessDenied")), Predictions(), [SENDING]),
+        (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(gone=(REPLACED,)), []),
+        (seen(clients=FakeClients("InternalError")), Predictions(gone=(NO_KEY,)), ["resources", SENDING]),
+        (seen(key_refusal="InvalidClientTokenId"), Predictions(), ["access key"]),
+        (seen(can={PURGE: True}), Predictions(), ["wider rights"]),
+        (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", "")),)), []),
+        (seen(), Predictions((Said("wider-rights", "another principal", ("", "")),)), []),
+        (seen(), Predictions((Said("wider-rights", "w", ("", ""), "user ada", PURGE),)), [str(PURGE)]),
+        (
+            seen(could={PURGE: True}, can={PURGE: True}),
+            Predictions((Said("wider-rights", "", ("", ""), "user ada", PURGE),)),
+            [str(PURGE)],
+        ),
+        (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", ""), "user ada", PURGE),)), []),
+        (seen(), Predictions((Said("wider-rights", "w", ("", ""), "role r", PURGE),)), []),
+        (seen(could={PURGE: True}), Predictions(), []),
+        (seen(change=CdkRun(4, "no")), Predictions(), ["cdk deploy"]),
+        (seen(change=CdkRun(4, "no")), Predictions(gone=(REPLACED,)), ["cdk deploy"]),
+        (seen(change=CdkRun(4, "no")), Predictions(failure="it cannot be synthesized"), []),
+        (seen(left=LOST), Predictions(failure="it cannot be synthesized"), ["cdk deploy"]),
+        (seen(back=CdkRun(1, "no")), Predictions(), ["going back"]),
+        (seen(remains=[("sqs queue", URL)]), Predictions(), ["cdk destroy"]),
+        (seen(destroy=CdkRun(1, "no")), Predictions(), ["cdk destroy"]),
+    ],
+)
+def test_where_they_differ(what: Seen, said: Predictions, differ: list[str]) -> None:
+    found = observations(what, said)
+    assert [each.about for each in found if each.agrees is False] == differ
+    assert [each.about for each in found[: len(differ)]] == differ, "they come first"
+
+
+def text_of(what: Seen, about: str) -> str:
+    (found,) = [each.seen for each in observations(what, Predictions()) if each.about == about]
+    return found
+
+
+def test_an_outage_has_its_times() -> None:
+    assert text_of(seen(clients=FakeClients("A", "B")), SENDING) == (
+        "7 of 20 calls failed: A, B from 2.0 s after the deployment began, for 2.5 s, until the client was stopped"
+    )
+
+
+def test_a_queue_that_is_kept_aside() -> None:
+    what = seen(after=RENAMED, left=LOST, left_aside={"QueueUrl": 1000})
+    assert text_of(what, MESSAGES) == (
+        "0 of 1,000 left in orders; 1,000 in test, which still exists and is no longer the deployment's"
+    )
+
+
+def test_a_rollback_is_reported() -> None:
+    text = text_of(seen(change=CdkRun(4, "Group already exists")), "cdk deploy")
+    assert text == "failed after 4.0 s: Group already exists (Messaging is UPDATE_ROLLBACK_COMPLETE)"
+
+
+def test_the_reports_escape_what_the_change_says() -> None:
+    hostile = Observation("resources", "a\x1b[1m\nDISAGREES |x| <b>`", "**bold** \u202e", False)
+    rehearsal = Rehearsal("0123abcd", [hostile], 61.2)
+    text = as_text(rehearsal)
+    assert text.splitlines() == [
+        "Rehearsed over 0123abcd in 61 s: in 1 thing, the review says something else",
+        "",
+        "DISAGREES  resources",
+        r"  seen:    a\x1b[1m\nDISAGREES |x| <b>`",
+        r"  review:  **bold** \u202e",
+    ]
+    row = as_markdown(rehearsal).splitlines()[-1]
+    assert row == (r"| **disagrees** resources | a\\x1b\[1m\\nDISAGREES \|x\| &lt;b&gt;\` | \*\*bold\*\* \\u202e |")
+    content = json.loads(as_json(rehearsal))
+    assert content["disagreements"] == 1
+    assert content["observations"][0]["seen"] == hostile.seen
+
+
+@dataclass(frozen=True)
+class Witnessed:
+    """A finding with a witness, as the review has it."""
+
+    on: str
+    action: str = "sqs:PurgeQueue"
+    attribute: str = "what user ada may do"
+    witness: str = "ada could now call sqs:PurgeQueue on test"
+
+
+@pytest.mark.parametrize(
+    ("finding", "expected"),
+    [
+        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:test"), PURGE),
+        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:${Queue}"), None),
+        (Witnessed("arn:aws:sqs:us-east-1:111122223333:t*"), None),
+        (Witnessed("*", "iam:ListUsers"), Right("iam:ListUsers", "*")),
+        (Witnessed("*", "iam:ListUsers", witness="ada could now call x, with aws:SourceIp ::1"), None),
+        (Witnessed("", ""), None),
+    ],
+)
+def test_the_right_that_a_witness_names(finding: Any, expected: Right | None) -> None:
+    assert _witness(finding) == ("user ada", expected)
