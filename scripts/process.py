@@ -31,6 +31,7 @@ from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.consumers import Consumers
+from hello_queue.sqs.failures import FailureFile
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
 
@@ -147,6 +148,7 @@ def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Consumer
         limit=arguments.count,
         empty_after=None if arguments.forever else arguments.empty_after,
         retry_timeout=arguments.retry_timeout,
+        failures=arguments.failures,
     )
 
 
@@ -206,7 +208,15 @@ def _parse() -> argparse.Namespace:
         default=30,
         help="how long handlers may take to finish after Ctrl-C or SIGTERM (default: %(default)s)",
     )
+    options.add_argument(
+        "--failures",
+        metavar="FILE",
+        help="append a line of JSON to FILE for each failed message, from which redrive.py --failures shows why",
+    )
     arguments = options.parse_args()
+    if arguments.failures is not None:
+        arguments.failures = Path(arguments.failures)
+        FailureFile(arguments.failures, "", tell).close()  # before any call: whether it can be written
     if arguments.count is not None and arguments.processes > 1:
         options.error("--count needs --processes 1: several processes cannot share a count")
     return arguments

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import ssl
 import time
+import urllib.request
 from dataclasses import dataclass
 
 from tests.conftest import Aws
@@ -34,3 +37,13 @@ def count(aws: Aws, url: str) -> int:
     """How many messages are visible."""
     attributes = aws.client("sqs").get_queue_attributes(QueueUrl=url, AttributeNames=["All"])["Attributes"]
     return int(attributes["ApproximateNumberOfMessages"])
+
+
+def all_bodies(aws: Aws, url: str) -> list[str]:
+    """The bodies of all messages, also hidden ones. Nothing is received."""
+    trust = ssl.create_default_context(cafile=aws.instance.variables["AWS_CA_BUNDLE"])
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
+    with opener.open(f"{aws.instance.variables['AWS_ENDPOINT_URL']}/_ministack/sqs/messages?QueueUrl={url}") as answer:
+        found: list[str] = []
+        json.loads(answer.read(), object_hook=lambda content: found.append(content.get("body", content.get("Body"))))
+    return [body for body in found if body is not None]
