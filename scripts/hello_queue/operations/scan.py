@@ -25,6 +25,8 @@ from hello_queue.sqs.transports import Transport
 
 HOLD_SECONDS = 60
 """The visibility timeout of a message that is acted on at once."""
+WAIT_SECONDS = 1
+"""Long polling, however short, asks all servers of SQS, so that no answer means that there are no messages."""
 CONNECTIONS = 8
 MAX_HELD = 100_000
 """How many messages a scan holds at most: SQS allows 120,000 in flight, and others may receive too:
@@ -152,7 +154,7 @@ class Scan:
         parameters = {
             "QueueUrl": self._url,
             "MaxNumberOfMessages": min(MAX_BATCH_ENTRIES, most),
-            "WaitTimeSeconds": 1,
+            "WaitTimeSeconds": WAIT_SECONDS,
             "VisibilityTimeout": self._hold,
             "MessageAttributeNames": ["All"],
             "MessageSystemAttributeNames": ["All"],
