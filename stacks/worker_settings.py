@@ -77,8 +77,8 @@ class WorkerSettings(SettingsGroup):
             minimum=0,
             maximum=200,
             unit="pollers",
-            meaning="Provisioned mode: so many event pollers, 2 or more, are always ready, and are paid for. `0`: Lambda "
-            "starts pollers as it needs them",
+            meaning="Provisioned mode: so many event pollers, 2 or more, are always ready, and are paid for. `0`: "
+            "Lambda starts pollers as it needs them",
         ),
     )
     worker_pollers_max: int = setting(

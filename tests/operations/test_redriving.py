@@ -85,23 +85,20 @@ WAYS: dict[str, Way] = {
 }
 
 
-def client_with(service: Any, **_: object) -> Any:
-    return client(service, config=Config(retries={"total_max_attempts": 1}))
-
-
 @pytest.fixture
 def made(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tuple[Pair, Queues]]]:
     """Makes pairs of queues with all texts in the dead-letter queue. This process calls the local AWS."""
     inside(aws, monkeypatch)
     monkeypatch.setattr(scan, "WAIT_SECONDS", 0)  # the local AWS is one server
-    monkeypatch.setattr(transports, "client", functools.cache(client_with))  # making one takes long
+    sqs = functools.cache(lambda: client("sqs", config=Config(retries={"total_max_attempts": 1})))  # it takes long
+    monkeypatch.setattr(transports, "client", lambda *_, **__: sqs())
     pairs = []
 
     def make() -> tuple[Pair, Queues]:
         pair = make_pair(aws)
         pairs.append(pair)
         fill(aws, pair.dead, *TEXTS)
-        return pair, Queues.of(client("sqs"), pair.url)
+        return pair, Queues.of(sqs(), pair.url)
 
     yield make
     for pair in pairs:
@@ -158,7 +155,7 @@ def test_a_kill_at_any_call(
     monkeypatch.setattr(redriving, "open_transport", opened)
     left = len(all_bodies(aws, pair.dead))
     wait_until(lambda: count(aws, pair.dead) == left)
-    WAYS[way](Queues.of(client("sqs"), pair.url), tmp_path / "again")
+    WAYS[way](Queues.of(queues.sqs, pair.url), tmp_path / "again")
     check(aws, way, pair, tmp_path / "again")
     assert sorted(all_bodies(aws, pair.dead)) == sorted(OTHERS if way in ("move", "edit", "delete") else TEXTS)
     assert (tmp_path / "again").exists() == (way == "dump")
