@@ -14,7 +14,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import client
@@ -90,7 +89,7 @@ def made(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[], tup
     """Makes pairs of queues with all texts in the dead-letter queue. This process calls the local AWS."""
     inside(aws, monkeypatch)
     monkeypatch.setattr(scan, "WAIT_SECONDS", 0)  # the local AWS is one server
-    sqs = functools.cache(lambda: client("sqs", config=Config(retries={"total_max_attempts": 1})))  # it takes long
+    sqs = functools.cache(lambda: client("sqs"))  # making one takes long
     monkeypatch.setattr(transports, "client", lambda *_, **__: sqs())
     pairs = []
 
