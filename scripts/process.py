@@ -31,7 +31,7 @@ from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.consumers import Consumers
-from hello_queue.sqs.failures import FailureFile
+from hello_queue.sqs.failures import FailureFile, recording
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
 
@@ -69,9 +69,8 @@ def main() -> int:
     arguments = _parse()
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
-    consumers = Consumers(
-        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), tell, arguments.processes
-    )
+    load = functools.partial(_load, arguments.handler, arguments.failures)
+    consumers = Consumers(_config(arguments, sqs, url), load, tell, arguments.processes)
     began = time.monotonic()
 
     def summary() -> str:
@@ -128,14 +127,17 @@ def print_message(message: Message) -> None:
 _PRINTING = threading.Lock()
 
 
-def _load(name: str | None) -> Handler:
+def _load(name: str | None, failures: Path | None) -> Handler:
+    """In each process: the handler."""
     if name is None:
-        return print_message
-    sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
-    try:
-        return load_handler(name)
-    except InvalidHandler as error:
-        raise UsageError(f"--handler: {error}") from None
+        handler: Handler = print_message
+    else:
+        sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
+        try:
+            handler = load_handler(name)
+        except InvalidHandler as error:
+            raise UsageError(f"--handler: {error}") from None
+    return handler if failures is None else recording(handler, FailureFile(failures, name or "print", tell))
 
 
 def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> ConsumerConfig:
@@ -148,7 +150,6 @@ def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Consumer
         limit=arguments.count,
         empty_after=None if arguments.forever else arguments.empty_after,
         retry_timeout=arguments.retry_timeout,
-        failures=arguments.failures,
     )
 
 
@@ -214,6 +215,8 @@ def _parse() -> argparse.Namespace:
         help="append a line of JSON to FILE for each failed message, from which redrive.py --failures shows why",
     )
     arguments = options.parse_args()
+    if arguments.failures == "":
+        options.error("--failures '' is empty: give the name of a file")
     if arguments.failures is not None:
         arguments.failures = Path(arguments.failures)
         FailureFile(arguments.failures, "", tell).close()  # before any call: whether it can be written

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
-from hello_queue.sqs.failures import Failure, FailureFile, last_failures
-from hello_queue.sqs.handlers import Message
+from hello_queue.sqs.failures import Failure, FailureFile, last_failures, recording
+from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, NothingHandled, RetryLater, is_async
 from tests.conftest import Aws
 from tests.queues import fill
 from tests.scripts.pairs import Pair, make_pair
@@ -45,13 +47,73 @@ def test_other_lines_are_left_out(tmp_path: Path) -> None:
     assert last_failures(path, {"a"}) == {"a": Failure(time="", error="good")}
 
 
+def test_records_of_the_log_are_failures_too(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    record = {
+        "message_id": "a",
+        "receive_count": 3,
+        "timestamp": "2026-11-25T08:00:00.000Z",
+        "level": "ERROR",
+        "message": "message a failed at receive 3: KeyError: 'price' (orders.py:12)",
+        "exception_name": "KeyError",
+        "exception": "Traceback ...",
+    }
+    other = {"message_id": "b", "message": "message b took long"}
+    path.write_text("".join(json.dumps(each) + "\n" for each in (record, other)))
+    failure = Failure("2026-11-25T08:00:00.000Z", "KeyError: 'price' (orders.py:12)", "", 3)
+    assert last_failures(path, {"a", "b"}) == {"a": failure}
+
+
+async def async_handler(message: Message) -> None:
+    raise ERRORS[message.body]
+
+
+def plain_handler(message: Message) -> None:
+    raise ERRORS[message.body]
+
+
+ERRORS: dict[str, BaseException] = {
+    "error": ValueError("x"),
+    "exit": SystemExit(1),
+    "later": RetryLater(0),
+    "gone": CannotGoOn("x"),
+}
+
+
+def handle(handler: Handler, message: Message) -> None:
+    result: Any = handler(message)
+    if result is not None:
+        asyncio.run(result)
+
+
+@pytest.mark.parametrize("handler", [async_handler, plain_handler])
+def test_only_failures_are_recorded(tmp_path: Path, handler: Handler) -> None:
+    wrapped = recording(handler, FailureFile(tmp_path / "failures", "", print))
+    assert is_async(wrapped) == is_async(handler)
+    for body, error in ERRORS.items():
+        with pytest.raises(type(error)):
+            handle(wrapped, Message(body, body))
+    found = last_failures(tmp_path / "failures", ERRORS)
+    assert {id: failure.error.partition(" (")[0] for id, failure in found.items()} == {
+        "error": "ValueError: x",
+        "exit": "SystemExit: 1",
+    }
+
+
+def test_a_handler_that_did_not_run_is_recorded(tmp_path: Path) -> None:
+    wrapped = recording(lambda message: async_handler(message), FailureFile(tmp_path / "failures", "", print))
+    with pytest.raises(NothingHandled):
+        wrapped(Message("a", "b"))
+    assert "NothingHandled" in last_failures(tmp_path / "failures", {"a"})["a"].error
+
+
 def test_a_long_error_is_cut(tmp_path: Path) -> None:
     file = FailureFile(tmp_path / "failures", "", print)
     file.add(Message("a", "body"), ValueError("x" * 1_000_000))
     assert (tmp_path / "failures").stat().st_size < 3_000
 
 
-@pytest.mark.parametrize(("name", "reason"), [("", "is empty"), ("/", "is empty"), ("/no/such", "No such file")])
+@pytest.mark.parametrize(("name", "reason"), [("/", "Is a directory"), ("/no/such/file", "No such file")])
 def test_a_file_that_cannot_be_written(name: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         FailureFile(Path(name), "", print)

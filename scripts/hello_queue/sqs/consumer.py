@@ -9,11 +9,10 @@ from typing import Any
 from hello_queue.aws.clients import READ_TIMEOUT_SECONDS
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.deletions import Deletions
-from hello_queue.sqs.failures import FailureFile
 from hello_queue.sqs.groups import Groups
 from hello_queue.sqs.handler_tasks import HandlerTasks
 from hello_queue.sqs.handler_threads import HandlerThreads
-from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, describe, is_async, name_of
+from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, describe, is_async
 from hello_queue.sqs.heartbeat import Heartbeat, timeout_of
 from hello_queue.sqs.leases import Counts, Lease, Leases
 from hello_queue.sqs.polling import MAX_RECEIVES, Poller
@@ -89,7 +88,6 @@ class Consumer:
             self._runner = HandlerTasks(self._await_handler, config.concurrency, self._finished)
         else:
             self._runner = HandlerThreads(self._call_handler, config.concurrency, self._finished)
-        self._failures = None if config.failures is None else FailureFile(config.failures, name_of(handler), report)
         self._unhandled = 0
         self._mean_seconds = AHEAD_SECONDS
         self._done = Deletions(lambda leases: self._start(self._delete(leases)))
@@ -260,8 +258,6 @@ class Consumer:
             self.counts.add("failed")
             message = lease.message
             self._report(f"message {message.id} failed at receive {message.receive_count}: {describe(error)}")
-            if self._failures is not None:
-                self._failures.add(message, error)
             self._release(lease)
 
     def _release(self, lease: Lease) -> None:

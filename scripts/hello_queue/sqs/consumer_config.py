@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -18,7 +17,6 @@ class ConsumerConfig:
         limit: stop after this number of messages. None: no limit.
         empty_after: stop when no message has been received for this number of seconds. None: never.
         retry_timeout: for how many seconds to retry transient errors.
-        failures: the file that keeps why messages failed (see `hello_queue.sqs.failures`). None: nothing keeps it.
     """
 
     url: str
@@ -28,4 +26,3 @@ class ConsumerConfig:
     limit: int | None = None
     empty_after: float | None = None
     retry_timeout: float = 60
-    failures: Path | None = None

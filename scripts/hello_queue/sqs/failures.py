@@ -1,7 +1,11 @@
-"""A file that keeps why messages failed: the consumer appends to it, and redrive.py looks up the last failures."""
+"""A file that keeps why messages failed: process.py appends to it, and redrive.py looks up the last failures.
+
+Where process.py logs in JSON, its log is such a file too.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import json
 import os
@@ -11,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from hello_queue.errors import UsageError
-from hello_queue.sqs.handlers import Message, describe
+from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, RetryLater, call, describe, is_async
 
 _LONGEST_ERROR = 2_000
 
@@ -50,8 +54,6 @@ class FailureFile:
         self._handler = handler
         self._report = report
         self._reported = False
-        if not path.name:
-            raise UsageError("--failures '' is empty: give the name of a file")
         try:
             self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         except OSError as error:
@@ -73,6 +75,34 @@ class FailureFile:
                 self._report(f"--failures {str(self._path)!r} cannot be written: {write_error.strerror}")
 
 
+def recording(handler: Handler, file: FailureFile) -> Handler:
+    """The handler, with each exception by which a message fails added to the file."""
+    if is_async(handler):
+
+        async def handle_async(message: Message) -> None:
+            handled: Any = handler(message)
+            try:
+                await handled
+            except (RetryLater, CannotGoOn, asyncio.CancelledError):
+                raise
+            except BaseException as error:
+                file.add(message, error)
+                raise
+
+        return handle_async
+
+    def handle(message: Message) -> None:
+        try:
+            call(handler, message)
+        except (RetryLater, CannotGoOn):
+            raise
+        except BaseException as error:  # sys.exit, too, fails a message
+            file.add(message, error)
+            raise
+
+    return handle
+
+
 def last_failures(path: Path, ids: Collection[str]) -> dict[str, Failure]:
     """The last failure of each of these messages that has one. Lines that are something else are left out.
 
@@ -84,8 +114,8 @@ def last_failures(path: Path, ids: Collection[str]) -> dict[str, Failure]:
         with path.open("rb") as file:
             for line in file:
                 content = _parsed(line)
-                if content.get("message_id") in ids and isinstance(content.get("error"), str):
-                    found[content["message_id"]] = _failure(content)
+                if content.get("message_id") in ids and (failure := _failure(content)) is not None:
+                    found[content["message_id"]] = failure
     except OSError as error:
         raise UsageError(f"--failures {str(path)!r} cannot be read: {error.strerror}") from None
     return found
@@ -99,11 +129,16 @@ def _parsed(line: bytes) -> dict[str, Any]:
     return content if isinstance(content, dict) and isinstance(content.get("message_id"), str) else {}
 
 
-def _failure(content: dict[str, Any]) -> Failure:
+def _failure(content: dict[str, Any]) -> Failure | None:
+    """The failure in a line of such a file, or in a record of the log with an exception."""
     count = content.get("receive_count")
+    is_record = "error" not in content and "exception_name" in content
+    error = content.get("message") if is_record else content.get("error")
+    if not isinstance(error, str):
+        return None
     return Failure(
-        time=str(content.get("time", "")),
-        error=content["error"],
+        time=str(content.get("timestamp" if is_record else "time", "")),
+        error=error.partition(f"failed at receive {count}: ")[2] or error,
         handler=str(content.get("handler", "")),
         receive_count=count if isinstance(count, int) else 0,
     )

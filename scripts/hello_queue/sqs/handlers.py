@@ -102,12 +102,6 @@ def is_async(handler: Handler) -> bool:
     return any(inspect.iscoroutinefunction(each) for each in (handler, type(handler).__call__))
 
 
-def name_of(handler: Handler) -> str:
-    """A handler's ``module:function``. For an object that is called, it is its class's."""
-    named: Any = handler if hasattr(handler, "__qualname__") else type(handler)
-    return f"{named.__module__}:{named.__qualname__}"
-
-
 def from_receive(received: Mapping[str, Any]) -> Message:
     """A message as ReceiveMessage returns it."""
     attributes = received.get("MessageAttributes")
