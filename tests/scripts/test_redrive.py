@@ -105,7 +105,7 @@ def test_nothing_moves_without_confirmation(aws: Aws, pair: Pair) -> None:
 
 
 def test_an_empty_dead_letter_queue(aws: Aws, pair: Pair) -> None:
-    done = aws.script("redrive.py", "--queue-url", pair.url, "--move")
+    done = aws.script(*pair.move)
     assert "there is nothing to move: the dead-letter queue is empty" in done.stderr
 
 
