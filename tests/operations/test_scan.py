@@ -17,6 +17,7 @@ from hello_queue.errors import HelloQueueError
 from hello_queue.operations import scan
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.selection import Selection
+from hello_queue.sqs.checksums import body_md5
 from hello_queue.sqs.retries import RetryPolicy
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
@@ -51,6 +52,28 @@ def test_as_many_messages_are_held_as_sqs_allows(
     assert shown.out.startswith("10 dumped to ")
     assert "10 messages are held, about as many as SQS allows, so the others were not looked at" in shown.err
     assert count(aws, pair.dead) == len(TEXTS)
+
+
+def test_a_message_that_was_altered_on_its_way_stays(
+    aws: Aws,
+    made: Make,
+    path: FaultyPath,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    for variable, value in path.variables().items():
+        monkeypatch.setenv(variable, value)
+
+    def alter(answer: dict[str, Any]) -> dict[str, Any]:
+        answer["Messages"][0]["Body"] += "?"
+        return answer
+
+    first = Fault(edit=alter)
+    path.plan = lambda action, _: first if action == "ReceiveMessage" and path.count(action) == 1 else None
+    pair, queues = made()
+    assert redriving.delete(queues, Selection()) == 1
+    assert "does not match SQS's MD5 digest. Run the same command again" in capsys.readouterr().err
+    assert count(aws, pair.dead) == 1
 
 
 def test_a_scan_ends_before_it_receives_a_message_again(
@@ -88,7 +111,12 @@ class Endless:
         body = "x" * self._size
         return {
             "Messages": [
-                {"MessageId": str(uuid.uuid4()), "ReceiptHandle": "r" * 300 + str(index), "Body": f"{index}{body}"}
+                {
+                    "MessageId": str(uuid.uuid4()),
+                    "ReceiptHandle": "r" * 300 + str(index),
+                    "Body": f"{index}{body}",
+                    "MD5OfBody": body_md5(f"{index}{body}"),
+                }
                 for index in range(number)
             ]
         }

@@ -18,6 +18,7 @@ from botocore import exceptions as aws
 from hello_queue.aws.errors import explain
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.selection import Selection
+from hello_queue.sqs.checksums import attributes_md5, body_md5
 from hello_queue.sqs.handlers import from_receive
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
 from hello_queue.sqs.retries import RetryPolicy, is_transient, may_have_acted
@@ -116,7 +117,8 @@ class Scan:
     async def _look_at(
         self, letters: Sequence[DeadLetter], action: Action, *, removes: bool, limit: int | None
     ) -> None:
-        picked = {each.message.id: each for each in letters if self._selection.picks(each.message)}
+        intact = [each for each in letters if self._is_intact(each)]
+        picked = {each.message.id: each for each in intact if self._selection.picks(each.message)}
         for id in self._seen & picked.keys():  # a standard queue can deliver a message twice, although it is hidden
             del picked[id]
         if limit is not None:
@@ -136,17 +138,27 @@ class Scan:
                 raise
         self.missing.difference_update(picked)
 
+    def _is_intact(self, letter: DeadLetter) -> bool:
+        """A message that was altered on its way is left alone: only what was sent is copied, or deleted."""
+        received, attributes = letter.received, letter.received.get("MessageAttributes")
+        if received["MD5OfBody"] == body_md5(received["Body"]) and (
+            not attributes or received.get("MD5OfMessageAttributes") == attributes_md5(attributes)
+        ):
+            return True
+        self.incomplete = f"the content of message {letter.message.id} does not match SQS's MD5 digest"
+        return False
+
     def _is_full(self) -> bool:
         """Whether no more messages can be held, or the first will be visible again and would be received again."""
+        reason = None
         if len(self._held) >= MAX_HELD:
-            self.incomplete = (
-                f"{MAX_HELD:,} messages are held, about as many as SQS allows, so the others were not looked at"
-            )
+            reason = f"{MAX_HELD:,} messages are held, about as many as SQS allows, so the others were not looked at"
         elif self._held and asyncio.get_running_loop().time() > self._held[0][1] - self._hold / 10:
-            self.incomplete = (
+            reason = (
                 f"the messages held since {self._hold:,} s are about to be visible again, so not all were looked at"
             )
-        return self.incomplete is not None
+        self.incomplete = reason or self.incomplete
+        return reason is not None
 
     async def _receive(self, most: int) -> list[DeadLetter]:
         """The next messages that were not seen before; none: there are no more."""
