@@ -32,6 +32,7 @@ from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.consumers import Consumers
+from hello_queue.sqs.failures import FailureFile, recording
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
 
@@ -75,7 +76,7 @@ def main() -> int:
     url = queue_url(sqs, arguments)
     consumers = Consumers(
         _config(arguments, sqs, url),
-        functools.partial(_load, arguments.handler, log),
+        functools.partial(_load, arguments.handler, arguments.failures, log),
         tell if log is None else logs.report,
         arguments.processes,
     )
@@ -143,17 +144,19 @@ def print_message(message: Message) -> None:
 _PRINTING = threading.Lock()
 
 
-def _load(name: str | None, log: str | None) -> Handler:
+def _load(name: str | None, failures: Path | None, log: str | None) -> Handler:
     """In each process: the handler."""
     if log is not None:
         logs.start(log)  # before the handler's modules, which may log
     if name is None:
-        return print_message
-    sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
-    try:
-        return load_handler(name)
-    except InvalidHandler as error:
-        raise UsageError(f"--handler: {error}") from None
+        handler: Handler = print_message
+    else:
+        sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
+        try:
+            handler = load_handler(name)
+        except InvalidHandler as error:
+            raise UsageError(f"--handler: {error}") from None
+    return handler if failures is None else recording(handler, FailureFile(failures, name or "print", tell))
 
 
 def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> ConsumerConfig:
@@ -231,7 +234,17 @@ def _parse() -> argparse.Namespace:
         default=30,
         help="how long handlers may take to finish after Ctrl-C or SIGTERM (default: %(default)s)",
     )
+    options.add_argument(
+        "--failures",
+        metavar="FILE",
+        help="append a line of JSON to FILE for each failed message, from which redrive.py --failures shows why",
+    )
     arguments = options.parse_args()
+    if arguments.failures == "":
+        options.error("--failures '' is empty: give the name of a file")
+    if arguments.failures is not None:
+        arguments.failures = Path(arguments.failures)
+        FailureFile(arguments.failures, "", tell).close()  # before any call: whether it can be written
     if arguments.count is not None and arguments.processes > 1:
         options.error("--count needs --processes 1: several processes cannot share a count")
     if arguments.forever and arguments.log is None:

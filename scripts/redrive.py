@@ -1,7 +1,8 @@
-"""Show the messages in the dead-letter queue, or move them to the queue in which they failed.
+"""Show the messages in the dead-letter queue, or move, edit, dump or delete them.
 
-Without --move nothing changes: the first messages are shown. With --move, all messages are moved, or those selected by
---id, after a preview and your confirmation. If it is killed, a message may end up in both queues, but is never lost.
+Without one of these actions nothing changes: the first messages are shown. --id, --match and --where pick messages; all
+that are given must be true. If --move or --edit is killed, a message may end up in both queues, but is never lost. To
+continue, run the same command again.
 """
 
 from __future__ import annotations
@@ -10,169 +11,202 @@ import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 
 # isort: split
 import argparse
-import json
+import functools
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from pathlib import Path
+
+from botocore import exceptions as aws
 
 from hello_queue.aws.clients import client
+from hello_queue.aws.errors import explain
+from hello_queue.cli.dead_letters import Queues, overlooked, print_letters, warn_of_other_sources
 from hello_queue.cli.main import DONE, FAILED, run
-from hello_queue.cli.options import add_queue_options, number, parser, queue_url
+from hello_queue.cli.new_file import check_new
+from hello_queue.cli.options import add_queue_options, field_value, message_id, number, parser, pattern, queue_url
 from hello_queue.cli.progress import tell
+from hello_queue.cli.redriving import delete, dump, look, move, move_all
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
-from hello_queue.operations.dead_letters import DeadLetter, Mover, move_by_task, peek
-from hello_queue.sqs.blocking import run as run_loop
-from hello_queue.sqs.queues import attributes, dead_letter_queue, is_fifo
-from hello_queue.sqs.retries import RetryPolicy
-from hello_queue.sqs.transports import open_transport
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
-
-RETRY_TIMEOUT_SECONDS = 60
-CONNECTIONS = 2
-SHOWN_CHARACTERS = 60
+from hello_queue.operations.dead_letters import unchanged
+from hello_queue.operations.editing import changed, edited_file, editor, run_editor
+from hello_queue.operations.scan import Scan
+from hello_queue.operations.selection import Selection
+from hello_queue.sqs.failures import last_failures
+from hello_queue.sqs.queues import is_fifo
 
 EXAMPLES = """\
-  python scripts/redrive.py                    show the first 20 messages
-  python scripts/redrive.py --first 100 --json for a program: one line of JSON per message
-  python scripts/redrive.py --move             move all messages, after confirmation
-  python scripts/redrive.py --move --id 5fea7756-0ea4-451a-a703-a558b933e274 --yes"""
+  python scripts/redrive.py                            show the first 20 messages
+  python scripts/redrive.py --failures failures.jsonl  and why they failed, from process.py --failures failures.jsonl
+  python scripts/redrive.py --match timeout            those whose body contains it
+  python scripts/redrive.py --move                     move all messages, after confirmation
+  python scripts/redrive.py --move --where status=new --where customer.id=7
+  python scripts/redrive.py --edit --id 5fea7756-0ea4-451a-a703-a558b933e274
+  python scripts/redrive.py --dump letters.jsonl       keep a copy of all; send.py --json-lines sends it again
+  python scripts/redrive.py --delete --match '^test'   delete what begins with it, after confirmation"""
 
 
 def main() -> int:
     arguments = _parse()
+    selection = Selection(arguments.id, arguments.match, dict(arguments.where))
     sqs = client("sqs")
-    url = queue_url(sqs, arguments)
-    dead_letter_url = dead_letter_queue(sqs, url)
-    before = sum(_counts(sqs, dead_letter_url))
-    found = peek(sqs, dead_letter_url, arguments.first)
-    if not arguments.move:
-        _show(arguments, sqs, dead_letter_url, found)
-        return DONE
+    queues = Queues.of(sqs, queue_url(sqs, arguments))
+    if arguments.dump is not None:
+        return dump(queues, selection, arguments.dump)
+    if arguments.edit:
+        return _edit(queues, selection, arguments.first)
+    acts = arguments.move or arguments.delete
+    if not (acts and selection and arguments.yes):
+        found, scan = look(queues, selection, arguments.first)
+        if not found and acts:
+            tell(f"there is nothing to {'move' if arguments.move else 'delete'}: {queues.nothing(scan, selection)}")
+        else:
+            failures = None
+            if arguments.failures is not None:
+                failures = last_failures(arguments.failures, {each.message.id for each in found})
+            print_letters(found, failures, as_json=arguments.json)
+            tell(queues.shown(found, scan, selection))
+        if not (acts and found):
+            return FAILED if selection and overlooked(queues, scan) else DONE
+        if arguments.move:
+            warn_of_other_sources(found, queues.arn(queues.url))
+        _confirm(arguments, queues, _amount(selection, scan, arguments.first))
+    if arguments.delete:
+        return delete(queues, selection)
+    if selection or is_fifo(queues.url):
+        return move(queues, selection, functools.partial(unchanged, fifo=is_fifo(queues.url)))
+    return move_all(queues)
+
+
+def _edit(queues: Queues, selection: Selection, first: int) -> int:
+    command = editor()
+    found, scan = look(queues, selection, first)
     if not found:
-        tell(f"there is nothing to move: {_state(sqs, dead_letter_url)}")
-        return DONE
-    _show(arguments, sqs, dead_letter_url, [each for each in found if _is_selected(arguments, each)])
-    target_arn = attributes(sqs, url)["QueueArn"]
-    _warn_of_other_sources(found, target_arn)
-    _confirm(arguments, url)
-    if arguments.id or is_fifo(url):
-        moved, missing = run_loop(_move_one_by_one(arguments, url, dead_letter_url))
-    else:
-        source_arn = attributes(sqs, dead_letter_url)["QueueArn"]
-        moved = move_by_task(sqs, source_arn, target_arn, lambda done, total: tell(f"{done:,} of {total:,} moved"))
-        print(f"{moved:,} moved")
-        missing = set()
-    if not arguments.id and moved < before:
-        tell(f"{before - moved:,} of about {before:,} were not moved: {_state(sqs, dead_letter_url)}")
-        return FAILED
-    return FAILED if missing else DONE
+        tell(f"there is nothing to edit: {queues.nothing(scan, selection)}")
+        return FAILED if selection and overlooked(queues, scan) else DONE
+    if scan.picked == first < queues.before:
+        tell(f"the first {first:,} are opened: --first takes more")
+    fifo = is_fifo(queues.url)
+    with edited_file(found) as path:
+        while True:
+            run_editor(command, path)
+            try:
+                entries = changed(path, found, fifo=fifo)
+                break
+            except UsageError as error:
+                if not _ask(f"{error}. Edit again? [Y/n] "):
+                    raise
+        if not entries:
+            tell("nothing was changed, so nothing was sent")
+            return DONE
+        while True:
+            try:
+                status = move(
+                    queues,
+                    Selection(list(entries)),
+                    lambda each: entries[each.message.id],
+                    verb="sent as edited",
+                    on_moved=lambda each: entries.pop(each.message.id),
+                )
+            except (HelloQueueError, aws.BotoCoreError, aws.ClientError) as error:
+                reason = str(error) if isinstance(error, HelloQueueError) else explain(error)
+                if reason is None or not _ask(f"{reason}. {len(entries):,} were not sent. Try again? [Y/n] "):
+                    raise
+            else:
+                if not entries or not _ask(f"{len(entries):,} were not sent. Try again? [Y/n] "):
+                    return status
 
 
-async def _move_one_by_one(arguments: argparse.Namespace, url: str, dead_letter_url: str) -> tuple[int, set[str]]:
-    """Returns how many messages were moved, and which of the selected ids were not found."""
-    transport = open_transport(url, CONNECTIONS)
-    mover = Mover(
-        transport,
-        dead_letter_url,
-        url,
-        retry_policy=RetryPolicy(RETRY_TIMEOUT_SECONDS, tell),
-        report=tell,
-        progress=lambda moved: tell(f"{moved:,} moved") if moved % 100 == 0 else None,
-    )
-    try:
-        missing = await mover.move(arguments.id)
-    finally:
-        print(f"{mover.moved:,} moved")
-        if mover.maybe_twice:
-            tell(f"{mover.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
-        await transport.close()
-    for each in sorted(missing):
-        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it")
-    return mover.moved, missing
+def _ask(question: str) -> bool:
+    """Whether a person says yes, or only presses Enter. If there is nobody to ask: no."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    print(printable(question), end="", file=sys.stderr, flush=True)
+    answer = sys.stdin.readline()
+    return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
-def _counts(sqs: SQSClient, dead_letter_url: str) -> tuple[int, int]:
-    """About how many messages of the dead-letter queue are visible, and hidden."""
-    found = attributes(sqs, dead_letter_url)
-    return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
-
-
-def _state(sqs: SQSClient, dead_letter_url: str) -> str:
-    visible, hidden = _counts(sqs, dead_letter_url)
-    if not visible + hidden:
-        return "the dead-letter queue is empty"
-    return (
-        f"about {visible:,} are in the dead-letter queue, and {hidden:,} more are hidden there, because a consumer has "
-        "received them. Try again in a minute"
-    )
-
-
-def _show(arguments: argparse.Namespace, sqs: SQSClient, dead_letter_url: str, found: Sequence[DeadLetter]) -> None:
-    if arguments.json:
-        for each in found:
-            message = each.message
-            content = {
-                "id": message.id,
-                "body": message.body,
-                "author": message.author,
-                "receive_count": message.receive_count,
-                "age_seconds": each.age_seconds,
-            }
-            print(json.dumps(content))
-        return
-    for each in found:
-        message = each.message
-        body = printable(message.body)
-        body = body if len(body) <= SHOWN_CHARACTERS else f"{body[: SHOWN_CHARACTERS - 1]}…"
-        author = f" (author: {printable(message.author)})" if message.author else ""
-        age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
-        print(f"{printable(message.id)}  {age:>10}  received {message.receive_count:>3} times  {body}{author}")
-    visible, _ = _counts(sqs, dead_letter_url)
-    tell(f"{len(found):,} shown of about {visible:,} in {dead_letter_url.rpartition('/')[2]}")
-
-
-def _warn_of_other_sources(found: Sequence[DeadLetter], target_arn: str) -> None:
-    """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
-    for source in sorted({each.source_arn for each in found if each.source_arn} - {target_arn}):
-        tell(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")
-
-
-def _is_selected(arguments: argparse.Namespace, dead_letter: DeadLetter) -> bool:
-    return not arguments.id or dead_letter.message.id in arguments.id
-
-
-def _confirm(arguments: argparse.Namespace, url: str) -> None:
+def _confirm(arguments: argparse.Namespace, queues: Queues, what: str) -> None:
     if arguments.yes:
         return
-    what = f"{len(set(arguments.id)):,} messages" if arguments.id else "all messages"
-    if not sys.stdin.isatty():
-        raise UsageError(f"standard input is not a terminal: to move {what} to {url} without confirmation, add --yes")
-    print(f"Move {what} to {printable(url.rpartition('/')[2])}? [y/N] ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in ("y", "yes"):
-        raise HelloQueueError("nothing was moved")
+    if arguments.move:
+        question, wanted = f"Move {what} to {queues.name}? [y/N] ", {"y", "yes"}
+    else:
+        question, wanted = f"Delete {what} of {queues.dead_letter_name} for good? Type delete: ", {"delete"}
+    print(printable(question), end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() not in wanted:
+        raise HelloQueueError(f"nothing was {'moved' if arguments.move else 'deleted'}")
+
+
+def _amount(selection: Selection, scan: Scan, first: int) -> str:
+    if not selection:
+        return "all messages"
+    if scan.picked < first:
+        return f"{scan.picked:,} message{'s' * (scan.picked != 1)}"
+    return f"all messages that are picked, {first:,} or more,"
 
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--move", action="store_true", help="move messages (default: only show them)")
-    options.add_argument(
-        "--id", metavar="ID", action="append", default=[], help="with --move: only this message (may be repeated)"
+    actions = options.add_argument_group("what to do (default: show messages)").add_mutually_exclusive_group()
+    actions.add_argument("--move", action="store_true", help="move messages to the queue, after confirmation")
+    actions.add_argument(
+        "--edit", action="store_true", help="open messages in $VISUAL or $EDITOR, and move those that you change"
     )
-    options.add_argument("--yes", action="store_true", help="with --move: do not ask for confirmation")
+    actions.add_argument(
+        "--dump", metavar="FILE", help="create FILE with the messages, as send.py --json-lines takes them"
+    )
+    actions.add_argument("--delete", action="store_true", help="delete messages for good, after confirmation")
+    picks = options.add_argument_group("which messages (default: all)")
+    picks.add_argument(
+        "--id",
+        metavar="ID",
+        type=message_id,
+        action="append",
+        default=[],
+        help="the one with this id (may be repeated)",
+    )
+    picks.add_argument("--match", metavar="REGEX", type=pattern, help="those whose body contains this pattern")
+    picks.add_argument(
+        "--where",
+        metavar="FIELD=VALUE",
+        type=field_value,
+        action="append",
+        default=[],
+        help="those whose body is JSON with this value; customer.id=7 looks into an object (may be repeated)",
+    )
+    options.add_argument("--yes", action="store_true", help="with --move or --delete: do not ask for confirmation")
     options.add_argument(
-        "--first", metavar="N", type=number(1, 10_000), default=20, help="how many messages to show (default: 20)"
+        "--first",
+        metavar="N",
+        type=number(1, 10_000),
+        default=20,
+        help="how many messages to show, or to open with --edit (default: 20)",
     )
     options.add_argument("--json", action="store_true", help="show one line of JSON per message")
+    options.add_argument(
+        "--failures", metavar="FILE", help="show why each message failed, from the file of process.py --failures"
+    )
     add_queue_options(options)
     arguments = options.parse_args()
-    for option in ("id", "yes"):
-        if getattr(arguments, option) and not arguments.move:
-            options.error(f"--{option} needs --move")
-    if "" in arguments.id:
-        options.error("--id '' is empty: give the id of a message, as shown without --move")
+    if arguments.yes and not (arguments.move or arguments.delete):
+        options.error("--yes needs --move or --delete")
+    fields = [name for name, _ in arguments.where]
+    for name in fields:
+        if fields.count(name) > 1:
+            options.error(f"--where {name}=... is given twice: a field has one value")
+    if (arguments.move or arguments.delete) and not arguments.yes and (sys.stdin is None or not sys.stdin.isatty()):
+        what = "--move" if arguments.move else "--delete"
+        options.error(f"standard input is not a terminal: for {what} without confirmation, add --yes")
+    for name in ("failures", "json"):
+        if getattr(arguments, name) not in (None, False) and (arguments.edit or arguments.dump is not None):
+            options.error(f"--{name} has no effect with --edit and --dump: leave it out")
+    if arguments.dump is not None:
+        check_new("--dump", arguments.dump)
+    if arguments.failures is not None:
+        if not arguments.failures:
+            options.error("--failures '' is empty: give the name of the file of process.py --failures")
+        arguments.failures = Path(arguments.failures)
+        last_failures(arguments.failures, ())
     return arguments
 
 

@@ -13,7 +13,7 @@ from stacks.alarms import minute
 
 
 class QueueDashboard(cloudwatch.Dashboard):
-    """Is it flowing, is it keeping up, is anything stuck?"""
+    """Is it flowing, is it keeping up, is anything stuck, is it fair?"""
 
     def __init__(
         self,
@@ -52,6 +52,30 @@ class QueueDashboard(cloudwatch.Dashboard):
                 alarm=dead_letters,
             ),
         )
+        if not queue.fifo:
+            self.add_widgets(*_fairness(queue, highest))
+
+
+def _fairness(queue: sqs.IQueue, highest: dict[str, Any]) -> list[cloudwatch.IWidget]:
+    """The metrics of a fair queue, which have values once messages have a group:
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-fair-queues.html"""
+
+    def metric(name: str, label: str) -> cloudwatch.IMetric:
+        return queue.metric(name, label=label, **highest)
+
+    return [
+        _graph(
+            "Do quiet groups wait? (age of the oldest message in seconds)",
+            queue.metric_approximate_age_of_oldest_message(label="all", **highest),
+            metric("ApproximateAgeOfOldestMessageInQuietGroups", "quiet groups"),
+        ),
+        _graph(
+            "Whose messages wait? (messages)",
+            queue.metric_approximate_number_of_messages_visible(label="all", **highest),
+            metric("ApproximateNumberOfMessagesVisibleInQuietGroups", "quiet groups"),
+        ),
+        _graph("How many groups are noisy?", metric("ApproximateNumberOfNoisyGroups", "noisy groups")),
+    ]
 
 
 def _graph(title: str, *metrics: cloudwatch.IMetric, alarm: cloudwatch.Alarm | None = None) -> cloudwatch.GraphWidget:

@@ -5,13 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
-from stacks.setting_kinds import Choice, Flag, SettingsError, SettingsGroup, Text, WholeNumber, setting
+from stacks.setting_kinds import Flag, SettingsError, SettingsGroup, Text, WholeNumber, setting
 
 # IAM takes a comma too; Secrets Manager, where the user's name is part of a secret's, does not.
 _IAM_NAME = r"[A-Za-z0-9+=.@_-]+"
 _IAM_NAME_WORDS = "letters, digits and +=.@_-"
 _EMAIL = r"([A-Za-z0-9.!#$%&'*+/=?^_`{|}~-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)+)?"
-_FOLDER = r"[A-Za-z0-9_-][A-Za-z0-9._-]*"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -203,62 +202,5 @@ class AlarmSettings(SettingsGroup):
             longest=254,
             meaning="Who gets an e-mail when an alarm goes off or ends; the address must confirm the subscription "
             "once. Empty: nobody",
-        ),
-    )
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorkerSettings(SettingsGroup):
-    """Workers on AWS Lambda."""
-
-    workers: str = setting(
-        "none",
-        Choice(
-            options=("none", "lambda"),
-            meaning="`lambda`: a function on AWS Lambda handles the messages, in a stack of its own",
-        ),
-    )
-    worker_handler: str = setting(
-        "example:log",
-        Text(
-            pattern=r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*:[A-Za-z_]\w*",
-            words="module:function",
-            longest=200,
-            meaning="The function that handles a message, as for process.py's `--handler`",
-        ),
-    )
-    worker_folder: str = setting(
-        "scripts/workers",
-        Text(
-            pattern=rf"{_FOLDER}(/{_FOLDER})*",
-            words="a folder in the project, of letters, digits and ._- (no part starts with a dot)",
-            longest=200,
-            meaning="The folder of the handler's module, relative to the root of the project, with a requirements.txt "
-            "if it needs one",
-        ),
-    )
-    worker_timeout_seconds: int = setting(
-        5,
-        WholeNumber(
-            minimum=1,
-            maximum=900,
-            unit="seconds",
-            meaning="How long a batch may take; the visibility timeout must be at least six times this plus the batch "
-            "window",
-        ),
-    )
-    worker_memory_mb: int = setting(
-        128, WholeNumber(minimum=128, maximum=10_240, unit="MB", meaning="The function's memory, and with it its CPU")
-    )
-    worker_concurrency: int = setting(
-        10, WholeNumber(minimum=2, maximum=1_000, unit="batches", meaning="The maximum number of batches in progress")
-    )
-    worker_batch_size: int = setting(
-        10, WholeNumber(minimum=1, maximum=10, unit="messages", meaning="The maximum number of messages in a batch")
-    )
-    worker_batch_window_seconds: int = setting(
-        0,
-        WholeNumber(
-            minimum=0, maximum=300, unit="seconds", meaning="How long to wait for a full batch; not with `fifo`"
         ),
     )

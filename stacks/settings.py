@@ -13,8 +13,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from stacks.names import Names
-from stacks.setting_groups import AlarmSettings, DeploymentSettings, IdentitySettings, QueueSettings, WorkerSettings
+from stacks.setting_groups import AlarmSettings, DeploymentSettings, IdentitySettings, QueueSettings
 from stacks.setting_kinds import SettingsError, SettingsGroup, Text, kind_of
+from stacks.worker_settings import WorkerSettings
 
 __all__ = ["FIELDS", "Settings", "SettingsError", "settings_table"]
 

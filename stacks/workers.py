@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
@@ -14,8 +16,8 @@ from constructs import Construct
 from stacks.alarms import notify
 from stacks.arns import queue_arn
 from stacks.names import Names
-from stacks.setting_groups import WorkerSettings
 from stacks.worker_code import ENTRY_POINT, PYTHON_VERSION, LocalBundling, check_handler, worker_code
+from stacks.worker_settings import WorkerSettings
 
 
 class WorkersStack(cdk.Stack):
@@ -52,8 +54,8 @@ class WorkersStack(cdk.Stack):
             event_source_arn=queue.queue_arn,
             batch_size=settings.worker_batch_size,
             max_batching_window=cdk.Duration.seconds(settings.worker_batch_window_seconds),
-            max_concurrency=settings.worker_concurrency,
             report_batch_item_failures=True,
+            **_scaling(settings),
         )
         alarms = [
             WorkerErrorsAlarm(self, "ErrorsAlarm", alarm_name=f"{names.worker}-errors", function=function),
@@ -96,6 +98,16 @@ class WorkersStack(cdk.Stack):
             if bundling.error:
                 raise bundling.error from None
             raise
+
+
+def _scaling(settings: WorkerSettings) -> dict[str, Any]:
+    """Lambda takes either a maximum of batches in progress, or provisioned pollers."""
+    if not settings.worker_pollers_min:
+        return {"max_concurrency": settings.worker_concurrency}
+    pollers = lambda_.ProvisionedPollerConfig(
+        minimum_pollers=settings.worker_pollers_min, maximum_pollers=settings.worker_pollers_max
+    )
+    return {"provisioned_poller_config": pollers}
 
 
 class WorkerErrorsAlarm(cloudwatch.Alarm):

@@ -95,9 +95,16 @@ class Aws:
     def __init__(self, instance: Instance, assemblies: Assemblies) -> None:
         self.instance = instance
         self._assemblies = assemblies
+        self._clients: dict[Any, Any] = {}  # making one takes long
 
     def client(self, service: str, key: tuple[str, str] | None = None, **overrides: Any) -> Any:
         """A client as root, or with an access key (id, secret)."""
+        name = (service, key, *overrides.items())
+        if name not in self._clients:
+            self._clients[name] = self._make_client(service, key, **overrides)
+        return self._clients[name]
+
+    def _make_client(self, service: str, key: tuple[str, str] | None, **overrides: Any) -> Any:
         variables = self.instance.variables
         key_id, secret = key or (self.instance.root.key_id, self.instance.root.secret)
         options = {

@@ -13,6 +13,7 @@ from hello_queue.project import ROOT
 from stacks.settings import settings_table
 from tests.conftest import Assemblies, Aws, start
 from tests.picture import draw
+from tests.tenants import draw_tenants
 
 README = ROOT / "README.md"
 DOCUMENTS = [README, *sorted((ROOT / "docs").glob("*.md"))]
@@ -42,7 +43,7 @@ _STEADY = {
 def pictures(aws: Aws) -> dict[Path, str]:
     """The generated files beside the documents."""
     body = aws.client("cloudwatch").get_dashboard(DashboardName="test")["DashboardBody"]
-    return {ROOT / "tests/dashboard.svg": draw(json.loads(body))}
+    return {ROOT / "tests/dashboard.svg": draw(json.loads(body)), ROOT / "tests/tenants.svg": draw_tenants(aws)}
 
 
 def pieces(aws: Aws) -> dict[str, str]:

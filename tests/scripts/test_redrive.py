@@ -11,8 +11,6 @@ import sys
 import time
 from pathlib import Path
 
-import pytest
-
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.queues import bodies, fill
@@ -58,26 +56,6 @@ def test_without_move_nothing_changes(aws: Aws, pair: Pair) -> None:
     assert len(shown.stdout.splitlines()) == 20
     assert "20 shown of about 35" in shown.stderr
     assert sorted(bodies(aws, pair.dead)) == texts
-
-
-@pytest.mark.parametrize(
-    ("options", "error"),
-    [
-        (["--yes"], "--yes needs --move"),
-        (["--id=5fea7756-0ea4-451a-a703-a558b933e274"], "--id needs --move"),
-        (["--move", "--id="], "--id '' is empty"),
-        (["--first=0"], "'0' is not a whole number from 1 to 10,000"),
-        (["--first=-1"], "'-1' is not a whole number from 1 to 10,000"),
-        (["--first=10001"], "'10001' is not a whole number from 1 to 10,000"),
-        (["--first=ä\x1b[31m"], "is not a whole number from 1 to 10,000"),
-    ],
-)
-def test_invalid_options(aws: Aws, options: list[str], error: str) -> None:
-    done = aws.script("redrive.py", *options, check=False)
-    assert done.returncode == 2
-    assert error in done.stderr
-    assert "\x1b" not in done.stderr
-    assert done.stdout == ""
 
 
 def test_selected_messages_move_with_all_attributes(aws: Aws, pair: Pair) -> None:
@@ -127,7 +105,7 @@ def test_nothing_moves_without_confirmation(aws: Aws, pair: Pair) -> None:
 
 
 def test_an_empty_dead_letter_queue(aws: Aws, pair: Pair) -> None:
-    done = aws.script("redrive.py", "--queue-url", pair.url, "--move")
+    done = aws.script(*pair.move)
     assert "there is nothing to move: the dead-letter queue is empty" in done.stderr
 
 

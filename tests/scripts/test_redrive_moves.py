@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import random
-import re
 import signal
-import ssl
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -18,7 +15,7 @@ from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
 from tests.queues import bodies, fill, redrive_policy
-from tests.scripts.pairs import Pair, count
+from tests.scripts.pairs import Pair, all_bodies, count
 
 
 def arn(aws: Aws, url: str) -> str:
@@ -164,12 +161,3 @@ def test_a_kill_loses_no_message(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     assert max(moved.values()) == 1, "a message that was sent and not deleted is hidden for a minute"
     assert len(set(moved) & set(left)) <= kills * 10, "at most the batch under way at each kill"
     assert set(moved) - set(left), "some were moved"
-
-
-def all_bodies(aws: Aws, url: str) -> list[str]:
-    """Those of hidden messages too."""
-    trust = ssl.create_default_context(cafile=aws.instance.variables["AWS_CA_BUNDLE"])
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}), urllib.request.HTTPSHandler(context=trust))
-    with opener.open(f"{aws.instance.variables['AWS_ENDPOINT_URL']}/_ministack/sqs/messages?QueueUrl={url}") as answer:
-        content = answer.read().decode()
-    return re.findall(r'"[Bb]ody": "(\d{4})"', content)

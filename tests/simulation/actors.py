@@ -9,10 +9,15 @@ from botocore import exceptions as aws
 
 from hello_queue.aws.errors import error_code
 from hello_queue.errors import HelloQueueError
-from hello_queue.operations.dead_letters import Mover
+from hello_queue.operations.dead_letters import unchanged
+from hello_queue.operations.removal import Deleter, Mover
+from hello_queue.operations.scan import HOLD_SECONDS, Scan
+from hello_queue.operations.selection import Selection
 from hello_queue.sqs.consumer import Consumer
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater
+from hello_queue.sqs.producer import Producer
+from hello_queue.sqs.queues import is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
 from tests.simulation.network import URL, SimulatedTransport
 from tests.simulation.oracle import Oracle
@@ -143,14 +148,15 @@ class RedriveActor(Actor):
     async def main(self) -> None:
         scenario = self.world.scenario
         await asyncio.sleep(self.world.chance.uniform(0, scenario.seconds))
-        mover = Mover(
-            self.transport(),
-            f"{URL}/1/{self.world.dead.name}",
-            f"{URL}/1/{scenario.queue}",
-            retry_policy=RetryPolicy(scenario.retry_timeout, self.report),
-            report=self.report,
-            progress=lambda moved: None,
-        )
+        retries = RetryPolicy(scenario.retry_timeout, self.report)
+        transport, dead_url = self.transport(), f"{URL}/1/{self.world.dead.name}"
+        producer = Producer(transport, f"{URL}/1/{scenario.queue}", retries)
+        deleter = Deleter(transport, dead_url, retry_policy=retries, report=self.report)
+        fifo = is_fifo(scenario.queue)
+        mover = Mover(producer, deleter, lambda each: unchanged(each, fifo=fifo), target_arn="", report=self.report)
         ids = [message.id for message in self.world.dead.messages][:2] if self.world.chance.random() < 0.3 else []
-        await mover.move(ids)
+        scan = Scan(
+            transport, dead_url, Selection(ids=ids), hold=HOLD_SECONDS, retry_policy=retries, report=self.report
+        )
+        await scan.run(mover, removes=True)
         self.is_done = True

@@ -145,12 +145,15 @@ MUTANTS = {
     # Content, and moving.
     "altered messages are handled": Mutant("sqs.polling", "        if is_intact(received):\n", "        if True:\n"),
     "moved messages deleted before they are sent": Mutant(
-        "operations.dead_letters", "for number in outcome.sent]", "for number in range(len(dead_letters))]"
+        "operations.removal",
+        "            await self._producer.deliver(batch, outcome)\n",
+        "            await self._deleter([dead_letters[entry.line] for entry in batch])\n"
+        "            await self._producer.deliver(batch, outcome)\n",
     ),
     "moved messages not deleted": Mutant(
-        "operations.dead_letters",
-        "await self._leases.delete([",
-        "print and ([",
+        "operations.removal",
+        "            await self._deleter(sent)\n",
+        "",
     ),
     # What the simulation has found in the engine, put back.
     "a handler's CancelledError stops its task": Mutant(
@@ -165,7 +168,7 @@ MUTANTS = {
         "if not lease.is_held(now)]",
     ),
     "an altered message is overtaken": Mutant("sqs.polling", "overtaking |= {group} if self._fifo else set()", "pass"),
-    "altered messages are moved": Mutant("operations.dead_letters", "if is_intact(dead_letter.received):", "if True:"),
+    "altered messages are moved": Mutant("operations.scan", "if is_intact(letter.received):", "if True:"),
     "unanswered entries not counted": Mutant("sqs.producer", "uncertain.update(_unanswered(answer, pending))", "pass"),
     "an altered message is dropped as a duplicate": Mutant(
         "sqs.producer", 'if "MessageDeduplicationId" in pending', 'if False and "" in pending'

@@ -78,10 +78,24 @@ def test_the_deployed_alarms_and_dashboard(aws: Aws) -> None:
         "Is it flowing",
         "Is it keeping up",
         "Is anything stuck",
+        "Do quiet groups wait",
+        "Whose messages wait",
+        "How many groups are noisy",
     ]
+    shown = {metric[1] for widget in body["widgets"][1:] for metric in widget["properties"]["metrics"]}
+    assert {
+        "ApproximateNumberOfNoisyGroups",
+        "ApproximateNumberOfMessagesVisibleInQuietGroups",
+        "ApproximateAgeOfOldestMessageInQuietGroups",
+    } <= shown
     for widget in body["widgets"][1:]:
         for metric in widget["properties"]["metrics"]:
             assert metric[3] in ("test", "test-dlq"), "the deployed names, not references"
+
+
+def test_a_fifo_queue_is_no_fair_queue(synth: Synth) -> None:
+    assert "InQuietGroups" in str(only(synth()[MESSAGING], "AWS::CloudWatch::Dashboard"))
+    assert "QuietGroups" not in str(only(synth(fifo="true")[MESSAGING], "AWS::CloudWatch::Dashboard"))
 
 
 def test_the_email_topic_comes_and_goes_with_the_stack(aws: Aws, synth: Synth) -> None:

@@ -49,7 +49,7 @@ def test_the_defaults_are_the_tutorials() -> None:
 def test_every_setting_has_a_meaning_and_is_of_a_kind_that_is_tested_here() -> None:
     assert all(kind_of(field).meaning for field in FIELDS.values())
     assert set(INTEGERS + TEXTS + FLAGS + CHOICES) == set(FIELDS)
-    assert len(FIELDS) == 28
+    assert len(FIELDS) == 30
 
 
 @pytest.mark.parametrize(
@@ -154,6 +154,28 @@ def test_the_visibility_timeout_leaves_the_workers_time() -> None:
     fifo = {"fifo": True, "visibility_timeout_seconds": 100}
     assert "do not support a batch window" in rejection(workers="lambda", worker_batch_window_seconds=1, **fifo)
     assert "specify module:function" in rejection(worker_handler="no_function")
+
+
+def test_provisioned_pollers() -> None:
+    """Each range, as far as the other setting allows it."""
+    for least, most in ((0, 0), (2, 2), (200, 200), (2, 2_000), (200, 2_000)):
+        found = read(worker_pollers_min=least, worker_pollers_max=most).workers
+        assert (found.worker_pollers_min, found.worker_pollers_max) == (least, most)
+    for least, most in ((1, 1), (0, 2), (2, 0), (1, 2), (2, 1)):
+        message = rejection(worker_pollers_min=least, worker_pollers_max=most)
+        assert f"{least} and {most}: provisioned mode needs both, each of 2 or more" in message
+    assert "3 is more than worker_pollers_max, 2" in rejection(worker_pollers_min=3, worker_pollers_max=2)
+    for name, value, limit in (
+        ("worker_pollers_min", -1, 200),
+        ("worker_pollers_min", 201, 200),
+        ("worker_pollers_max", -1, 2_000),
+        ("worker_pollers_max", 2_001, 2_000),
+    ):
+        assert f"{value} is out of range: specify a whole number of pollers from 0 to {limit}" in rejection(
+            **{name: str(value)}
+        )
+    message = rejection(worker_pollers_min=2, worker_pollers_max=2, worker_concurrency=11)
+    assert "worker_concurrency: 11 cannot be combined with provisioned mode" in message
 
 
 @pytest.mark.parametrize(

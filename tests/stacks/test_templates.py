@@ -108,7 +108,9 @@ def test_every_setting_reaches_the_templates(synth: Synth) -> None:
         "worker_folder": "tests/stacks/handlers",
         "worker_timeout_seconds": 7,
         "worker_memory_mb": 256,
-        "worker_concurrency": 13,
+        "worker_concurrency": 10,
+        "worker_pollers_min": 3,
+        "worker_pollers_max": 14,
         "worker_batch_size": 8,
         "worker_batch_window_seconds": 9,
     }
@@ -138,7 +140,11 @@ def test_every_setting_reaches_the_templates(synth: Synth) -> None:
     function, mapping = only(workers, "AWS::Lambda::Function"), only(workers, "AWS::Lambda::EventSourceMapping")
     assert function["Environment"]["Variables"] == {"HANDLER": "orders.eu:book"}
     assert (function["Timeout"], function["MemorySize"]) == (7, 256)
-    assert mapping["ScalingConfig"] == {"MaximumConcurrency": 13}
+    assert mapping["ProvisionedPollerConfig"] == {"MinimumPollers": 3, "MaximumPollers": 14}
+    assert "ScalingConfig" not in mapping
+    other = only(synth(workers="lambda", worker_concurrency=13)[WORKERS], "AWS::Lambda::EventSourceMapping")
+    assert other["ScalingConfig"] == {"MaximumConcurrency": 13}
+    assert "ProvisionedPollerConfig" not in other
     assert (mapping["BatchSize"], mapping["MaximumBatchingWindowInSeconds"]) == (8, 9)
     assert all(each["AlarmActions"] for each in resources(workers, "AWS::CloudWatch::Alarm"))
 

@@ -142,3 +142,28 @@ def deployment_name(text: str) -> str:
             f"{text[:100]!r} is not the name of a deployment: up to 20 letters, digits and -, beginning with a letter"
         )
     return text
+
+
+def message_id(text: str) -> str:
+    """An argparse type: the id of a message."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is empty: give the id of a message, as redrive.py shows it")
+    return text
+
+
+def pattern(text: str) -> re.Pattern[str]:
+    """An argparse type: a regular expression."""
+    if not text:
+        raise argparse.ArgumentTypeError("'' is empty, and every message would match: leave the option out for all")
+    try:
+        return re.compile(text)
+    except (re.error, OverflowError, RecursionError) as error:
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a regular expression: {error}") from None
+
+
+def field_value(text: str) -> tuple[str, str]:
+    """An argparse type: the name of a field of a JSON object, and its value."""
+    name, equals, value = text.partition("=")
+    if not (name and equals):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not of the form FIELD=VALUE, as in status=new")
+    return name, value

@@ -35,10 +35,17 @@ def main(directory: str, certificate: str, listener: str) -> None:
     # Imported only now: ministack reads its environment when imported, and takes about two seconds.
     from ministack.app import app
 
-    from hello_queue.local_aws import authorization, dry_run, iam_resources, message_limits, message_move_tasks
+    from hello_queue.local_aws import (
+        authorization,
+        dry_run,
+        fair_queues,
+        iam_resources,
+        message_limits,
+        message_move_tasks,
+    )
     from hello_queue.local_aws.web_server import serve
 
-    for additions in (iam_resources, authorization, dry_run, message_limits, message_move_tasks):
+    for additions in (iam_resources, authorization, dry_run, message_limits, message_move_tasks, fair_queues):
         additions.install()
     config = Config()
     config.certfile = config.keyfile = certificate

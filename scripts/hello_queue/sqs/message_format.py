@@ -6,12 +6,22 @@ import base64
 import binascii
 import functools
 import json
+import re
 import uuid
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from hello_queue.sqs.batches import Entry
-from hello_queue.sqs.messages import AUTHOR, MAX_MESSAGE_BYTES, InvalidMessage, checked_text, message, size_of
+from hello_queue.sqs.messages import (
+    AUTHOR,
+    MAX_MESSAGE_BYTES,
+    InvalidMessage,
+    TypedValue,
+    checked_text,
+    message,
+    size_of,
+)
 
 DEFAULT_GROUP = "default"
 
@@ -24,8 +34,8 @@ class MessageFormat:
 
     Attributes:
         json_lines: each line is a JSON object with ``body`` and, optionally, ``author``, ``attributes`` (values are
-            strings, numbers or ``{"base64": "..."}``), ``delay``, ``group`` and ``deduplication_id``. Otherwise each
-            line is a message body.
+            strings, numbers, ``{"base64": "..."}``, or ``{"type": ..., "text": ...}``), ``delay``, ``group`` and
+            ``deduplication_id``. Otherwise each line is a message body.
         author, delay, group: defaults for messages that do not set their own.
         fifo: the queue is a FIFO queue: each message gets a group, and none may have a delay.
         deduplication: the queue has no content-based deduplication: each message gets a deduplication ID.
@@ -59,7 +69,7 @@ class MessageFormat:
             raise InvalidMessage("blank line")
         if self._is_body_only and len(raw) <= MAX_MESSAGE_BYTES:  # the quick way for most lines
             return Entry(line, raw, {"MessageBody": checked_text("the message", _decode(raw))}, len(raw))
-        parameters = self.parameters(**(_parse(raw) if self.json_lines else {"body": _decode(raw)}))
+        parameters = self.parameters(**(parse_json_line(raw) if self.json_lines else {"body": _decode(raw)}))
         return Entry(line, raw, parameters, size_of(parameters))
 
     def entry_of(self, line: int, body: str, **fields: Any) -> Entry:
@@ -94,16 +104,25 @@ class MessageFormat:
         return parameters
 
 
-def _parse(raw: bytes) -> dict[str, Any]:
+def parse_json_line(raw: bytes, more_keys: Collection[str] = ()) -> dict[str, Any]:
+    """The fields of a message in a line of JSON, by the names of the parameters of `hello_queue.sqs.messages.message`.
+
+    Args:
+        more_keys: further keys that the line may have, with any values.
+
+    Raises:
+        InvalidMessage: the line cannot be parsed.
+    """
     try:
         content = json.loads(_decode(raw), object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidMessage(f"invalid JSON: {error}") from None
     if not isinstance(content, dict) or "body" not in content:
         raise InvalidMessage('not a JSON object with a "body"')
-    unknown = sorted(content.keys() - set(_KEYS))
+    keys = (*more_keys, *_KEYS)
+    unknown = sorted(content.keys() - set(keys))
     if unknown:
-        raise InvalidMessage(f"unknown key {unknown[0][:60]!r}: the keys are {', '.join(_KEYS)}")
+        raise InvalidMessage(f"unknown key {unknown[0][:60]!r}: the keys are {', '.join(keys)}")
     attributes = content.pop("attributes", None)
     if attributes is None:
         attributes = {}
@@ -111,6 +130,40 @@ def _parse(raw: bytes) -> dict[str, Any]:
         raise InvalidMessage(f"attributes is {str(attributes)[:60]!r}: it must be a JSON object")
     fields = {name: value for name, value in content.items() if value is not None or name == "body"}
     return {**fields, "attributes": {name: _attribute_value(name, value) for name, value in attributes.items()}}
+
+
+def json_line(received: Mapping[str, Any], *, deduplication_id: bool = True) -> dict[str, Any]:
+    """The object whose JSON, in a line, sends a received message again as it was sent, except for its delay.
+
+    Args:
+        received: the entry of ReceiveMessage's response, with all attributes.
+        deduplication_id: whether to include it, if the message has one.
+    """
+    content: dict[str, Any] = {"body": received["Body"]}
+    attributes = {name: _as_json(each) for name, each in received.get("MessageAttributes", {}).items()}
+    if isinstance(attributes.get(AUTHOR), str):
+        content["author"] = attributes.pop(AUTHOR)
+    if attributes:
+        content["attributes"] = attributes
+    system = received.get("Attributes", {})
+    if "MessageGroupId" in system:
+        content["group"] = system["MessageGroupId"]
+    if deduplication_id and "MessageDeduplicationId" in system:
+        content["deduplication_id"] = system["MessageDeduplicationId"]
+    return content
+
+
+def _as_json(attribute: Mapping[str, Any]) -> Any:
+    """The shortest form that becomes the same attribute again."""
+    data_type, text = attribute["DataType"], attribute.get("StringValue")
+    if text is None:
+        value = {"base64": base64.b64encode(attribute["BinaryValue"]).decode()}
+        return value if data_type == "Binary" else {"type": data_type, **value}
+    if data_type == "String":
+        return text
+    if data_type == "Number" and re.fullmatch(r"0|-?[1-9][0-9]{0,37}", text):
+        return int(text)  # SQS keeps a number as the text that was sent, and others would come back as another text
+    return {"type": data_type, "text": text}
 
 
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -129,14 +182,18 @@ def _reject_constant(name: str) -> NoReturn:
 def _attribute_value(name: str, value: Any) -> Any:
     if not isinstance(value, dict):
         return value
-    if value.keys() != {"base64"}:
+    if value.keys() == {"type", "text"}:
+        return TypedValue(value["type"], value["text"])
+    if value.keys() - {"type"} != {"base64"}:
         raise InvalidMessage(
-            f'the attribute {name[:60]!r} is {str(value)[:60]}: it must be a string, a number or {{"base64": "..."}}'
+            f'the attribute {name[:60]!r} is {str(value)[:60]}: it must be a string, a number, {{"base64": "..."}}, '
+            'or {"type": "Number.EUR", "text": "..."} ("base64" with a Binary type)'
         )
     try:
-        return base64.b64decode(value["base64"], validate=True)
+        content = base64.b64decode(value["base64"], validate=True)
     except (binascii.Error, TypeError, ValueError) as error:
         raise InvalidMessage(f"the attribute {name[:60]!r} has invalid base64: {error}") from None
+    return TypedValue(value["type"], content) if "type" in value else content
 
 
 def _decode(raw: bytes) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from hello_queue.errors import UsageError
@@ -25,6 +26,9 @@ _INVALID_CHARACTER = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SendMessage.html"""
 _INVALID_ASCII = bytes(set(range(32)) - {*b"\t\n\r"})
 _ID = re.compile(r"[!-~]+")
+_DATA_TYPE = re.compile(r"(?:String|Number|Binary)(?:\.[A-Za-z0-9_.-]+)?")
+_MAX_DATA_TYPE = 256
+_NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([eE][+-]?[0-9]{1,4})?")
 _ATTRIBUTE_NAME = re.compile(r"(?!(?i:aws|amazon)\.)[A-Za-z0-9_-]+(\.[A-Za-z0-9_-]+)*")
 
 
@@ -32,11 +36,27 @@ class InvalidMessage(UsageError):
     """SQS would reject this message. The error names the value and the limit."""
 
 
+@dataclass(frozen=True)
+class TypedValue:
+    """A message attribute with its data type, where str, number and bytes cannot express it.
+
+    Attributes:
+        data_type: String, Number or Binary, with or without a custom ending, as in ``Number.EUR``.
+        value: text for String and Number, bytes for Binary.
+    """
+
+    data_type: str
+    value: str | bytes
+
+
+AttributeValue = str | int | float | bytes | TypedValue
+
+
 def message(
     body: str,
     author: str | None = None,
     *,
-    attributes: Mapping[str, str | int | float | bytes] | None = None,
+    attributes: Mapping[str, AttributeValue] | None = None,
     delay: int | None = None,
     group: str | None = None,
     deduplication_id: str | None = None,
@@ -46,7 +66,8 @@ def message(
     Args:
         body: the message body.
         author: the message attribute ``Author``.
-        attributes: message attributes: a str becomes a String, a number a Number, bytes become a Binary.
+        attributes: message attributes: a str becomes a String, a number a Number, bytes become a Binary, and a
+            `TypedValue` what it says.
         delay: DelaySeconds, 0 to 900. Not for FIFO queues.
         group: MessageGroupId.
         deduplication_id: MessageDeduplicationId.
@@ -94,24 +115,53 @@ def size_of(parameters: Mapping[str, Any]) -> int:
     return size
 
 
-def _attribute(name: str, value: str | int | float | bytes) -> dict[str, Any]:
+def _attribute(name: str, value: AttributeValue) -> dict[str, Any]:
     if len(name) > _MAX_ATTRIBUTE_NAME or not _ATTRIBUTE_NAME.fullmatch(name):
         raise InvalidMessage(
             f"invalid attribute name {name[:60]!r}: it must be 1 to {_MAX_ATTRIBUTE_NAME} letters, digits and _-. and "
             "must not begin with AWS. or Amazon."
         )
     what = f"the attribute {name}"
+    if isinstance(value, TypedValue):
+        return _typed_attribute(what, value)
     if isinstance(value, bytes):
-        if not value:
-            raise InvalidMessage(f"{what} is empty: SQS needs at least one byte")
-        return {"DataType": "Binary", "BinaryValue": value}
+        return {"DataType": "Binary", "BinaryValue": _checked_bytes(what, value)}
     if isinstance(value, str):
         return {"DataType": "String", "StringValue": checked_text(what, value)}
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidMessage(f"{what} is {str(value)[:60]!r}: it must be text, a number or bytes")
+    _check_range(what, value)
+    return {"DataType": "Number", "StringValue": str(value)}
+
+
+def _typed_attribute(what: str, typed: TypedValue) -> dict[str, Any]:
+    data_type, value = typed.data_type, typed.value
+    if not isinstance(data_type, str) or len(data_type) > _MAX_DATA_TYPE or not _DATA_TYPE.fullmatch(data_type):
+        raise InvalidMessage(
+            f"{what} has the type {str(data_type)[:60]!r}: it must be String, Number or Binary, or one of them with an "
+            f"ending as in Number.EUR, of up to {_MAX_DATA_TYPE} characters"
+        )
+    if data_type.startswith("Binary") != isinstance(value, bytes):
+        raise InvalidMessage(f"{what} has the type {data_type}: bytes must have a Binary type, and text another one")
+    if isinstance(value, bytes):
+        return {"DataType": data_type, "BinaryValue": _checked_bytes(what, value)}
+    checked_text(what, value)
+    if data_type.startswith("Number"):
+        if not _NUMBER.fullmatch(value):
+            raise InvalidMessage(f"{what} is {value[:60]!r}, which is not a number")
+        _check_range(what, float(value))
+    return {"DataType": data_type, "StringValue": value}
+
+
+def _check_range(what: str, value: float) -> None:
     if value and not _SMALLEST_NUMBER <= abs(value) <= _LARGEST_NUMBER:
         raise InvalidMessage(f"{what} is {value:.6g}: SQS accepts numbers from 1e-128 to 1e126")
-    return {"DataType": "Number", "StringValue": str(value)}
+
+
+def _checked_bytes(what: str, value: bytes) -> bytes:
+    if not value:
+        raise InvalidMessage(f"{what} is empty: SQS needs at least one byte")
+    return value
 
 
 def checked_text(what: str, text: str) -> str:

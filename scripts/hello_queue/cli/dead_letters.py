@@ -1,0 +1,165 @@
+"""What redrive.py shows: messages, why they failed, how far it is, and what may have been overlooked."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from hello_queue.cli.progress import bar, tell
+from hello_queue.cli.terminal import printable
+from hello_queue.operations.dead_letters import DeadLetter
+from hello_queue.operations.scan import Scan
+from hello_queue.operations.selection import Selection
+from hello_queue.sqs.failures import Failure
+from hello_queue.sqs.periodic import every
+from hello_queue.sqs.queues import attributes, dead_letter_queue, is_fifo
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+SHOWN_CHARACTERS = 60
+PROGRESS_SECONDS = 5
+SHORT = 1_000
+"""Fewer messages than that need no progress bar."""
+
+
+@dataclass(frozen=True)
+class Queues:
+    """A queue and its dead-letter queue.
+
+    Attributes:
+        url, dead_letter_url: their URLs.
+        before: about how many messages the dead-letter queue had at first, hidden or not.
+    """
+
+    sqs: SQSClient
+    url: str
+    dead_letter_url: str
+    before: int
+
+    @classmethod
+    def of(cls, sqs: SQSClient, url: str) -> Queues:
+        dead_letter_url = dead_letter_queue(sqs, url)
+        return cls(sqs, url, dead_letter_url, sum(_counts(sqs, dead_letter_url)))
+
+    @property
+    def name(self) -> str:
+        return self.url.rpartition("/")[2]
+
+    @property
+    def dead_letter_name(self) -> str:
+        return self.dead_letter_url.rpartition("/")[2]
+
+    def arn(self, url: str) -> str:
+        return attributes(self.sqs, url)["QueueArn"]
+
+    def shown(self, found: Sequence[DeadLetter], scan: Scan, selection: Selection) -> str:
+        """What a look has found, for a person."""
+        picked = f", picked from {scan.looked_at:,}," if selection else ""
+        visible, _ = _counts(self.sqs, self.dead_letter_url)
+        return f"{len(found):,} shown{picked} of about {visible:,} in {self.dead_letter_name}"
+
+    def nothing(self, scan: Scan, selection: Selection) -> str:
+        """Why a look has found nothing."""
+        return f"none of {scan.looked_at:,} messages was picked" if selection and scan.looked_at else self.state()
+
+    def state(self) -> str:
+        """What is in the dead-letter queue now, and why it may not have been received."""
+        visible, hidden = _counts(self.sqs, self.dead_letter_url)
+        if not visible + hidden:
+            return "the dead-letter queue is empty"
+        text = (
+            f"about {visible:,} are in the dead-letter queue, and {hidden:,} more are hidden there, because a consumer "
+            "has received them. Try again in a minute"
+        )
+        if is_fifo(self.url):
+            text += ". A FIFO queue shows the next messages of a group only when those before them are gone"
+        return text
+
+
+def _counts(sqs: SQSClient, dead_letter_url: str) -> tuple[int, int]:
+    """About how many messages of the dead-letter queue are visible, and hidden."""
+    found = attributes(sqs, dead_letter_url)
+    return int(found["ApproximateNumberOfMessages"]), int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure] | None, *, as_json: bool) -> None:
+    """Print each message: a line for a person, with the last failure under it, or a line of JSON for a program.
+
+    Args:
+        failures: the last failure by message id; None: they are not to be shown.
+    """
+    for each in letters:
+        failure = None if failures is None else failures.get(each.message.id)
+        if as_json:
+            _print_json(each, failures is not None, failure)
+            continue
+        message = each.message
+        body = printable(message.body[: SHOWN_CHARACTERS + 1])
+        body = body if len(body) <= SHOWN_CHARACTERS else f"{body[: SHOWN_CHARACTERS - 1]}…"
+        author = f" (author: {printable(message.author)})" if message.author else ""
+        age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
+        print(f"{printable(message.id)}  {age:>10}  received {message.receive_count:>3} times  {body}{author}")
+        if failures is not None:
+            print(f"    {_why(failure)}")
+
+
+def _why(failure: Failure | None) -> str:
+    if failure is None:
+        return "the file has no failure of it"
+    handler = f", in {failure.handler}" if failure.handler else ""
+    return printable(f"{failure.error}{handler}, {failure.time}")
+
+
+def _print_json(letter: DeadLetter, with_failure: bool, failure: Failure | None) -> None:
+    message = letter.message
+    content: dict[str, Any] = {
+        "id": message.id,
+        "body": message.body,
+        "author": message.author,
+        "receive_count": message.receive_count,
+        "age_seconds": letter.age_seconds,
+    }
+    if with_failure:
+        content["failure"] = None if failure is None else asdict(failure)
+    print(json.dumps(content))
+
+
+def progress(
+    queues: Queues, scan: Scan, text: Callable[[], str] | None = None
+) -> contextlib.AbstractContextManager[None]:
+    """Shows how far a scan is: a bar on a terminal, otherwise a line now and then.
+
+    Args:
+        text: what was done so far.
+    """
+
+    def line() -> str:
+        done = f"{text()}, " if text else ""
+        return f"{done}{scan.looked_at:,} of about {queues.before:,} looked at"
+
+    if sys.stderr.isatty() and queues.before >= SHORT:
+        return bar(queues.before, lambda: scan.looked_at, line)
+    return every(PROGRESS_SECONDS, lambda: tell(line()))
+
+
+def overlooked(queues: Queues, scan: Scan) -> bool:
+    """Report whether the scan may have left out messages that it should have looked at."""
+    for each in sorted(scan.missing):
+        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it")
+    if scan.incomplete:
+        tell(f"{scan.incomplete}. Run the same command again to continue")
+    elif not scan.found_all and scan.looked_at < queues.before:
+        tell(f"{queues.before - scan.looked_at:,} of about {queues.before:,} were not looked at: {queues.state()}")
+        return True
+    return bool(scan.missing or scan.incomplete)
+
+
+def warn_of_other_sources(letters: Sequence[DeadLetter], target_arn: str) -> None:
+    """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
+    for source in sorted({each.source_arn for each in letters if each.source_arn} - {target_arn}):
+        tell(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")

@@ -1,0 +1,146 @@
+"""The ways through a dead-letter queue that redrive.py offers, each with what it reports."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Sequence
+
+from hello_queue.cli.dead_letters import Queues, overlooked, progress
+from hello_queue.cli.main import DONE, FAILED
+from hello_queue.cli.new_file import new_private_file
+from hello_queue.cli.progress import tell
+from hello_queue.cli.terminal import printable
+from hello_queue.errors import HelloQueueError
+from hello_queue.operations.dead_letters import DeadLetter
+from hello_queue.operations.move_task import move_by_task
+from hello_queue.operations.removal import Deleter, Mover
+from hello_queue.operations.scan import CONNECTIONS, HOLD_SECONDS, Action, Scan, hold_seconds
+from hello_queue.operations.selection import Selection
+from hello_queue.sqs.batches import Entry
+from hello_queue.sqs.blocking import run as run_loop
+from hello_queue.sqs.message_format import json_line
+from hello_queue.sqs.producer import Producer
+from hello_queue.sqs.retries import RetryPolicy
+from hello_queue.sqs.transports import Transport, open_transport
+
+RETRY_TIMEOUT_SECONDS = 60
+
+
+def look(queues: Queues, selection: Selection, first: int) -> tuple[list[DeadLetter], Scan]:
+    """The first messages that are picked. They are visible again afterwards."""
+    found: list[DeadLetter] = []
+
+    async def keep(letters: Sequence[DeadLetter]) -> None:
+        found.extend(letters)
+
+    return found, run_loop(_scan(queues, selection, lambda *_: keep, removes=False, limit=first))
+
+
+def dump(queues: Queues, selection: Selection, name: str) -> int:
+    dumped = 0
+
+    with new_private_file("--dump", name) as write:
+
+        async def keep(letters: Sequence[DeadLetter]) -> None:
+            nonlocal dumped
+            for each in letters:
+                write(json.dumps(json_line(each.received), ensure_ascii=False))
+            dumped += len(letters)
+
+        scan = run_loop(_scan(queues, selection, lambda *_: keep, removes=False, text=lambda: f"{dumped:,} dumped"))
+        if not dumped:
+            raise HelloQueueError(f"there is nothing to dump: {queues.nothing(scan, selection)}")
+    print(f"{dumped:,} dumped to {printable(name)}")
+    return FAILED if overlooked(queues, scan) else DONE
+
+
+def delete(queues: Queues, selection: Selection) -> int:
+    deleter: Deleter | None = None
+
+    def action(transport: Transport, retries: RetryPolicy) -> Action:
+        nonlocal deleter
+        deleter = Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
+        return deleter
+
+    def text() -> str:
+        return f"{deleter.deleted if deleter else 0:,} deleted"
+
+    try:
+        scan = run_loop(_scan(queues, selection, action, removes=True, text=text))
+    finally:
+        print(text())
+    return FAILED if overlooked(queues, scan) or (deleter and deleter.left) else DONE
+
+
+def move(
+    queues: Queues,
+    selection: Selection,
+    entry: Callable[[DeadLetter], Entry],
+    *,
+    verb: str = "moved",
+    on_moved: Callable[[DeadLetter], object] = lambda _: None,
+) -> int:
+    """Move messages one by one.
+
+    Args:
+        entry: what to send for a message.
+        on_moved: called with each one that was sent.
+    """
+    mover: Mover | None = None
+    target_arn = queues.arn(queues.url)
+
+    def action(transport: Transport, retries: RetryPolicy) -> Action:
+        nonlocal mover
+        deleter = Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
+        producer = Producer(transport, queues.url, retries)
+        mover = Mover(producer, deleter, entry, target_arn=target_arn, report=tell, on_moved=on_moved)
+        return mover
+
+    def text() -> str:
+        return f"{mover.moved if mover else 0:,} {verb}"
+
+    try:
+        scan = run_loop(_scan(queues, selection, action, removes=True, text=text))
+    finally:
+        print(text())
+        if mover and mover.maybe_twice:
+            tell(f"{mover.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+    return FAILED if overlooked(queues, scan) or (mover and mover.undeleted) else DONE
+
+
+async def _scan(
+    queues: Queues,
+    selection: Selection,
+    action: Callable[[Transport, RetryPolicy], Action],
+    *,
+    removes: bool,
+    limit: int | None = None,
+    text: Callable[[], str] | None = None,
+) -> Scan:
+    """Go through the dead-letter queue.
+
+    Args:
+        action: makes what gets the messages (see `Scan.run`).
+        text: how far it is.
+    """
+    transport = open_transport(queues.dead_letter_url, CONNECTIONS)
+    retries = RetryPolicy(RETRY_TIMEOUT_SECONDS, tell)
+    at_once = not selection and (removes or limit is not None)
+    hold = HOLD_SECONDS if at_once else hold_seconds(queues.before)
+    scan = Scan(transport, queues.dead_letter_url, selection, hold=hold, retry_policy=retries, report=tell)
+    try:
+        with progress(queues, scan, text):
+            await scan.run(action(transport, retries), removes=removes, limit=limit)
+    finally:
+        await transport.close()
+    return scan
+
+
+def move_all(queues: Queues) -> int:
+    source_arn, target_arn = queues.arn(queues.dead_letter_url), queues.arn(queues.url)
+    moved = move_by_task(queues.sqs, source_arn, target_arn, lambda done, total: tell(f"{done:,} of {total:,} moved"))
+    print(f"{moved:,} moved")
+    if moved < queues.before:
+        tell(f"{queues.before - moved:,} of about {queues.before:,} were not moved: {queues.state()}")
+        return FAILED
+    return DONE

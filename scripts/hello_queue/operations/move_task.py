@@ -1,0 +1,51 @@
+"""SQS's own way to redrive all messages of a standard queue: a message move task."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from hello_queue.errors import HelloQueueError
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+POLL_SECONDS = 1.0
+
+
+def move_by_task(sqs: SQSClient, source_arn: str, destination_arn: str, progress: Callable[[int, int], None]) -> int:
+    """Have SQS move all visible messages, and wait until it has. Returns how many it moved.
+
+    Not for a FIFO queue: the messages keep their deduplication ids there, and SQS drops each one whose id it has seen
+    within five minutes. On Ctrl-C the task is cancelled; what was moved stays moved.
+
+    Args:
+        source_arn: the dead-letter queue.
+        destination_arn: the queue that gets the messages. Without it SQS could not move messages that were sent to the
+            dead-letter queue directly: the first one fails the task (CouldNotDetermineMessageSource).
+        progress: called with the number of messages moved, and to move.
+
+    Raises:
+        HelloQueueError: the task failed or was cancelled.
+    """
+    handle = sqs.start_message_move_task(SourceArn=source_arn, DestinationArn=destination_arn)["TaskHandle"]
+    try:
+        while True:
+            for task in sqs.list_message_move_tasks(SourceArn=source_arn, MaxResults=1)["Results"]:
+                status = task.get("Status")
+                moved = int(task.get("ApproximateNumberOfMessagesMoved", 0))
+                total = int(task.get("ApproximateNumberOfMessagesToMove", 0))
+                if status == "COMPLETED":
+                    return moved
+                if status in ("FAILED", "CANCELLED"):
+                    reason = task.get("FailureReason", "no reason given")
+                    raise HelloQueueError(
+                        f"the message move task is {status} after {moved:,} messages: {reason}. The others are still "
+                        "in the dead-letter queue"
+                    )
+                progress(moved, total)
+            time.sleep(POLL_SECONDS)  # SQS has no call that waits for a task
+    except KeyboardInterrupt:
+        sqs.cancel_message_move_task(TaskHandle=handle)
+        raise

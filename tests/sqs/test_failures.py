@@ -1,0 +1,155 @@
+"""Why messages failed: what the consumer keeps, and what is found in it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import stat
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from hello_queue.errors import UsageError
+from hello_queue.project import ROOT
+from hello_queue.sqs.failures import Failure, FailureFile, last_failures, recording
+from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, NothingHandled, RetryLater, is_async
+from tests.conftest import Aws
+from tests.queues import fill
+from tests.scripts.pairs import Pair, make_pair
+
+
+def test_the_last_failure_is_found(tmp_path: Path) -> None:
+    path = tmp_path / "failures"
+    file = FailureFile(path, "orders:book", print)
+    for count, text in ((1, "first"), (2, "last")):
+        file.add(Message("a", "body", receive_count=count), ValueError(text))
+    file.add(Message("b", "body"), KeyError("x"))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    found = last_failures(path, {"a", "c"})
+    assert list(found) == ["a"]
+    failure = found["a"]
+    assert (failure.error, failure.handler, failure.receive_count) == ("ValueError: last", "orders:book", 2)
+    assert failure.time.endswith("+00:00")
+
+
+def test_other_lines_are_left_out(tmp_path: Path) -> None:
+    path = tmp_path / "failures"
+    lines = ["", "text", "[1]", '"a"', '{"message_id": 5, "error": "x"}', '{"message_id": "a"}', '{"error": "x"}']
+    lines += [
+        '{"message_id": "a", "error": "good", "receive_count": "many", "level": "error"}',
+        '{"message_id": "a", "er',
+    ]
+    path.write_bytes("\n".join(lines).encode() + b"\n\xff\n" + b"[" * 100_000)
+    assert last_failures(path, {"a"}) == {"a": Failure(time="", error="good")}
+
+
+def test_records_of_the_log_are_failures_too(tmp_path: Path) -> None:
+    path = tmp_path / "log"
+    record = {
+        "message_id": "a",
+        "receive_count": 3,
+        "timestamp": "2026-11-25T08:00:00.000Z",
+        "level": "ERROR",
+        "message": "message a failed at receive 3: KeyError: 'price' (orders.py:12)",
+        "exception_name": "KeyError",
+        "exception": "Traceback ...",
+    }
+    other = {"message_id": "b", "message": "message b took long"}
+    path.write_text("".join(json.dumps(each) + "\n" for each in (record, other)))
+    failure = Failure("2026-11-25T08:00:00.000Z", "KeyError: 'price' (orders.py:12)", "", 3)
+    assert last_failures(path, {"a", "b"}) == {"a": failure}
+
+
+async def async_handler(message: Message) -> None:
+    raise ERRORS[message.body]
+
+
+def plain_handler(message: Message) -> None:
+    raise ERRORS[message.body]
+
+
+ERRORS: dict[str, BaseException] = {
+    "error": ValueError("x"),
+    "exit": SystemExit(1),
+    "later": RetryLater(0),
+    "gone": CannotGoOn("x"),
+}
+
+
+def handle(handler: Handler, message: Message) -> None:
+    result: Any = handler(message)
+    if result is not None:
+        asyncio.run(result)
+
+
+@pytest.mark.parametrize("handler", [async_handler, plain_handler])
+def test_only_failures_are_recorded(tmp_path: Path, handler: Handler) -> None:
+    wrapped = recording(handler, FailureFile(tmp_path / "failures", "", print))
+    assert is_async(wrapped) == is_async(handler)
+    for body, error in ERRORS.items():
+        with pytest.raises(type(error)):
+            handle(wrapped, Message(body, body))
+    found = last_failures(tmp_path / "failures", ERRORS)
+    assert {id: failure.error.partition(" (")[0] for id, failure in found.items()} == {
+        "error": "ValueError: x",
+        "exit": "SystemExit: 1",
+    }
+
+
+def test_a_handler_that_did_not_run_is_recorded(tmp_path: Path) -> None:
+    wrapped = recording(lambda message: async_handler(message), FailureFile(tmp_path / "failures", "", print))
+    with pytest.raises(NothingHandled):
+        wrapped(Message("a", "b"))
+    assert "NothingHandled" in last_failures(tmp_path / "failures", {"a"})["a"].error
+
+
+def test_a_long_error_is_cut(tmp_path: Path) -> None:
+    file = FailureFile(tmp_path / "failures", "", print)
+    file.add(Message("a", "body"), ValueError("x" * 1_000_000))
+    assert (tmp_path / "failures").stat().st_size < 3_000
+
+
+@pytest.mark.parametrize(("name", "reason"), [("/", "Is a directory"), ("/no/such/file", "No such file")])
+def test_a_file_that_cannot_be_written(name: str, reason: str) -> None:
+    with pytest.raises(UsageError, match=reason):
+        FailureFile(Path(name), "", print)
+
+
+def test_a_full_disk_is_reported_once() -> None:
+    code = (
+        "from hello_queue.sqs.failures import *\n"
+        "file = FailureFile(Path('/dev/full'), '', print)\n"
+        "for _ in range(3): file.add(Message('a', 'b'), ValueError('x'))"
+    )
+    env = {**os.environ, "PYTHONPATH": str(ROOT / "scripts")}
+    done = subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True)
+    assert done.stdout == "--failures '/dev/full' cannot be written: No space left on device\n"
+
+
+@pytest.mark.parametrize("processes", [1, 2])
+def test_redrive_shows_why_a_message_failed(aws: Aws, tmp_path: Path, processes: int) -> None:
+    pair: Pair = make_pair(aws)
+    fill(aws, pair.url, "good", "poison 1", "poison 2")
+    file = tmp_path / "failures.jsonl"
+    env = {"PYTHONPATH": str(ROOT / "tests/sqs"), "LEDGER": str(tmp_path / "ledger")}
+    options = ["--handler=handling:poison", "--empty-after=4", f"--processes={processes}", f"--failures={file}"]
+    aws.script("process.py", "--queue-url", pair.url, *options, env=env, check=False)  # 1: a message failed
+    assert len(file.read_text().splitlines()) == 6
+    shown = aws.script("redrive.py", "--queue-url", pair.url, "--failures", str(file)).stdout.splitlines()
+    assert len(shown) == 4
+    for line in (1, 3):
+        assert shown[line].startswith("    ValueError: it is poisoned (")
+        assert ", in handling:poison, 20" in shown[line]
+    as_json = aws.script("redrive.py", "--queue-url", pair.url, "--failures", str(file), "--json", "--first=1").stdout
+    assert json.loads(as_json)["failure"]["receive_count"] == 3
+    file.write_text("")
+    assert (
+        "the file has no failure of it"
+        in aws.script("redrive.py", "--queue-url", pair.url, "--failures", str(file)).stdout
+    )
+    for url in (pair.url, pair.dead):
+        aws.client("sqs").delete_queue(QueueUrl=url)
