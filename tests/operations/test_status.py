@@ -150,7 +150,8 @@ def test_the_queues_user_sees_the_queue_and_learns_what_it_lacks(aws: Aws, deplo
     _, first, second = done.stdout.splitlines()
     assert [first.split()[-1], second.split()[-1]] == ["?", "?"]
     assert "1" in second.split()[:3]
-    dead_letters, metrics = done.stderr.splitlines()
+    dead_letters, metrics, alarms = done.stderr.splitlines()
+    assert alarms.startswith("cannot read the alarms in CloudWatch: DescribeAlarms: ")
     assert dead_letters.startswith("cannot read the dead-letter queue test-dlq: ")
     assert metrics.startswith("cannot read the metrics in CloudWatch: ")
     for line, action in ((dead_letters, "sqs:GetQueueUrl"), (metrics, "cloudwatch:GetMetricStatistics")):

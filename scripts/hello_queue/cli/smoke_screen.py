@@ -102,6 +102,7 @@ def _show_failed_rights(console: Console, checks: Sequence[Check]) -> None:
 
 def _show_rights(console: Console, rights: Sequence[Check]) -> None:
     """A table of actions by resource, and who may do them. Actions with the same answers share a row."""
+    from rich.padding import Padding
     from rich.table import Table
 
     cells: dict[tuple[str, str], dict[str, Cell]] = {}
@@ -114,14 +115,14 @@ def _show_rights(console: Console, rights: Sequence[Check]) -> None:
         service, _, name = action.partition(":")
         rows.setdefault((resource, service, tuple(found.get(who) for who in WHO)), []).append(name)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("  on", overflow="fold", max_width=22)
+    table.add_column("on", overflow="fold", max_width=22)
     table.add_column("action", overflow="fold", ratio=1)
     for who in WHO:
         table.add_column(who, no_wrap=True, min_width=len("✓ allowed"))
     for (resource, service, answers), names in rows.items():
         shown = [_answer(console, answer) for answer in answers]
-        table.add_row(foreign(f"  {resource}"), foreign(f"{service}: {', '.join(names)}"), *shown)
-    console.print(table)
+        table.add_row(foreign(resource), foreign(f"{service}: {', '.join(names)}"), *shown)
+    console.print(Padding(table, (0, 0, 0, 2), expand=False))
 
 
 def _answer(console: Console, cell: Cell | None) -> Text:
