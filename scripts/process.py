@@ -26,13 +26,14 @@ from hello_queue.aws.clients import client
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import Failures, bar, tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.consumers import Consumers
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
+from hello_queue.sqs.queues import attributes
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -68,8 +69,10 @@ def main() -> int:
     arguments = _parse()
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
+    failures = Failures()
+    report = failures.tell if arguments.processes == 1 else tell  # worker processes report for themselves
     consumers = Consumers(
-        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), tell, arguments.processes
+        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), report, arguments.processes
     )
     began = time.monotonic()
 
@@ -79,15 +82,21 @@ def main() -> int:
     def result() -> str:
         return json.dumps({**consumers.counts(), "seconds": round(time.monotonic() - began, 1)})
 
-    def show_progress() -> None:
-        counts, seconds = consumers.counts(), time.monotonic() - began
-        tell(result() if arguments.json else f"{_summary(counts)}, {counts['processed'] / seconds:,.0f}/s")
+    def progress() -> str:
+        rate = consumers.counts()["processed"] / max(time.monotonic() - began, 0.001)
+        return f"{summary()}{failures.text()}, {rate:,.0f}/s"
+
+    def show_progress() -> contextlib.AbstractContextManager[None]:
+        # Without a handler, messages are printed: in a terminal, they would be between the lines of a bar.
+        if arguments.handler and arguments.processes == 1 and not arguments.json and sys.stderr.isatty():
+            return bar(_expected(arguments, sqs, url), lambda: consumers.counts()["processed"], progress)
+        return every(arguments.stats, lambda: tell(result() if arguments.json else progress()))
 
     finished = False
     error: Exception | None = None
     with contextlib.ExitStack() as stack:
         stack.enter_context(finish_first(consumers.stop, summary))
-        stack.enter_context(every(arguments.stats, show_progress))
+        stack.enter_context(show_progress())
         gc.freeze()  # what exists by now, mostly libraries, stays: looking at it again and again costs a tenth
         try:
             finished = consumers.run(arguments.grace)
@@ -148,6 +157,14 @@ def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Consumer
         empty_after=None if arguments.forever else arguments.empty_after,
         retry_timeout=arguments.retry_timeout,
     )
+
+
+def _expected(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> int | None:
+    """How many messages there are to process, as far as SQS knows now; None for an unlimited number."""
+    if arguments.forever:
+        return None
+    waiting = int(attributes(sqs, url)["ApproximateNumberOfMessages"])
+    return min(waiting, arguments.count or waiting) or None
 
 
 def _summary(counts: dict[str, int]) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from hello_queue.benchmark.results import RECORD, summary
 from hello_queue.project import ROOT
 from stacks.settings import settings_table
+from tests import screens
 from tests.conftest import Assemblies, Aws, start
 from tests.picture import draw
 
@@ -85,6 +86,7 @@ def _shown(aws: Aws, command: str) -> str:
 
 
 def main() -> None:
+    screens.write()
     with tempfile.TemporaryDirectory() as directory:
         for aws in start(Assemblies(Path(directory))):
             aws.cdk("deploy")

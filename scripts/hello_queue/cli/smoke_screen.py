@@ -57,7 +57,7 @@ def _failed(checks: Iterable[Check]) -> list[Check]:
 def _advice(checks: Sequence[Check]) -> Iterable[str]:
     failed = _failed(checks)
     if any("cdk deploy" in each.mend for each in failed):
-        yield "Give `cdk deploy` the -c settings of this deployment too, unless they are in cdk.json"
+        yield "Give `cdk deploy` this deployment's -c settings, unless they are in cdk.json"
     late = sum(each.settles > 0 for each in failed)
     if late:
         yield f"{late} of the failed may only be late, right after a deployment: add --wait 120"
