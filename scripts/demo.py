@@ -46,8 +46,8 @@ def main() -> int:
         show.step(6, "Destroy it", "npx cdk destroy --all")
         _cdk("destroy", "--all", "--force", f"--app={assembly}")
         show.line("nothing is left")
-    show.line("You have seen reviewed code deployed, a message sent, delayed, processed and deleted,", indent=0)
-    show.line('and every right proven. For your own account: README.md, "Deploy to a real account".', indent=0)
+    show.line("You have seen a deployment, a message on its way, and a proof of every right.", indent=0)
+    show.line('For your own account: README.md, "Deploy to a real account".', indent=0)
     return DONE
 
 

@@ -45,8 +45,9 @@ EXAMPLES = """\
   python scripts/process.py                     until the queue has been empty for 20 seconds
   python scripts/process.py --count 1           one message
   python scripts/process.py --forever --handler orders:book --concurrency 16 --stats 60
-                                                pass each message to the function book in ./orders.py, until stopped
+                                                pass each message to the function book in ./orders.py, until stopped"""
 
+MORE = """\
 handlers:
   A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
   done. If it raises an exception, sys.exit included, the message has failed and is received again.
@@ -184,7 +185,7 @@ def _summary(counts: dict[str, int]) -> str:
 
 
 def _parse() -> argparse.Namespace:
-    options = parser(__doc__ or "", EXAMPLES)
+    options = parser(__doc__ or "", EXAMPLES, MORE)
     options.add_argument(
         "--handler", metavar="MODULE:FUNCTION", help="the function to pass each message to (default: print it)"
     )

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import pytest
 
 from hello_queue.cli.screen import screen
 from hello_queue.cli.status_screen import SPARKS, sparkline
 from hello_queue.cli.terminal import printable
-from tests.screens import FOLDER, SCREENS, rendered
+from hello_queue.project import ROOT
+from tests.screens import EVIL, FOLDER, SCREENS, rendered
 
 COPIED = "mend "
 """Commands are not wrapped, so that they can be copied."""
@@ -62,3 +65,30 @@ def test_sparklines(values: list[float | None], bars: str) -> None:
     assert sparkline(values) == bars
     assert len(sparkline(values, ascii_only=True)) == len(bars)
     assert sparkline(values, ascii_only=True).isascii()
+
+
+@pytest.mark.parametrize("script", ["send.py", "process.py"])
+def test_scripts_start_without_rich(script: str) -> None:
+    """It takes longer to import than a message takes to send."""
+    command = [sys.executable, "-X", "importtime", f"scripts/{script}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "hello_queue.cli.progress" in imported
+    assert not {each for each in imported if each.partition(".")[0] == "rich"}
+
+
+def test_the_screen_of_a_pipe_is_plain_and_does_not_wrap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("COLUMNS", raising=False)
+    SCREENS["smoke_test_failed"](screen(file := io.StringIO()))
+    assert "\x1b[" not in file.getvalue()
+    assert f"      found     ReadOnlyAccess, {printable(EVIL)}, test-queue-user\n" in file.getvalue()
+
+
+def test_marks_of_a_terminal_without_unicode() -> None:
+    class Ascii(io.StringIO):
+        encoding = "ascii"
+
+    SCREENS["smoke_test_failed"](screen(file := Ascii(), width=80))
+    assert "  ok user\n" in file.getvalue()
+    assert "  !! policies of Administrator\n" in file.getvalue()
+    assert "!! allowed" in file.getvalue()

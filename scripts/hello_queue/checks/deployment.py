@@ -88,7 +88,7 @@ def _redeploy(stack: DeployedStack, deployment: str) -> str:
 def _new_key(identity: DeployedStack, deployment: str) -> str:
     """The commands that replace the access key, in AWS and where it is used."""
     return (
-        f"npx cdk deploy {identity.name} -c access_key=2{_setting(deployment)}\n"
+        f"npx cdk deploy {identity.name} -c access_key=2{_setting(deployment)}  # another number than now\n"
         f"python scripts/credentials.py profile queue --force --deployment={deployment}"
     )
 

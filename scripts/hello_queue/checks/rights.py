@@ -54,7 +54,9 @@ class Call:
 
     @property
     def short_resource(self) -> str:
-        return self.resource.rpartition(":")[2]
+        name = self.resource.rpartition(":")[2]
+        # Secrets Manager appends a hyphen and six characters of its own.
+        return name[:-7] if ":secretsmanager:" in self.resource else name
 
     @property
     def name(self) -> str:

@@ -115,7 +115,7 @@ def _show_rights(console: Console, rights: Sequence[Check]) -> None:
         service, _, name = action.partition(":")
         rows.setdefault((resource, service, tuple(found.get(who) for who in WHO)), []).append(name)
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="dim")
-    table.add_column("on", overflow="fold", max_width=22)
+    table.add_column("on", overflow="fold", max_width=26)
     table.add_column("action", overflow="fold", ratio=1)
     for who in WHO:
         table.add_column(who, no_wrap=True, min_width=len("✓ allowed"))
