@@ -33,7 +33,7 @@ WIDENED = [
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{USER}/c*", f"on {USER}/console-password"),
 ]
 
-BEYOND_THE_QUEUE = 16
+BEYOND_THE_QUEUE = 17
 """How many checks with the default settings are about rights that the user has as an administrator only."""
 
 CALLABLE = ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "iam:ListUsers", "secretsmanager:GetSecretValue")
@@ -176,12 +176,13 @@ def test_an_error_of_the_simulator_fails_the_checks_of_one_resource(
 def test_a_wider_operator_policy_fails(deployed: Aws) -> None:
     iam, arn = deployed.client("iam"), f"arn:aws:iam::{ACCOUNT}:policy/rights-test-operator"
     before = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    declared = iam.get_policy_version(PolicyArn=arn, VersionId=before)["PolicyVersion"]["Document"]
     wide = document({"Effect": "Allow", "Action": "sqs:*", "Resource": "*"})
     version = iam.create_policy_version(PolicyArn=arn, PolicyDocument=wide, SetAsDefault=True)["PolicyVersion"]
     try:
         failed = failures(make_checks("rights"))
     finally:
-        iam.set_default_policy_version(PolicyArn=arn, VersionId=before)
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(declared), SetAsDefault=True)
         iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
     assert failed[0] == "statements of rights-test-operator"
     assert "sqs:PurgeQueue on rights-test, as an operator" in failed
