@@ -18,8 +18,8 @@ help:
 	@echo 'make synth  write the CloudFormation templates to cdk.out'
 	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
-	@echo 'make bench  how fast are send.py and process.py? (about 15 minutes)'
-	@echo 'make soak   run the tests that kill and fail in a loop, for minutes'
+	@echo 'make bench  how fast are send.py and process.py? (about 40 minutes)'
+	@echo 'make soak   run the tests that kill and fail in a loop, and those of both transports over boto3'
 	@echo 'make faults 100,000 messages through 200 kills and faults'
 	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
 	@echo 'make docs   refresh what in README.md comes from the code'
@@ -60,6 +60,7 @@ bench: setup $(PEERS)/node_modules/installed $(PEERS)/.venv/installed
 
 soak: setup $(PEERS)/node_modules/installed
 	@$(BIN)/python -m pytest -m soak
+	@HELLO_QUEUE_TRANSPORT=boto3 $(BIN)/python -m pytest tests/sqs tests/scripts/test_process*.py tests/scripts/test_send*.py tests/test_interoperation.py
 
 faults: setup
 	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s -m '' tests/test_faults.py

@@ -26,7 +26,7 @@ from hello_queue.benchmark.contenders import (
     PYTHON_PEERS,
     TUTORIAL,
 )
-from hello_queue.benchmark.endpoint import endpoint
+from hello_queue.benchmark.endpoint import Endpoint, endpoint
 from hello_queue.benchmark.measurements import (
     LOCAL_AWS_MESSAGES,
     on_the_local_aws,
@@ -41,7 +41,7 @@ from hello_queue.cli.progress import tell
 from hello_queue.errors import HelloQueueError
 
 EXAMPLES = """\
-  make bench                                  everything: about 15 minutes
+  make bench                                  everything: about 40 minutes
   python scripts/bench.py --rounds 1          a first look
   python scripts/bench.py --record docs/benchmark.json && make docs
                                               what the documentation shows"""
@@ -59,33 +59,46 @@ def main() -> int:
     cores = os.cpu_count()
     print(f"Medians of {rounds}, {cores} cores, Python {sys.version.split()[0]}, boto3 {boto3.__version__}\n")
     comparisons: list[Comparison] = []
-    memory: dict[int, float] = {}
+    others: dict[str, object] = {}
+
+    def keep() -> None:
+        """After each step, so that a run that is interrupted leaves what it has measured."""
+        if arguments.record is not None:
+            record(arguments.record, comparisons, rounds, others)
+
     with endpoint() as (server, tls_server):
+        starts = start_up(server, rounds * 2)
+        _print_start_up(starts)
+        others["start_up_seconds"] = starts
+        others["peak_memory_megabytes"] = _print_peak_memory(server)
+        local = on_the_local_aws(rounds, tell)
+        _print_local_aws(local)
+        others["local_aws_seconds"] = {f"{name}: {kind}": seconds for (name, kind), seconds in local.items()}
+        keep()
         for target, size, delay in (
             (server, 100, 0.0),
             (server, 100, 0.01),
-            (server, 10_000, 0.0),
-            (server, 10_000, 0.01),
             (tls_server, 100, 0.0),
             (tls_server, 100, 0.01),
+            (server, 10_000, 0.0),
+            (server, 10_000, 0.01),
         ):
             for kind in CONTENDERS:
                 comparisons.append(throughput(target, kind, size, delay, rounds, tell))
                 print(comparisons[-1].table(), flush=True)
-        starts = start_up(server, rounds * 2)
-        _print_start_up(starts)
-        print("**Peak memory of `send.py --file`**\n\n| lines | MB |\n|---:|---:|")
-        for lines in (10_000, 1_000_000):
-            tell(f"memory: {lines:,} lines")
-            memory[lines] = peak_memory(server, lines)
-            print(f"| {lines:,} | {memory[lines]:.0f} |", flush=True)
-        print()
-    local = on_the_local_aws(rounds, tell)
-    _print_local_aws(local)
-    if arguments.record is not None:
-        seconds = {f"{name}: {kind}": each for (name, kind), each in local.items()}
-        record(arguments.record, comparisons, rounds, start_up=starts, memory=memory, local_aws=seconds)
+                keep()
     return DONE
+
+
+def _print_peak_memory(server: Endpoint) -> dict[int, float]:
+    print("**Peak memory of `send.py --file`**\n\n| lines | MB |\n|---:|---:|")
+    memory = {}
+    for lines in (10_000, 1_000_000):
+        tell(f"memory: {lines:,} lines")
+        memory[lines] = peak_memory(server, lines)
+        print(f"| {lines:,} | {memory[lines]:.0f} |", flush=True)
+    print()
+    return memory
 
 
 def _print_start_up(seconds: Mapping[str, list[float]]) -> None:
@@ -105,6 +118,7 @@ def _print_local_aws(seconds: Mapping[tuple[str, str], list[float]]) -> None:
     for name in (TUTORIAL, BATCHES, OURS):
         rates = [f"{LOCAL_AWS_MESSAGES / statistics.median(seconds[name, kind]):,.0f}" for kind in ("send", "process")]
         print(f"| {name} | {' | '.join(rates)} |")
+    print(flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from hello_queue.aws.clients import client
+from hello_queue.cli import logs
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
@@ -51,7 +52,8 @@ MORE = """\
 handlers:
   A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
   done. If it raises an exception, sys.exit included, the message has failed and is received again.
-  scripts/hello_queue/sqs/handlers.py documents the exceptions with a meaning. With --processes 2 or more, a handler
+  scripts/hello_queue/sqs/handlers.py documents the exceptions with a meaning. What it logs with Python's logging (INFO
+  and above) appears among the records of --forever or --log, in the same format. With --processes 2 or more, a handler
   that ends its process (os._exit, a crash in C code) is reported; with one process, only the exit status shows it.
 
 exit status:
@@ -68,12 +70,18 @@ class OutputFailed(CannotGoOn):
 
 def main() -> int:
     arguments = _parse()
+    log: str | None = arguments.log
+    if log is not None:
+        logs.start(log)
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
     failures = Failures()
     report = failures.tell if arguments.processes == 1 else tell  # worker processes report for themselves
     consumers = Consumers(
-        _config(arguments, sqs, url), functools.partial(_load, arguments.handler), report, arguments.processes
+        _config(arguments, sqs, url),
+        functools.partial(_load, arguments.handler, log),
+        report if log is None else logs.report,
+        arguments.processes,
     )
     began = time.monotonic()
 
@@ -83,20 +91,29 @@ def main() -> int:
     def result() -> str:
         return json.dumps({**consumers.counts(), "seconds": round(time.monotonic() - began, 1)})
 
+    def show(text: str) -> None:
+        if log is None:
+            tell(text)
+        else:
+            logs.LOGGER.info("%s", text, extra=consumers.counts())
+
     def progress() -> str:
         rate = consumers.counts()["processed"] / max(time.monotonic() - began, 0.001)
         return f"{summary()}{failures.text()}, {rate:,.0f}/s"
 
     def show_progress() -> contextlib.AbstractContextManager[None]:
         # Without a handler, messages are printed: in a terminal, they would be between the lines of a bar.
-        if arguments.handler and arguments.processes == 1 and not arguments.json and sys.stderr.isatty():
+        on_terminal = sys.stderr.isatty() and log is None and not arguments.json
+        if arguments.handler and arguments.processes == 1 and on_terminal:
             return bar(_expected(arguments, sqs, url), lambda: consumers.counts()["processed"], progress)
-        return every(arguments.stats, lambda: tell(result() if arguments.json else progress()))
+        in_json = arguments.json and log is None
+        return every(arguments.stats, lambda: show(result() if in_json else progress()))
 
     finished = False
     error: Exception | None = None
     with contextlib.ExitStack() as stack:
-        stack.enter_context(finish_first(consumers.stop, summary))
+        shown = str if log is None else functools.partial(logs.line, log)
+        stack.enter_context(finish_first(consumers.stop, summary, shown))
         stack.enter_context(show_progress())
         gc.freeze()  # what exists by now, mostly libraries, stays: looking at it again and again costs a tenth
         try:
@@ -106,9 +123,9 @@ def main() -> int:
         except Exception as raised:
             error = raised
     if not arguments.json:
-        tell(summary())
+        show(summary())
     elif sys.stdout.closed or isinstance(error, OutputFailed):
-        tell(f"stdout cannot be written, so this is the result: {result()}")
+        show(f"stdout cannot be written, so this is the result: {result()}")
         finished = False
     else:
         print(result())
@@ -137,7 +154,10 @@ def print_message(message: Message) -> None:
 _PRINTING = threading.Lock()
 
 
-def _load(name: str | None) -> Handler:
+def _load(name: str | None, log: str | None) -> Handler:
+    """In each process: the handler."""
+    if log is not None:
+        logs.start(log)  # before the handler's modules, which may log
     if name is None:
         return print_message
     sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
@@ -199,6 +219,12 @@ def _parse() -> argparse.Namespace:
         default=20,
         help="stop when no message has been received for this long (default: %(default)s)",
     )
+    options.add_argument(
+        "--log",
+        choices=sorted(logs.SHAPES),
+        help="report on stderr as a log, with times, levels and tracebacks: text, or a JSON object a line "
+        "(default: text with --forever, otherwise plain lines)",
+    )
     add_queue_options(options)
     many = options.add_argument_group("many messages")
     add_load_options(options, many, concurrency=1, unit="messages each process handles at once", stats=0)
@@ -227,6 +253,8 @@ def _parse() -> argparse.Namespace:
     arguments = options.parse_args()
     if arguments.count is not None and arguments.processes > 1:
         options.error("--count needs --processes 1: several processes cannot share a count")
+    if arguments.forever and arguments.log is None:
+        arguments.log = "text"
     return arguments
 
 

@@ -63,7 +63,7 @@ def main() -> int:
         message_id = send(sqs, url, message_format.parameters(arguments.body))
         _print(json.dumps({"sent": 1, "message_id": message_id}) if arguments.json else f"Sent message {message_id}")
         return DONE
-    return _send_many(arguments, url, message_format)
+    return _send_many(arguments, sqs, url, message_format)
 
 
 def send(sqs: SQSClient, url: str, parameters: Mapping[str, Any]) -> str:
@@ -74,7 +74,7 @@ def send(sqs: SQSClient, url: str, parameters: Mapping[str, Any]) -> str:
     return sqs.send_message(QueueUrl=url, **parameters)["MessageId"]
 
 
-def _send_many(arguments: argparse.Namespace, url: str, message_format: MessageFormat) -> int:
+def _send_many(arguments: argparse.Namespace, sqs: SQSClient, url: str, message_format: MessageFormat) -> int:
     # Imported here, because a single message need not wait for asyncio.
     from hello_queue.sqs.blocking import BlockingSender
     from hello_queue.sqs.line_batches import LineBatches, read_lines, repeated
@@ -94,6 +94,7 @@ def _send_many(arguments: argparse.Namespace, url: str, message_format: MessageF
             tell,
             concurrency=arguments.concurrency,
             retry_timeout=arguments.retry_timeout,
+            sqs=sqs,
         )
         interrupts = stack.enter_context(finish_first(sender.stop, lambda: _stopped_at(progress)))
         stack.enter_context(_show_progress(arguments, file, progress, failures, began))
@@ -183,6 +184,7 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
             "failed": progress.failed,
             "blank": progress.blank,
             "maybe_twice": progress.maybe_twice,
+            "corrupted": progress.corrupted,
             "position": progress.position,
             "sent_beyond": progress.sent_beyond,
             "seconds": round(seconds, 3),
@@ -195,6 +197,11 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
         _print(_counts(progress))
     if progress.maybe_twice:
         tell(f"{progress.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+    if progress.corrupted:
+        tell(
+            f"{progress.corrupted:,} copies are in the queue with other content than was sent (by their MD5 digests): "
+            "the messages were sent again"
+        )
 
 
 def _print(result: str) -> None:

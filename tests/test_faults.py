@@ -194,7 +194,7 @@ def test_no_message_is_lost(aws: Aws, tmp_path: Path, messages: int, faults: int
             if status == -signal.SIGTERM:
                 assert log == "", log  # it was still starting
                 continue
-            if status == 1 and re.fullmatch("process.py: .*\n", log):
+            if status == 1 and re.fullmatch(r"\S+ ERROR .*\n", log):
                 continue  # it could not look up the queue
             *_, summary = log.splitlines()
             unsuccessful = ("failed", "not deleted", "visibility timeout expired")

@@ -98,3 +98,51 @@ def test_an_interrupted_call(script: str, arguments: list[str]) -> None:
         stdout, stderr = process.communicate(timeout=20)
         connection.close()
     assert (process.returncode, stdout, stderr) == (130, "", f"{script}: interrupted\n")
+
+
+WHILE_A_BATCH_IS_SETTLED = """
+import os, signal
+from hello_queue.cli.interrupts import finish_first
+from hello_queue.sqs.producer import Outcome
+from hello_queue.sqs.sending_progress import SendingProgress
+
+def twice(line):
+    for _ in range(2):
+        os.kill(os.getpid(), signal.SIGTERM)
+
+progress = SendingProgress(0, twice, print)
+with finish_first(lambda: None, lambda: f"{progress.sent_beyond} beyond {progress.position}"):
+    progress.settle(Outcome(sent={2: "", 3: ""}, refused=[(1, b"x", "too long")]))
+"""
+
+
+def test_two_signals_while_a_batch_is_settled_end_the_process() -> None:
+    command = [sys.executable, "-c", WHILE_A_BATCH_IS_SETTLED]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=20, check=False)
+    assert done.returncode == 128 + signal.SIGTERM
+    assert done.stderr.splitlines()[-1] == "2 beyond 0"
+
+
+WITHOUT_A_READER = """
+import os, signal, threading
+from hello_queue.cli.interrupts import finish_first
+
+stopped = threading.Event()
+with finish_first(stopped.set, str):
+    print("ready", flush=True)
+    input()
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert stopped.wait(10)
+"""
+
+
+def test_a_stop_does_not_depend_on_a_reader_of_stderr() -> None:
+    """As when the program that collects the logs has ended."""
+    command, pipe = [sys.executable, "-c", WITHOUT_A_READER], subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == "ready\n"
+        process.stderr.close()
+        process.communicate("\n", timeout=20)
+    assert process.returncode == 0

@@ -99,7 +99,8 @@ def test_a_handler_that_ends_its_worker_process_is_reported(aws: Aws, queue: str
     worker = Worker(aws, tmp_path, queue, "die", "--forever", "--processes=2")
     errors = worker.end()
     assert worker.process.returncode == 1
-    assert "process.py: a worker process ended with exit status 7: " in errors
+    assert " ERROR hello_queue[" in errors
+    assert "]: a worker process ended with exit status 7: " in errors
 
 
 def test_a_handler_that_ends_the_only_process_sets_its_exit_status(aws: Aws, queue: str, tmp_path: Path) -> None:
@@ -133,10 +134,10 @@ def test_a_handler_that_cannot_go_on(
     worker = Worker(aws, tmp_path, queue, handler, "--forever", f"--processes={processes}")
     errors = worker.end()
     assert worker.process.returncode == 1
-    summary, error = errors.splitlines()
+    summary, error = (line.partition("]: ")[2] for line in errors.splitlines())
     assert summary.startswith("0 processed, ")
     assert summary.endswith(" returned to the queue")
-    assert error == f"process.py: the handler cannot go on: {reason}"
+    assert error == f"the handler cannot go on: {reason}"
     assert bodies(aws, queue) == ["a"]
 
 

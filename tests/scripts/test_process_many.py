@@ -56,7 +56,7 @@ def test_a_killed_worker_process_is_reported(aws: Aws, queue: str, tmp_path: Pat
     os.kill(int(worker.processes().pop()), signal.SIGKILL)
     errors = worker.end()
     assert worker.process.returncode == 1
-    assert "process.py: a worker process was killed by signal SIGKILL (out of memory?): " in errors
+    assert "]: a worker process was killed by signal SIGKILL (out of memory?): " in errors
     again = Worker(aws, tmp_path, queue, "note", "--empty-after=4", "--concurrency=4")
     again.end()
     assert set(again.handled()) == set(TEXTS)

@@ -8,6 +8,7 @@ import pty
 import re
 import select
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,22 @@ def test_a_count(aws: Aws, queue: str) -> None:
     assert done.stdout == "25 sent, 0 failed\n"
     assert done.stderr == ""
     assert bodies(aws, queue) == ["again"] * 25
+
+
+@pytest.mark.parametrize(
+    ("options", "unneeded"),
+    [
+        ([], ["asyncio", "hello_queue.sqs.blocking"]),
+        (["--count=1"], ["hello_queue.sqs.consumer", "hello_queue.sqs.leases", "rich"]),
+    ],
+)
+def test_the_first_message_does_not_wait_for_other_imports(
+    aws: Aws, queue: str, options: list[str], unneeded: list[str]
+) -> None:
+    done = aws.run(sys.executable, "-X", "importtime", "scripts/send.py", "--queue-url", queue, *options)
+    imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+    assert "boto3" in imported
+    assert not imported & set(unneeded)
 
 
 @pytest.mark.parametrize("options", [[], ["--concurrency", "1"]])
@@ -103,6 +120,27 @@ def test_throttling_is_reported_once(aws: Aws, queue: str, path: FaultyPath) -> 
     assert done.stdout == "100 sent, 0 failed\n"
     assert done.stderr.count("Trying again") == 1
     assert len(bodies(aws, queue)) == 100
+
+
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_copies_with_other_content_are_reported(aws: Aws, queue: str, path: FaultyPath, options: list[str]) -> None:
+    """The digests of two messages in the first response are others, as if SQS had stored other bodies."""
+
+    def corrupt(answer: dict[str, Any]) -> dict[str, Any]:
+        first, second, *rest = answer["Successful"]
+        wrong = {"MD5OfMessageBody": "0" * 32}
+        return {"Successful": [{**first, **wrong}, {**second, **wrong}, *rest]}
+
+    path.plan = lambda action, _: Fault(edit=corrupt) if path.count("SendMessageBatch") == 1 else None
+    arguments = ["--count", "10", "--concurrency", "1", "--queue-url", queue, *options]
+    done = aws.script("send.py", *arguments, env=path.variables())
+    if options:
+        summary = json.loads(done.stdout)
+        assert (summary["sent"], summary["corrupted"], summary["maybe_twice"]) == (10, 2, 0)
+    else:
+        assert done.stdout == "10 sent, 0 failed\n"
+        assert "2 copies are in the queue with other content than was sent" in done.stderr
+    assert len(bodies(aws, queue)) == 12
 
 
 def test_nothing_to_send(aws: Aws, queue: str, tmp_path: Path) -> None:

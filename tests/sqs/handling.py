@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import threading
@@ -57,6 +58,12 @@ def close_stdout(message: Message) -> None:
 
 def terminal_codes(message: Message) -> None:
     raise ValueError("\x1b[31mred\x9b\x7f\u202e")
+
+
+def logs(message: Message) -> None:
+    logging.getLogger("orders").info("booked %s\x1b", message.body, extra={"order": message.body})
+    logging.debug("not shown")
+    poison(message)
 
 
 def no_reason(message: Message) -> None:

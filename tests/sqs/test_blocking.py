@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import threading
 
 import pytest
 
-from hello_queue.sqs.blocking import BlockingConsumer, BlockingProducer
+from hello_queue.sqs.blocking import BlockingConsumer, BlockingProducer, StopRequest
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.messages import InvalidMessage
 from tests.conftest import Aws
@@ -14,6 +15,35 @@ from tests.faults import FaultyPath
 from tests.queues import bodies
 
 pytestmark = pytest.mark.usefixtures("sqs")
+
+
+@pytest.mark.parametrize("when", ["before", "during", "after"])
+def test_a_stop_request_is_never_lost(when: str) -> None:
+    request = StopRequest()
+    stops: list[str] = []
+
+    async def work() -> None:
+        stopped = asyncio.Event()
+        loop = asyncio.get_running_loop()
+
+        def stop() -> None:
+            assert asyncio.get_running_loop() is loop
+            stops.append(when)
+            stopped.set()
+
+        with request.calls(stop):
+            if when == "during":
+                threading.Thread(target=request.make).start()
+            if when != "after":
+                await asyncio.wait_for(stopped.wait(), 10)
+
+    if when == "before":
+        request.make()
+    asyncio.run(work())
+    if when == "after":
+        request.make()  # the loop is closed: there is nothing left to stop
+    assert request.made
+    assert stops == ([] if when == "after" else [when])
 
 
 def test_threads_share_a_producer(aws: Aws, path: FaultyPath, queue: str) -> None:

@@ -196,10 +196,10 @@ def test_a_handler_that_does_not_finish_within_the_grace_period_is_abandoned(aws
     assert finished == [False]
 
 
-def test_an_idle_consumer_only_polls_with_one_thread(
+def test_an_idle_consumer_makes_nothing_but_long_polls(
     aws: Aws, path: FaultyPath, queue: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Several threads may be polling when the queue becomes empty; all but one end."""
+    """Several polls may be in progress when the queue becomes empty; all but one end."""
     monkeypatch.setattr(polling, "POLL_SECONDS", 2)
     fill(aws, queue, 50)
     worker = consumer(queue, Recorder(), concurrency=8, empty_after=None)
@@ -216,7 +216,7 @@ def test_an_idle_consumer_only_polls_with_one_thread(
         time.sleep(0.1)
     assert time.process_time() - before < 0.5
     assert in_progress == 1
-    assert {action for action, _ in path.seen} == {"ReceiveMessage"}
+    assert {(action, content.get("WaitTimeSeconds")) for action, content in path.seen} == {("ReceiveMessage", 2)}
     assert len(path.seen) <= 3
     worker.stop()
     thread.join(25)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import resource
 import signal
 import subprocess
@@ -87,10 +86,11 @@ def _run(server: Endpoint, kind: str, contender: Contender, count: int, size: in
 
 def start_up(server: Endpoint, rounds: int) -> dict[str, list[float]]:
     """Seconds from the start of a process to its first message, for each command. The first one is the baseline."""
+    send = [sys.executable, "send.py", f"--queue-url={server.queue_url}", "x" * 100]
     commands = {
         "`import boto3`, one client, one message": plain("first")(server.queue_url, 1, 100),
-        "`send.py`": [sys.executable, "send.py", f"--queue-url={server.queue_url}"],
-        "`send.py --count 1000`": [sys.executable, "send.py", "--count=1000", f"--queue-url={server.queue_url}"],
+        "`send.py`": send,
+        "`send.py --count 1000`": [*send, "--count=1000"],
     }
     seconds: dict[str, list[float]] = {name: [] for name in commands}
     for _ in range(rounds):
@@ -111,14 +111,27 @@ def peak_memory(server: Endpoint, lines: int) -> float:
     with tempfile.TemporaryDirectory() as directory:
         file = Path(directory) / "lines"
         with file.open("w") as writing:
-            writing.writelines(f"{'x' * 99}\n" for _ in range(lines))
+            writing.writelines(f"{'x' * 100}\n" for _ in range(lines))
         server.reset(messages=0, size=100, delay=0)
         command = [sys.executable, "send.py", f"--file={file}", "--stats=0", f"--queue-url={server.queue_url}"]
-        process = subprocess.Popen(command, cwd=SCRIPTS, env=_environment(server), stdout=subprocess.DEVNULL)
-        _, status, usage = os.wait4(process.pid, 0)
-    if status or server.counts()["sent"] != lines:
+        # A process between: the peak of a child includes that of the process that started it.
+        measured = subprocess.run(
+            [sys.executable, "-c", _PEAK_OF_CHILD, *command],
+            cwd=SCRIPTS,
+            env=_environment(server),
+            capture_output=True,
+            check=True,
+        )
+    if server.counts()["sent"] != lines:
         raise HelloQueueError(f"send.py sent {server.counts()['sent']:,} of {lines:,} lines")
-    return usage.ru_maxrss / 1024
+    return int(measured.stdout) / 1024
+
+
+_PEAK_OF_CHILD = """
+import resource, subprocess, sys
+subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+print(resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss)
+"""
 
 
 def on_the_local_aws(rounds: int, progress: Progress) -> dict[tuple[str, str], list[float]]:

@@ -75,7 +75,7 @@ class Comparison:
         return "\n".join(lines)
 
 
-def record(path: Path, comparisons: Iterable[Comparison], rounds: int, **others: object) -> None:
+def record(path: Path, comparisons: Iterable[Comparison], rounds: int, others: Mapping[str, object]) -> None:
     """Write a run to a file: each figure of each round, with the versions and the machine."""
     content = {
         "date": time.strftime("%Y-%m-%d"),

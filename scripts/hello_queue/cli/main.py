@@ -13,6 +13,7 @@ from pathlib import Path
 from botocore import exceptions as aws
 
 from hello_queue.aws.errors import explain
+from hello_queue.cli import logs
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 
@@ -66,5 +67,8 @@ def run(main: Callable[[], int]) -> None:
 
 
 def _report(text: str, status: int) -> int:
-    print(f"{Path(sys.argv[0]).name}: {text}", file=sys.stderr)
+    if logs.started():
+        logs.LOGGER.error("%s", text)
+    else:
+        print(f"{Path(sys.argv[0]).name}: {text}", file=sys.stderr)
     return status

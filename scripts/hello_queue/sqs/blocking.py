@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import threading
-from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from collections.abc import Callable, Coroutine, Iterator
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from hello_queue.sqs.concurrency import Concurrency
-from hello_queue.sqs.consumer import Consumer
-from hello_queue.sqs.consumer_config import ConsumerConfig
-from hello_queue.sqs.handlers import Handler
-from hello_queue.sqs.leases import Counts
 from hello_queue.sqs.line_batches import LineBatches
 from hello_queue.sqs.message_format import MessageFormat
+from hello_queue.sqs.notices import Report
 from hello_queue.sqs.producer import Producer
 from hello_queue.sqs.retries import RetryPolicy
 from hello_queue.sqs.sender import Sender
 from hello_queue.sqs.sending_progress import SendingProgress
 from hello_queue.sqs.transports import open_transport
 
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+    from hello_queue.sqs.consumer import Consumer
+    from hello_queue.sqs.consumer_config import ConsumerConfig
+    from hello_queue.sqs.handlers import Handler
+    from hello_queue.sqs.leases import Counts
+
 Result = TypeVar("Result")
 
+_FEWEST_CALLS = 8
+"""A delete must not wait for a receive."""
 _HEARTBEAT_CALLS = 4
 
 
@@ -34,20 +42,54 @@ def run(main: Coroutine[Any, Any, Result]) -> Result:
     return uvloop.run(main)
 
 
+class StopRequest:
+    """A request to stop what runs on an event loop. Any thread can make it, at any time: also before the loop runs, and
+    after it has ended.
+
+    Attributes:
+        made: whether it was made.
+    """
+
+    def __init__(self) -> None:
+        self.made = False
+        self._lock = threading.Lock()
+        self._pass_on: Callable[[], object] | None = None
+
+    def make(self) -> None:
+        with self._lock:
+            self.made = True
+            if self._pass_on is not None:
+                self._pass_on()
+
+    @contextlib.contextmanager
+    def calls(self, stop: Callable[[], object]) -> Iterator[None]:
+        """While the context is open, the request calls ``stop`` on the running event loop; at once if it was made."""
+        loop = asyncio.get_running_loop()
+        with self._lock:
+            self._pass_on = lambda: loop.call_soon_threadsafe(stop)
+            if self.made:
+                stop()
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._pass_on = None
+
+
 class BlockingConsumer:
     """A `Consumer` with an event loop, which runs in the thread that calls `run`."""
 
-    def __init__(self, config: ConsumerConfig, handler: Handler, report: Callable[[str], None]) -> None:
+    def __init__(self, config: ConsumerConfig, handler: Handler, report: Report) -> None:
         self._config = config
         self._handler = handler
         self._report = report
-        self._lock = threading.Lock()
         self._consumer: Consumer | None = None
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stopped = False
+        self._stop = StopRequest()
 
     @property
     def counts(self) -> Counts:
+        from hello_queue.sqs.leases import Counts
+
         return Counts() if self._consumer is None else self._consumer.counts
 
     def run(self, grace: float = 30) -> bool:
@@ -56,25 +98,21 @@ class BlockingConsumer:
 
     def stop(self) -> None:
         """See `Consumer.stop`. Any thread can call it, at any time."""
-        with self._lock:
-            self._stopped = True
-            if self._loop is not None and self._consumer is not None and not self._loop.is_closed():
-                self._loop.call_soon_threadsafe(self._consumer.stop)
+        self._stop.make()
 
     async def _main(self, grace: float) -> bool:
+        # Imported here, because send.py need not wait for what receives.
+        from hello_queue.sqs.consumer import Consumer
+        from hello_queue.sqs.heartbeat import timeout_of
+
         config = self._config
-        transport = open_transport(config.url, config.concurrency)
-        heartbeats = open_transport(config.url, _HEARTBEAT_CALLS)
+        transport = open_transport(config.url, max(config.concurrency, _FEWEST_CALLS))
+        heartbeats = open_transport(config.url, _HEARTBEAT_CALLS, timeout_of(config.visibility_timeout))
         try:
-            with self._lock:
-                self._loop = asyncio.get_running_loop()
-                self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)
-                if self._stopped:
-                    self._consumer.stop()
-            return await self._consumer.run(grace)
+            self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)
+            with self._stop.calls(self._consumer.stop):
+                return await self._consumer.run(grace)
         finally:
-            with self._lock:
-                self._loop = None
             await transport.close()
             await heartbeats.close()
 
@@ -85,9 +123,10 @@ class BlockingSender:
     Args:
         url: the queue's.
         message_format, progress: see `Sender`.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
         concurrency: the most batches in progress.
         retry_timeout: for how many seconds to retry transient errors.
+        sqs: see `open_transport`.
     """
 
     def __init__(
@@ -95,10 +134,11 @@ class BlockingSender:
         url: str,
         message_format: MessageFormat,
         progress: SendingProgress,
-        report: Callable[[str], None],
+        report: Report,
         *,
         concurrency: int,
         retry_timeout: float,
+        sqs: SQSClient | None = None,
     ) -> None:
         self._url = url
         self._format = message_format
@@ -106,10 +146,13 @@ class BlockingSender:
         self._report = report
         self._concurrency = concurrency
         self._retry_timeout = retry_timeout
-        self._lock = threading.Lock()
-        self._loop: asyncio.AbstractEventLoop | None = None
-        self._stop_loop: Callable[[], None] | None = None
-        self.stopped = False
+        self._sqs = sqs
+        self._stop = StopRequest()
+
+    @property
+    def stopped(self) -> bool:
+        """Whether `stop` was called."""
+        return self._stop.made
 
     def run(self, lines: LineBatches) -> None:
         """See `Sender.send`."""
@@ -117,13 +160,10 @@ class BlockingSender:
 
     def stop(self) -> None:
         """Finish the batches in progress, retry nothing, and begin nothing new. Any thread can call it, at any time."""
-        with self._lock:
-            self.stopped = True
-            if self._loop is not None and self._stop_loop is not None:
-                self._loop.call_soon_threadsafe(self._stop_loop)
+        self._stop.make()
 
     async def _main(self, lines: LineBatches) -> None:
-        transport = open_transport(self._url, self._concurrency)
+        transport = open_transport(self._url, self._concurrency, sqs=self._sqs)
         retries = RetryPolicy(self._retry_timeout, self._report)
         producer = Producer(transport, self._url, retries)
         sender = Sender(producer, self._format, self._progress, Concurrency(self._concurrency))
@@ -132,15 +172,10 @@ class BlockingSender:
             retries.stop()
             sender.stop()
 
-        with self._lock:
-            self._loop, self._stop_loop = asyncio.get_running_loop(), stop
-            if self.stopped:
-                stop()
         try:
-            await sender.send(lines)
+            with self._stop.calls(stop):
+                await sender.send(lines)
         finally:
-            with self._lock:
-                self._loop = None
             await transport.close()
 
 
@@ -149,12 +184,12 @@ class BlockingProducer:
 
     Args:
         url: the queue's.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
         retry_timeout: for how many seconds to retry transient errors.
         options: see `Producer`.
     """
 
-    def __init__(self, url: str, report: Callable[[str], None], *, retry_timeout: float = 60, **options: Any) -> None:
+    def __init__(self, url: str, report: Report, *, retry_timeout: float = 60, **options: Any) -> None:
         self._arguments = (url, report, retry_timeout, options)
 
     def __enter__(self) -> BlockingProducer:

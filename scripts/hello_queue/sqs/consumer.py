@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+import logging
+from collections.abc import Coroutine
 from typing import Any
 
 from hello_queue.aws.clients import READ_TIMEOUT_SECONDS
@@ -15,6 +16,7 @@ from hello_queue.sqs.handler_threads import HandlerThreads
 from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, describe, is_async
 from hello_queue.sqs.heartbeat import Heartbeat, timeout_of
 from hello_queue.sqs.leases import Counts, Lease, Leases
+from hello_queue.sqs.notices import Notice, Report
 from hello_queue.sqs.polling import MAX_RECEIVES, Poller
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
@@ -36,7 +38,7 @@ class Consumer:
         transport: calls SQS.
         heartbeats: calls SQS for heartbeats, over connections of its own.
         handler: see `hello_queue.sqs.handlers`.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
     """
 
     def __init__(
@@ -45,7 +47,7 @@ class Consumer:
         heartbeats: Transport,
         handler: Handler,
         config: ConsumerConfig,
-        report: Callable[[str], None],
+        report: Report,
     ) -> None:
         self.counts = Counts()
         self._handler = handler
@@ -120,8 +122,10 @@ class Consumer:
         except (asyncio.TimeoutError, TimeoutError):
             self._retries.stop()
             self._report(
-                "the grace period is over: messages that are still being handled are received again after their "
-                "visibility timeout"
+                Notice(
+                    "the grace period is over: messages that are still being handled are received again after their "
+                    "visibility timeout"
+                )
             )
         for tasks in (self._receiving, self._tasks):  # a receive is not cut off, and what it returns goes back
             if tasks:
@@ -257,7 +261,8 @@ class Consumer:
         else:
             self.counts.add("failed")
             message = lease.message
-            self._report(f"message {message.id} failed at receive {message.receive_count}: {describe(error)}")
+            text = f"message {message.id} failed at receive {message.receive_count}: {describe(error)}"
+            self._report(Notice(text, level=logging.ERROR, message=message, error=error))
             self._release(lease)
 
     def _release(self, lease: Lease) -> None:

@@ -14,6 +14,7 @@ from hello_queue.sqs.blocking import BlockingConsumer
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.handlers import CannotGoOn, Handler, describe
 from hello_queue.sqs.leases import Counts
+from hello_queue.sqs.notices import Report
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.worker_processes import WorkerProcess, WorkerProcessEnded, stopped_by_parent
 
@@ -29,13 +30,11 @@ class Consumers:
     Args:
         config: of each consumer.
         load: returns the handler; called in each process.
-        report: takes a line for a person; called in each process.
+        report: see `hello_queue.sqs.notices`; called in each process.
         processes: how many consumers. 1: in this process.
     """
 
-    def __init__(
-        self, config: ConsumerConfig, load: Callable[[], Handler], report: Callable[[str], None], processes: int
-    ) -> None:
+    def __init__(self, config: ConsumerConfig, load: Callable[[], Handler], report: Report, processes: int) -> None:
         self._consumer = BlockingConsumer(config, load(), report) if processes == 1 else None
         workers = processes if processes > 1 else 0
         self._workers = [WorkerProcess(_consume, config, load, report) for _ in range(workers)]
@@ -83,7 +82,8 @@ class Consumers:
                 if isinstance(answer, Exception):
                     raise answer
                 self._worker_counts[number] = answer
-            self._finished = self._finished and answer
+            if not answer:  # assigned only then: the threads would overwrite each other's
+                self._finished = False
             worker.end()
         except WorkerProcessEnded as error:
             self._fail(
@@ -99,9 +99,7 @@ class Consumers:
         self.stop()
 
 
-def _consume(
-    connection: Connection, config: ConsumerConfig, load: Callable[[], Handler], report: Callable[[str], None]
-) -> None:
+def _consume(connection: Connection, config: ConsumerConfig, load: Callable[[], Handler], report: Report) -> None:
     """The main function of a worker process. It receives the grace period, sends counts at intervals, and at the end
     whether every handler has finished, or the error."""
     wait_for_stop = stopped_by_parent()
@@ -125,7 +123,12 @@ def _consume(
     for watch in (stop_when_told, stop_with_parent):
         threading.Thread(target=watch, daemon=True).start()
     gc.freeze()  # see process.py
-    with every(_COUNTS_SECONDS, lambda: connection.send(consumer.counts.snapshot())):
+
+    def send_counts() -> None:
+        with contextlib.suppress(OSError):  # the parent has ended
+            connection.send(consumer.counts.snapshot())
+
+    with every(_COUNTS_SECONDS, send_counts):
         try:
             result = consumer.run(grace)
         except Exception as error:

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Collection
 
 from hello_queue.sqs.leases import Lease, Leases
+from hello_queue.sqs.notices import Notice, Report
 
 _LONGEST_INTERVAL_SECONDS = 0.25
 
@@ -28,7 +29,7 @@ class Heartbeat:
         visibility_timeout: the queue's, in seconds.
         max_handling_seconds: how long a message is kept for its handler.
         all_busy: whether no further message can be handled.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
     """
 
     def __init__(
@@ -39,14 +40,14 @@ class Heartbeat:
         visibility_timeout: int,
         max_handling_seconds: float,
         all_busy: Callable[[], bool],
-        report: Callable[[str], None],
+        report: Report,
     ) -> None:
         self._leases = leases
         self._held = held
         self._timeout = visibility_timeout
         self._max_handling_seconds = max_handling_seconds
         self._all_busy = all_busy
-        self._report_line = report
+        self._report_notice = report
         self._in_progress: set[Lease] = set()
         self._tasks: set[asyncio.Task[None]] = set()
 
@@ -89,4 +90,4 @@ class Heartbeat:
         )
         if self._all_busy():
             line += ". Every handler is busy: no other message is received until a handler returns"
-        self._report_line(line)
+        self._report_notice(Notice(line, message=lease.message))

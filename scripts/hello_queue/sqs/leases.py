@@ -8,7 +8,8 @@ before the call that received or extended it: an answer that is delayed on the n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import logging
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +17,7 @@ from botocore import exceptions as aws
 
 from hello_queue.aws.errors import explain
 from hello_queue.sqs.handlers import Message
+from hello_queue.sqs.notices import Notice, Report
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
 from hello_queue.sqs.retries import RetryPolicy, is_final, is_transient, may_have_acted, reason_of
 from hello_queue.sqs.transports import Transport
@@ -89,7 +91,7 @@ class Leases:
         heartbeat_timeout: how many seconds to wait for the answer to an extension. It should be much shorter than the
             visibility timeout, so that one call without an answer does not let leases expire.
         retry_policy: how long to retry deletes that fail with a transient error.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
         counts: counts what became of the messages.
     """
 
@@ -102,7 +104,7 @@ class Leases:
         visibility_timeout: int,
         heartbeat_timeout: float = 5,
         retry_policy: RetryPolicy,
-        report: Callable[[str], None],
+        report: Report,
         counts: Counts,
     ) -> None:
         self._transport = transport
@@ -176,15 +178,16 @@ class Leases:
         now = asyncio.get_running_loop().time()
         ours = []
         for lease in leases:
-            if not lease.lost and now < lease.until:
+            if lease.is_held(now):
                 ours.append(lease)
             else:
                 lease.over = True
                 self._counts.add("expired")
-                self._report(
+                text = (
                     f"message {lease.message.id} was handled, but not deleted: its visibility timeout had expired. "
                     "It will be received again"
                 )
+                self._report(Notice(text, message=lease.message))
         return ours
 
     def _deleted(self, answer: Any, leases: list[Lease], uncertain: bool) -> tuple[list[Lease], str]:
@@ -206,7 +209,9 @@ class Leases:
             if is_final(failure):
                 settled.add(number)
                 self._counts.add("undeleted")
-                self._report(f"message {leases[number].message.id} was handled, but SQS does not delete it: {reason}")
+                message = leases[number].message
+                text = f"message {message.id} was handled, but SQS does not delete it: {reason}"
+                self._report(Notice(text, level=logging.ERROR, message=message))
             else:
                 trouble = f"SQS did not delete a message: {reason}"
         for number in settled:
@@ -223,7 +228,8 @@ class Leases:
         try:
             answer = await transport.call("ChangeMessageVisibilityBatch", parameters, self._heartbeat_timeout)
         except (aws.ClientError, aws.BotoCoreError) as error:
-            self._report(f"the visibility timeout of {len(leases)} messages could not be changed: {explain(error)}")
+            text = f"the visibility timeout of {len(leases)} messages could not be changed: {explain(error)}"
+            self._report(Notice(text))
             return
         for success in answer.get("Successful", ()):
             leases[int(success["Id"])].until = now + seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+import logging
 from typing import Any
 
 from botocore import exceptions as aws
@@ -11,6 +11,7 @@ from botocore import exceptions as aws
 from hello_queue.sqs.checksums import attributes_md5, body_md5
 from hello_queue.sqs.handlers import from_receive
 from hello_queue.sqs.leases import Counts, Lease
+from hello_queue.sqs.notices import Notice, Report
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
 from hello_queue.sqs.retries import RetryPolicy, is_transient
 from hello_queue.sqs.transports import Transport
@@ -34,7 +35,7 @@ class Poller:
         limit: the most messages to receive.
         empty_after: seconds without a message after which `is_empty` is true.
         retry_policy: how long transient errors are retried.
-        report: takes a line for a person.
+        report: see `hello_queue.sqs.notices`.
         counts: counts received messages, and failed ones that were altered on the way.
     """
 
@@ -47,7 +48,7 @@ class Poller:
         limit: float,
         empty_after: float,
         retry_policy: RetryPolicy,
-        report: Callable[[str], None],
+        report: Report,
         counts: Counts,
     ) -> None:
         self._transport = transport
@@ -156,8 +157,9 @@ class Poller:
         ):
             return True
         self._counts.add("failed")
-        self._report(
+        text = (
             f"message {received['MessageId']} is not handled, because its content does not match SQS's MD5 digest. It "
             "is received again after the visibility timeout"
         )
+        self._report(Notice(text, level=logging.ERROR, message=from_receive(received)))
         return False

@@ -27,7 +27,7 @@ class Outcome:
         blank: the numbers of the lines that were left out because they are blank.
         refused: number, raw line and reason of those that cannot be sent; the raw line is None if it was not kept.
         maybe_twice: how many of the sent may be in the queue twice: the response to a first attempt was lost.
-        corrupted: how many were stored with another content than was sent, and were sent again.
+        corrupted: how many copies SQS has stored with other content than was sent; each message was then sent again.
         error: what ended the attempts early.
     """
 

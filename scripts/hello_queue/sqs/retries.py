@@ -10,6 +10,7 @@ from typing import Any
 from botocore import exceptions as aws
 
 from hello_queue.aws.errors import error_code, explain
+from hello_queue.sqs.notices import Notice, Report
 
 FIRST_DELAY_SECONDS = 0.1
 LONGEST_DELAY_SECONDS = 10.0
@@ -68,13 +69,11 @@ class RetryPolicy:
 
     Args:
         timeout: that many seconds. 0: the first failure is final.
-        report: takes a line for a person, when errors begin and at intervals while they last.
+        report: see `hello_queue.sqs.notices`; called when errors begin and at intervals while they last.
         jitter: returns a number from 0 to 1.
     """
 
-    def __init__(
-        self, timeout: float, report: Callable[[str], None], jitter: Callable[[], float] = random.random
-    ) -> None:
+    def __init__(self, timeout: float, report: Report, jitter: Callable[[], float] = random.random) -> None:
         self.timeout = timeout
         self._report = report
         self._jitter = jitter
@@ -108,7 +107,7 @@ class RetryPolicy:
         if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
             text = reason if isinstance(reason, str) else explain(reason)  # type: ignore[arg-type]  # it is transient
-            self._report(f"{text}. Trying again, for up to {self.timeout:g} s without success")
+            self._report(Notice(f"{text}. Trying again, for up to {self.timeout:g} s without success"))
         delay = self._jitter() * min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt, 10))
         try:
             await asyncio.wait_for(self._stop.wait(), delay)

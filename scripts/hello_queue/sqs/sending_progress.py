@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 
 from hello_queue.sqs.producer import Outcome
@@ -11,7 +10,10 @@ MAX_REPORTED_FAILURES = 20
 
 
 class SendingProgress:
-    """Records the outcome of each line. Threads may share it.
+    """Records the outcome of each line, on one thread.
+
+    It has no lock: a signal handler, which interrupts that thread anywhere, may read it. Other threads may read the
+    numbers.
 
     Args:
         skipped: how many lines were skipped at the beginning.
@@ -23,6 +25,7 @@ class SendingProgress:
         position: all lines up to this one are settled. Sending can continue after it (``--skip``).
         sent, failed, blank: how many lines were sent, failed, or were left out because they are blank.
         maybe_twice: how many of the sent messages may be in the queue twice, because a response was lost.
+        corrupted: how many copies SQS has stored with other content than was sent; each message was then sent again.
         error: the first error that ended the sending.
     """
 
@@ -38,12 +41,12 @@ class SendingProgress:
         self.failed = 0
         self.blank = 0
         self.maybe_twice = 0
+        self.corrupted = 0
         self.error: Exception | None = None
         self._settled_beyond: dict[int, bool] = {}
         self._keep_failed = keep_failed
         self._tell = tell
         self._count_failure = count_failure
-        self._lock = threading.Lock()
 
     def settle(self, outcome: Outcome) -> None:
         """Record the outcome of a batch.
@@ -51,26 +54,25 @@ class SendingProgress:
         Raises:
             Exception: what ``keep_failed`` raises.
         """
-        with self._lock:
-            self.sent += len(outcome.sent)
-            self.blank += len(outcome.blank)
-            self.maybe_twice += outcome.maybe_twice
-            self.error = self.error or outcome.error
-            for number in outcome.sent:
-                self._settled_beyond[number] = True
-            for number in outcome.blank:
-                self._settled_beyond[number] = False
-            try:
-                for number, raw, reason in outcome.refused:
-                    self._fail(number, raw, reason)
-            finally:
-                self._advance()
+        self.sent += len(outcome.sent)
+        self.blank += len(outcome.blank)
+        self.maybe_twice += outcome.maybe_twice
+        self.corrupted += outcome.corrupted
+        self.error = self.error or outcome.error
+        for number in outcome.sent:
+            self._settled_beyond[number] = True
+        for number in outcome.blank:
+            self._settled_beyond[number] = False
+        try:
+            for number, raw, reason in outcome.refused:
+                self._fail(number, raw, reason)
+        finally:
+            self._advance()
 
     @property
     def sent_beyond(self) -> int:
         """How many lines after the position were sent, and would be sent again when continuing from there."""
-        with self._lock:
-            return sum(self._settled_beyond.values())
+        return sum(self._settled_beyond.values())
 
     def _fail(self, line: int, raw: bytes | None, reason: str) -> None:
         if raw is not None and self._keep_failed is not None:
