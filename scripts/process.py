@@ -27,7 +27,7 @@ from hello_queue.cli import logs
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import Failures, bar, tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
@@ -35,6 +35,7 @@ from hello_queue.sqs.consumers import Consumers
 from hello_queue.sqs.failures import FailureFile, recording
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
+from hello_queue.sqs.queues import attributes
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -46,8 +47,9 @@ EXAMPLES = """\
   python scripts/process.py                     until the queue has been empty for 20 seconds
   python scripts/process.py --count 1           one message
   python scripts/process.py --forever --handler orders:book --concurrency 16 --stats 60
-                                                pass each message to the function book in ./orders.py, until stopped
+                                                pass each message to the function book in ./orders.py, until stopped"""
 
+MORE = """\
 handlers:
   A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
   done. If it raises an exception, sys.exit included, the message has failed and is received again.
@@ -74,10 +76,12 @@ def main() -> int:
         logs.start(log)
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
+    failures = Failures()
+    report = failures.tell if arguments.processes == 1 else tell  # worker processes report for themselves
     consumers = Consumers(
         _config(arguments, sqs, url),
         functools.partial(_load, arguments.handler, arguments.failures, log),
-        tell if log is None else logs.report,
+        report if log is None else logs.report,
         arguments.processes,
     )
     began = time.monotonic()
@@ -94,17 +98,24 @@ def main() -> int:
         else:
             logs.LOGGER.info("%s", text, extra=consumers.counts())
 
-    def show_progress() -> None:
-        counts, seconds = consumers.counts(), time.monotonic() - began
+    def progress() -> str:
+        rate = consumers.counts()["processed"] / max(time.monotonic() - began, 0.001)
+        return f"{summary()}{failures.text()}, {rate:,.0f}/s"
+
+    def show_progress() -> contextlib.AbstractContextManager[None]:
+        # Without a handler, messages are printed: in a terminal, they would be between the lines of a bar.
+        on_terminal = sys.stderr.isatty() and log is None and not arguments.json
+        if arguments.handler and arguments.processes == 1 and on_terminal:
+            return bar(_expected(arguments, sqs, url), lambda: consumers.counts()["processed"], progress)
         in_json = arguments.json and log is None
-        show(result() if in_json else f"{_summary(counts)}, {counts['processed'] / seconds:,.0f}/s")
+        return every(arguments.stats, lambda: show(result() if in_json else progress()))
 
     finished = False
     error: Exception | None = None
     with contextlib.ExitStack() as stack:
         shown = str if log is None else functools.partial(logs.line, log)
         stack.enter_context(finish_first(consumers.stop, summary, shown))
-        stack.enter_context(every(arguments.stats, show_progress))
+        stack.enter_context(show_progress())
         gc.freeze()  # what exists by now, mostly libraries, stays: looking at it again and again costs a tenth
         try:
             finished = consumers.run(arguments.grace)
@@ -172,6 +183,14 @@ def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Consumer
     )
 
 
+def _expected(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> int | None:
+    """How many messages there are to process, as far as SQS knows now; None for an unlimited number."""
+    if arguments.forever:
+        return None
+    waiting = int(attributes(sqs, url)["ApproximateNumberOfMessages"])
+    return min(waiting, arguments.count or waiting) or None
+
+
 def _summary(counts: dict[str, int]) -> str:
     parts = [f"{counts['processed']:,} processed"]
     parts += [
@@ -189,7 +208,7 @@ def _summary(counts: dict[str, int]) -> str:
 
 
 def _parse() -> argparse.Namespace:
-    options = parser(__doc__ or "", EXAMPLES)
+    options = parser(__doc__ or "", EXAMPLES, MORE)
     options.add_argument(
         "--handler", metavar="MODULE:FUNCTION", help="the function to pass each message to (default: print it)"
     )

@@ -28,7 +28,7 @@ from hello_queue.cli.failed_file import failed_file
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import bar, tell
+from hello_queue.cli.progress import Failures, bar, tell
 from hello_queue.errors import UsageError
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
@@ -85,7 +85,8 @@ def _send_many(arguments: argparse.Namespace, sqs: SQSClient, url: str, message_
     with contextlib.ExitStack() as stack:
         file = None if arguments.file is None else stack.enter_context(_input(arguments.file))
         keep_failed = None if arguments.failed is None else stack.enter_context(failed_file(arguments.failed))
-        progress = SendingProgress(arguments.skip, keep_failed, tell)
+        failures = Failures()
+        progress = SendingProgress(arguments.skip, keep_failed, tell, failures.count)
         sender = BlockingSender(
             url,
             message_format,
@@ -96,7 +97,7 @@ def _send_many(arguments: argparse.Namespace, sqs: SQSClient, url: str, message_
             sqs=sqs,
         )
         interrupts = stack.enter_context(finish_first(sender.stop, lambda: _stopped_at(progress)))
-        stack.enter_context(_show_progress(arguments, file, progress, began))
+        stack.enter_context(_show_progress(arguments, file, progress, failures, began))
         lines = repeated(arguments.body.encode(), arguments.count) if file is None else read_lines(file)
         gc.freeze()  # what exists by now, mostly libraries, stays: looking at it again and again costs a tenth
         sender.run(LineBatches(lines, arguments.skip))
@@ -148,11 +149,11 @@ def _input(name: str) -> Iterator[int]:
 
 
 def _show_progress(
-    arguments: argparse.Namespace, file: int | None, progress: SendingProgress, began: float
+    arguments: argparse.Namespace, file: int | None, progress: SendingProgress, failures: Failures, began: float
 ) -> contextlib.AbstractContextManager[None]:
     def counts() -> str:
         rate = progress.sent / max(time.monotonic() - began, 0.001)
-        failed = f", {progress.failed:,} failed" if progress.failed else ""
+        failed = f", {progress.failed:,} failed{failures.text()}" if progress.failed else ""
         return f"{progress.sent:,} sent{failed}, {rate:,.0f}/s"
 
     if not sys.stderr.isatty():

@@ -23,47 +23,54 @@ from hello_queue.checks.model import Check
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import number, parser
 from hello_queue.cli.progress import tell
-from hello_queue.cli.terminal import printable
+from hello_queue.cli.smoke_screen import print_checks
 
 EXAMPLES = """\
   python scripts/smoke_test.py                          the default deployment
+  python scripts/smoke_test.py --wait 120               right after `cdk deploy`: wait for what is not there yet
   python scripts/smoke_test.py --deployment staging     another deployment
   python scripts/smoke_test.py --longest-delay 0        send no message to a queue with a delay
   python scripts/smoke_test.py --json                   for a program"""
-
-_MARKS = {True: "ok", False: "FAILED", None: "skipped"}
 
 
 def main() -> int:
     arguments = _parse()
     checks = list(
         deployment_checks(
-            arguments.deployment, timeout=arguments.timeout, longest_delay=arguments.longest_delay, report=tell
+            arguments.deployment,
+            timeout=arguments.timeout,
+            longest_delay=arguments.longest_delay,
+            report=tell,
+            wait=arguments.wait,
         )
     )
-    failed = sum(check.passed is False for check in checks)
+    passed = not any(check.passed is False for check in checks)
     if arguments.json:
-        print(json.dumps({"passed": not failed, "checks": [dataclasses.asdict(check) for check in checks]}, indent=2))
+        print(json.dumps({"passed": passed, "checks": [_as_json(check) for check in checks]}, indent=2))
     else:
-        _print_table(checks)
-        passed = sum(check.passed is True for check in checks)
-        print(f"{passed} checks passed, {failed} failed, {len(checks) - passed - failed} skipped")
-    return FAILED if failed else DONE
+        print_checks(checks, verbose=arguments.verbose)
+    return DONE if passed else FAILED
 
 
-def _print_table(checks: list[Check]) -> None:
-    """Print a line for each check with what was found, and for a failed or skipped one what was expected."""
-    width = max(len(check.name) for check in checks)
-    print(f"{'':8}{'check':<{width}}  found")
-    for check in checks:
-        found = check.found if check.passed else f"{check.found}   (expected: {check.expected})"
-        print(printable(f"{_MARKS[check.passed]:<8}{check.name:<{width}}  {found}"))
+def _as_json(check: Check) -> dict[str, object]:
+    values = dataclasses.asdict(check)
+    values["may_be_late"] = values.pop("settles") > 0 and not check.passed
+    return values
 
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument(
         "--deployment", metavar="NAME", default="", help="the deployment's name (default: the one without a name)"
+    )
+    options.add_argument("--verbose", action="store_true", help="show what was found also where nothing is wrong")
+    options.add_argument(
+        "--wait",
+        metavar="SECONDS",
+        type=number(0, 3_600),
+        default=0,
+        help="repeat checks that fail only because AWS does not know everywhere yet what was just deployed, for up to "
+        "SECONDS in all, 0 to 3,600 (default: %(default)s). What is wrong fails at once",
     )
     options.add_argument("--json", action="store_true", help="print the checks as JSON")
     options.add_argument(

@@ -1,5 +1,6 @@
-"""Print the state of the queue and its dead-letter queue: the numbers of messages, and whether the queue drains.
+"""Show the state of the queue and its dead-letter queue: the numbers of messages, whether the queue drains, and alarms.
 
+With --watch, a terminal shows a screen that is redrawn, and its last figures stay; a pipe gets a row for each sample.
 The age of the oldest message and the rates of sending and processing come from CloudWatch: they are minutes old, and
 all of the same minute, whose beginning is shown. What you may not read is shown as ?, with the reason on stderr. The
 queue's user may read the queue only; the policy NAME-operator (test-operator for the queue test) allows all of it.
@@ -13,10 +14,13 @@ import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 
 # isort: split
 import argparse
+import collections
+import contextlib
 import dataclasses
 import json
 import sys
 import time
+from collections.abc import Callable, Iterator, Sequence
 
 from botocore.exceptions import ClientError
 
@@ -25,12 +29,14 @@ from hello_queue.aws.errors import explain, is_denied
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import tell
+from hello_queue.cli.screen import screen
+from hello_queue.cli.status_screen import SPARKS, count, duration, live, picture, rate
 from hello_queue.errors import UsageError
 from hello_queue.operations.metrics import QueueSample, change_per_second, seconds_to_drain, take_sample
 
 EXAMPLES = """\
   python scripts/status.py                       once
-  python scripts/status.py --watch 5             a table with a row every 5 seconds, until Ctrl-C
+  python scripts/status.py --watch 5             a screen that is redrawn every 5 seconds, until Ctrl-C
   python scripts/status.py --watch 5 --samples 3 three rows
   python scripts/status.py --watch 60 --json     a line of JSON every minute"""
 
@@ -52,35 +58,63 @@ def main() -> int:
     arguments = _parse()
     sqs, cloudwatch = client("sqs"), client("cloudwatch")
     url = queue_url(sqs, arguments)
-    reported: set[str] = set()
-    sample = take_sample(sqs, cloudwatch, url)
-    _report_errors(sample, url, reported)
-    _print_sample(arguments, sample, None)
+    samples: collections.deque[QueueSample] = collections.deque(maxlen=SPARKS)
+    with _shown(arguments, url) as show:
+        try:
+            for sample in _samples(arguments, lambda: take_sample(sqs, cloudwatch, url)):
+                samples.append(sample)
+                show(samples)
+        except KeyboardInterrupt:
+            if not samples:
+                raise
+            print(file=sys.stderr)
+    return DONE if samples[-1].dead_letters == 0 else FAILED
+
+
+def _samples(arguments: argparse.Namespace, take: Callable[[], QueueSample]) -> Iterator[QueueSample]:
+    yield take()
     taken = 1
-    try:
-        while arguments.watch and taken != arguments.samples:
-            time.sleep(arguments.watch)
-            before, sample = sample, take_sample(sqs, cloudwatch, url)
-            _report_errors(sample, url, reported)
-            _print_sample(arguments, sample, before)
-            taken += 1
-    except KeyboardInterrupt:
-        print(file=sys.stderr)
-    return DONE if sample.dead_letters == 0 else FAILED
+    while arguments.watch and taken != arguments.samples:
+        time.sleep(arguments.watch)
+        yield take()
+        taken += 1
 
 
-def _report_errors(sample: QueueSample, url: str, reported: set[str]) -> None:
-    """Print what could not be read, once for all samples."""
+Show = Callable[[Sequence[QueueSample]], None]
+"""Shows the latest of the samples taken so far."""
+
+
+@contextlib.contextmanager
+def _shown(arguments: argparse.Namespace, url: str) -> Iterator[Show]:
+    """How samples are shown: on a screen, or as rows or lines of JSON."""
+    if arguments.json or not sys.stdout.isatty():
+        reported: set[str] = set()
+
+        def print_latest(samples: Sequence[QueueSample]) -> None:
+            for note in _notes(samples[-1], url):
+                if note not in reported:
+                    reported.add(note)
+                    tell(note)
+            _print_sample(arguments, samples[-1], samples[-2] if len(samples) > 1 else None)
+
+        yield print_latest
+        return
+    console = screen()
+    with live(console) as display:
+        yield lambda samples: display.draw(picture(console, samples, _notes(samples[-1], url)))
+
+
+def _notes(sample: QueueSample, url: str) -> list[str]:
+    """What could not be read, and why."""
     policy = f"{url.rpartition('/')[2].removesuffix('.fifo')}-operator"
+    notes = []
     for what, error in sample.errors.items():
-        if what in reported:
-            continue
-        reported.add(what)
         if isinstance(error, ClientError) and is_denied(error):
             reason = f"{error.operation_name}: {error.response['Error']['Message']}. The policy {policy} allows it"
         else:
             reason = explain(error) or str(error)
-        tell(f"cannot read {what}: {reason}")
+        notes.append(f"cannot read {what}: {reason}")
+    return notes
 
 
 def _print_sample(arguments: argparse.Namespace, now: QueueSample, before: QueueSample | None) -> None:
@@ -89,24 +123,27 @@ def _print_sample(arguments: argparse.Namespace, now: QueueSample, before: Queue
     drained = None if before is None else seconds_to_drain(before, now)
     if arguments.json:
         values = {
-            each.name: getattr(now, each.name) for each in dataclasses.fields(now) if each.name not in ("at", "errors")
+            each.name: getattr(now, each.name)
+            for each in dataclasses.fields(now)
+            if each.name not in ("at", "errors", "queue", "dead_letter_queue", "alarms")
         }
+        values["alarms"] = None if now.alarms is None else [dataclasses.asdict(alarm) for alarm in now.alarms]
         values["minute"] = now.minute.isoformat() if now.minute else None
         print(json.dumps({**values, "change_per_second": change, "seconds_to_drain": drained}), flush=True)
         return
     if before is None:
         print("  ".join(f"{heading:>{_width(heading)}}" for heading in HEADINGS))
     cells = (
-        f"{now.visible:,}",
-        f"{now.in_flight:,}",
-        f"{now.delayed:,}",
+        count(now.visible),
+        count(now.in_flight),
+        count(now.delayed),
         f"{now.minute:%H:%M}" if now.minute else "?",
-        _duration(now.oldest_seconds),
-        _rate(now.sent_per_second),
-        _rate(now.processed_per_second),
-        _rate(change, sign="+"),
-        "never" if before is not None and drained is None else _duration(drained),
-        "?" if now.dead_letters is None else f"{now.dead_letters:,}",
+        duration(now.oldest_seconds),
+        rate(now.sent_per_second),
+        rate(now.processed_per_second),
+        rate(change, sign="+"),
+        "never" if before is not None and drained is None else duration(drained),
+        count(now.dead_letters),
     )
     row = "  ".join(f"{cell:>{_width(heading)}}" for heading, cell in zip(HEADINGS, cells, strict=True))
     print(row, flush=True)
@@ -114,18 +151,6 @@ def _print_sample(arguments: argparse.Namespace, now: QueueSample, before: Queue
 
 def _width(heading: str) -> int:
     return max(len(heading), 8)
-
-
-def _rate(rate: float | None, sign: str = "") -> str:
-    return "?" if rate is None else f"{rate:{sign},.1f}"
-
-
-def _duration(seconds: float | None) -> str:
-    if seconds is None:
-        return "?"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} m" if hours else f"{minutes} m {rest:02} s" if minutes else f"{rest} s"
 
 
 def _parse() -> argparse.Namespace:

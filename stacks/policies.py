@@ -55,6 +55,6 @@ class OperatorPolicy(iam.ManagedPolicy):
         acknowledge(
             self,
             "AwsSolutions-IAM5[Resource::*]",
-            "CloudWatch supports no resource-level permissions for reading metrics: the action takes * only. It is "
-            "read-only, and metrics contain no message content.",
+            "CloudWatch supports no resource-level permissions for reading metrics: the action takes * only. It and "
+            "reading alarms are read-only, and metrics and alarms contain no message content.",
         )

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 import trustme
 
@@ -136,11 +136,17 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_POST(self) -> None:
         body = self.rfile.read(int(self.headers["Content-Length"]))
-        action = self.headers.get("X-Amz-Target", "").rpartition(".")[2]
-        content = json.loads(body) if action else {}
+        action, content = self._request(body)
         self.path_.seen.append((action, content))
         with self._in_progress(action):
             self._act(action, content, body)
+
+    def _request(self, body: bytes) -> tuple[str, dict[str, Any]]:
+        """The action and the parameters, of AWS's JSON protocol or its query protocol (IAM, STS, CloudFormation)."""
+        if target := self.headers.get("X-Amz-Target"):
+            return target.rpartition(".")[2], json.loads(body)
+        parameters: dict[str, Any] = dict(parse_qsl(body.decode("latin-1")))
+        return parameters.get("Action", ""), parameters
 
     @contextlib.contextmanager
     def _in_progress(self, action: str) -> Iterator[None]:
@@ -159,8 +165,7 @@ class _Handler(BaseHTTPRequestHandler):
         fault = self.path_.plan(action, content) or Fault()
         if fault.status:
             time.sleep(fault.stall)
-            content = {"__type": fault.code, "message": "a fault of the test"}
-            self._answer(fault.status, json.dumps(content).encode(), headers=fault.headers)
+            self._answer(fault.status, self._error(fault), headers=fault.headers)
             return
         if fault.reply is not None:
             self._answer(200, json.dumps(fault.reply).encode())
@@ -179,6 +184,12 @@ class _Handler(BaseHTTPRequestHandler):
             self._end()
         else:
             self._answer(status, answer)
+
+    def _error(self, fault: Fault) -> bytes:
+        if "X-Amz-Target" in self.headers:
+            return json.dumps({"__type": fault.code, "message": "a fault of the test"}).encode()
+        message = f"<Code>{fault.code}</Code><Message>a fault of the test</Message>"
+        return f"<ErrorResponse><Error>{message}</Error><RequestId>1</RequestId></ErrorResponse>".encode()
 
     def _forward(self, body: bytes) -> tuple[int, bytes]:
         if self._connection is None:

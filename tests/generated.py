@@ -11,8 +11,10 @@ from pathlib import Path
 from hello_queue.benchmark.results import RECORD, summary
 from hello_queue.project import ROOT
 from stacks.settings import settings_table
+from tests import screens
 from tests.conftest import Assemblies, Aws, start
 from tests.picture import draw
+from tests.recordings import recordings
 from tests.tenants import draw_tenants
 
 README = ROOT / "README.md"
@@ -36,14 +38,20 @@ _STEADY = {
     r"after \d+\.\d\d s": "after 5.03 s",
     r"(access-key|console-password)-\w{6}\b": r"\1-a1b2c3",
     r" \d+ s  received": "12 s  received",
+    r"of \d\d:\d\d UTC": "of 14:03 UTC",
+    r"(?m) +$": "",
 }
 """What differs from run to run, and what the documents have instead."""
 
 
 def pictures(aws: Aws) -> dict[Path, str]:
-    """The generated files beside the documents."""
+    """The generated files beside the documents. Nothing is deployed any more afterwards: the demo destroys it."""
     body = aws.client("cloudwatch").get_dashboard(DashboardName="test")["DashboardBody"]
-    return {ROOT / "tests/dashboard.svg": draw(json.loads(body)), ROOT / "tests/tenants.svg": draw_tenants(aws)}
+    return {
+        ROOT / "tests/dashboard.svg": draw(json.loads(body)),
+        ROOT / "tests/tenants.svg": draw_tenants(aws),
+        **{ROOT / f"docs/pictures/{name}.svg": svg for name, svg in recordings(aws, steady)},
+    }
 
 
 def pieces(aws: Aws) -> dict[str, str]:
@@ -78,14 +86,19 @@ def _filled(place: re.Match[str], generated: Mapping[str, str]) -> str:
 
 def _shown(aws: Aws, command: str) -> str:
     """A command and its output, as on a terminal."""
-    done = aws.run("sh", "-c", f"{command} 2>&1")
-    text = f"$ {command}\n{done.stdout}"
-    for pattern, steady in _STEADY.items():
-        text = re.sub(pattern, steady, text)
+    done = aws.run("sh", "-c", f"{command} 2>&1", env={"COLUMNS": "100"})
+    return steady(f"$ {command}\n{done.stdout}")
+
+
+def steady(text: str) -> str:
+    """The text without what differs from run to run."""
+    for pattern, instead in _STEADY.items():
+        text = re.sub(pattern, instead, text)
     return text
 
 
 def main() -> None:
+    screens.write()
     with tempfile.TemporaryDirectory() as directory:
         for aws in start(Assemblies(Path(directory))):
             aws.cdk("deploy")
@@ -93,6 +106,7 @@ def main() -> None:
             for path, text in refreshed(texts, pieces(aws)).items():
                 path.write_text(text)
             for path, content in pictures(aws).items():
+                path.parent.mkdir(exist_ok=True)
                 path.write_text(content)
 
 

@@ -24,7 +24,7 @@ MAY_IMPORT = {
     "checks": {*FOUNDATION, "aws", "sqs", "deployment"},
     "local_aws": {*FOUNDATION, "aws"},
     "benchmark": {*FOUNDATION, "aws", "sqs", "local_aws"},
-    "cli": {*FOUNDATION, "aws", "sqs", "deployment", "operations"},
+    "cli": {*FOUNDATION, "aws", "sqs", "deployment", "checks", "operations"},
     # For one function: what a change says is escaped in its report, as in all that a script prints.
     "review": {*FOUNDATION, "cli.terminal"},
     "rehearsal": {*FOUNDATION, "aws", "deployment", "local_aws", "review", "cli.terminal"},

@@ -38,5 +38,8 @@ DEAD_LETTER_ACTIONS = (
 )
 """What status.py and redrive.py call on the dead-letter queue."""
 
-METRICS_ACTIONS = ("cloudwatch:GetMetricStatistics",)
+METRICS_ACTIONS = ("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricStatistics")
 """What status.py calls on CloudWatch."""
+
+ALARM_ENDINGS = ("-dead-letters", "-oldest-message", "-in-flight")
+"""How the names of the alarms end that belong to a queue. They begin with the queue's name."""

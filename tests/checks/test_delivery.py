@@ -14,6 +14,7 @@ import pytest
 
 from hello_queue.checks.delivery import delivery_checks
 from hello_queue.checks.model import Check
+from hello_queue.checks.waiting import Waiting
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.queues import fill, redrive_policy
@@ -59,7 +60,7 @@ def ignore(line: str) -> None:
 
 def deliver(aws: Aws, url: str, **changes: Any) -> list[Check]:
     parameters: dict[str, Any] = {"delay": 0, "max_receive_count": MAX_RECEIVE_COUNT, "timeout": 10}
-    parameters |= {"longest_delay": 60, "report": ignore}
+    parameters |= {"longest_delay": 60, "report": ignore, "waiting": Waiting(0, ignore)}
     return list(delivery_checks(aws.client("sqs"), url, **{**parameters, **changes}))
 
 

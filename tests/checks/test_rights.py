@@ -10,6 +10,7 @@ import pytest
 from botocore.client import BaseClient
 from botocore.exceptions import ClientError
 
+from hello_queue.constants import DEAD_LETTER_ACTIONS, METRICS_ACTIONS, QUEUE_USER_ACTIONS, REDRIVE_TARGET_ACTIONS
 from tests.checks.conftest import failures, make_checks
 from tests.conftest import Aws, Environment
 
@@ -31,6 +32,9 @@ WIDENED = [
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{USER}/a*", f"on {USER}/access-key"),
     ("secretsmanager:GetSecretValue", f"arn:aws:secretsmanager:*:*:secret:{USER}/c*", f"on {USER}/console-password"),
 ]
+
+BEYOND_THE_QUEUE = 17
+"""How many checks with the default settings are about rights that the user has as an administrator only."""
 
 CALLABLE = ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "iam:ListUsers", "secretsmanager:GetSecretValue")
 """The actions that can be checked without the simulator, by a call that changes nothing."""
@@ -71,10 +75,26 @@ def use(environment: pytest.MonkeyPatch, credentials: Environment) -> None:
 
 
 def test_the_user_may_use_the_queue_and_nothing_else(deployed: Aws) -> None:
-    done = deployed.script("smoke_test.py", "--deployment", "rights")
-    assert " 0 failed, 0 skipped" in done.stdout
-    assert done.stdout.count("allowed (simulated)") == 6
-    assert done.stdout.count("denied (simulated)") == len(WIDENED)
+    done = deployed.script("smoke_test.py", "--deployment", "rights", "--json")
+    report = json.loads(done.stdout)
+    assert report["passed"] is True
+    rights = [check["right"] for check in report["checks"] if check["right"]]
+    allowed = {
+        who: {
+            (each["action"], each["resource"]) for each in rights if (each["who"], each["decision"]) == (who, "allowed")
+        }
+        for who in ("user", "operator")
+    }
+    assert allowed == {
+        "user": {(action, "rights-test") for action in QUEUE_USER_ACTIONS},
+        "operator": {
+            *((action, "rights-test") for action in REDRIVE_TARGET_ACTIONS),
+            *((action, "rights-test-dlq") for action in DEAD_LETTER_ACTIONS),
+            *((action, "*") for action in METRICS_ACTIONS),
+        },
+    }
+    denied = {f"{each['action']} on {each['resource']}" for each in rights if each["decision"] == "denied"}
+    assert all(any(name in each for each in denied) for _, _, name in WIDENED)
 
 
 def test_calls_decide_if_the_simulator_is_denied(
@@ -123,31 +143,51 @@ def test_a_missing_right_fails(deployed: Aws) -> None:
         iam.delete_user_policy(UserName=USER, PolicyName="narrower")
     assert simulated == [f"policies of {USER}", "sqs:DeleteMessage on rights-test"]
     assert "AccessDenied" in done.stdout
-    assert "FAILED  its deletion" in done.stdout
+    assert "✗ its deletion" in done.stdout
+    assert "mend      npx cdk deploy rights-HelloQueueIdentity --revert-drift -c deployment=rights" in done.stdout
     assert "may still be in the queue, with the author smoke_test.py" in done.stderr
     sqs = deployed.client("sqs")
     sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName="rights-test")["QueueUrl"])
 
 
-def test_an_error_of_the_simulator_fails_one_check(deployed: Aws, environment: pytest.MonkeyPatch) -> None:
+def test_an_error_of_the_simulator_fails_the_checks_of_one_resource(
+    deployed: Aws, environment: pytest.MonkeyPatch
+) -> None:
     """The local AWS does not throttle: the error is put in the place of one answer."""
     call = getattr(BaseClient, "_make_api_call")  # noqa: B009 (the stubs do not have it)
-    simulated: list[str] = []
+    simulated: list[list[str]] = []
 
     def throttle_the_third(self: BaseClient, operation: str, parameters: dict[str, Any]) -> Any:
-        if operation == "SimulatePrincipalPolicy":
-            simulated.extend(parameters["ActionNames"])
+        if operation.startswith("Simulate"):
+            simulated.append(parameters["ActionNames"])
             if len(simulated) == 3:
                 raise ClientError({"Error": {"Code": "Throttling", "Message": "Rate exceeded"}}, operation)
         return call(self, operation, parameters)
 
     environment.setattr(BaseClient, "_make_api_call", throttle_the_third)
     checks = make_checks("rights")
-    (throttled,) = [check for check in checks if check.passed is False]
-    assert throttled.name == f"{simulated[2]} on rights-test"
-    assert "Rate exceeded (Throttling)" in throttled.found
-    assert len(simulated) == 6 + len(WIDENED)
+    throttled = [check for check in checks if check.passed is False]
+    assert [check.name for check in throttled] == [f"{action} on rights-test-dlq" for action in simulated[2]]
+    assert all("Rate exceeded (Throttling)" in check.found for check in throttled)
+    assert len(simulated) == 12, "the user's and the operator's rights on six resources"
     assert checks[-2].name == "the key with a wrong secret"
+
+
+def test_a_wider_operator_policy_fails(deployed: Aws) -> None:
+    iam, arn = deployed.client("iam"), f"arn:aws:iam::{ACCOUNT}:policy/rights-test-operator"
+    before = iam.get_policy(PolicyArn=arn)["Policy"]["DefaultVersionId"]
+    declared = iam.get_policy_version(PolicyArn=arn, VersionId=before)["PolicyVersion"]["Document"]
+    wide = document({"Effect": "Allow", "Action": "sqs:*", "Resource": "*"})
+    version = iam.create_policy_version(PolicyArn=arn, PolicyDocument=wide, SetAsDefault=True)["PolicyVersion"]
+    try:
+        failed = failures(make_checks("rights"))
+    finally:
+        iam.create_policy_version(PolicyArn=arn, PolicyDocument=json.dumps(declared), SetAsDefault=True)
+        iam.delete_policy_version(PolicyArn=arn, VersionId=version["VersionId"])
+    assert failed[0] == "statements of rights-test-operator"
+    assert "sqs:PurgeQueue on rights-test, as an operator" in failed
+    assert "sqs:ReceiveMessage on rights-test, as an operator" in failed
+    assert "cloudwatch:GetMetricStatistics on *, as an operator" in failed, "it has lost this one"
 
 
 def test_a_key_of_another_user_fails(deployed: Aws) -> None:
@@ -173,7 +213,7 @@ def test_a_key_of_another_user_fails(deployed: Aws) -> None:
 
 def test_an_administrator_may_do_everything_because_of_its_group(aws: Aws) -> None:
     found = [check.found for check in make_checks()]
-    assert found.count("allowed, as Administrator is in Administrators (simulated)") == 8
+    assert found.count("allowed, as Administrator is in Administrators (simulated)") == BEYOND_THE_QUEUE
 
 
 def test_an_administrator_without_its_rights_fails(aws: Aws) -> None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator
+import shlex
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import client
 from hello_queue.checks.identity import identity_checks
@@ -15,6 +19,7 @@ from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 from hello_queue.deployment import access_key
 from hello_queue.deployment.stacks import DeployedStack
 from tests.checks.conftest import failures, make_checks
+from tests.checks.test_rights import BEYOND_THE_QUEUE
 from tests.conftest import Aws
 
 pytestmark = pytest.mark.usefixtures("environment")
@@ -38,8 +43,9 @@ def queue_url(aws: Aws, name: str = "test") -> str:
 
 def test_it_passes_on_what_was_deployed(aws: Aws, deployed_queue: str) -> None:
     done = aws.script("smoke_test.py")
-    assert " 0 failed, 0 skipped" in done.stdout
-    assert "delivered after 5." in done.stdout
+    assert done.stdout.endswith(" checks passed, 0 failed, 0 skipped\n")
+    assert "  ✓ delivery of a message\n" in done.stdout
+    assert "mend" not in done.stdout
     assert "sent a message" in done.stderr
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     counts += ["ApproximateNumberOfMessagesDelayed"]
@@ -53,7 +59,10 @@ def test_a_failed_check_is_status_1_and_the_report_has_it(aws: Aws) -> None:
     report = json.loads(done.stdout)
     assert done.returncode == 1
     assert report["passed"] is False
-    assert [check["name"] for check in report["checks"] if check["passed"] is False] == ["test: VisibilityTimeout"]
+    (failed,) = [check for check in report["checks"] if check["passed"] is False]
+    assert (failed["name"], failed["group"]) == ("test: VisibilityTimeout", "queue")
+    assert failed["mend"] == "npx cdk deploy HelloQueueMessaging --revert-drift"
+    assert failed["may_be_late"] is True, "SQS may answer with old attributes for a minute"
 
 
 @contextmanager
@@ -108,13 +117,13 @@ MEMBERSHIP = {"GroupName": "Administrators", "UserName": "Administrator"}
 @pytest.mark.parametrize(
     ("change", "undo", "parameters", "failed", "rights_lost"),
     [
-        ("remove_user_from_group", "add_user_to_group", MEMBERSHIP, "groups of Administrator", 8),
+        ("remove_user_from_group", "add_user_to_group", MEMBERSHIP, "groups of Administrator", BEYOND_THE_QUEUE),
         (
             "detach_group_policy",
             "attach_group_policy",
             {"GroupName": "Administrators", "PolicyArn": ADMINISTRATOR_ACCESS},
             "policies of group Administrators",
-            8,
+            BEYOND_THE_QUEUE,
         ),
         (
             "attach_group_policy",
@@ -161,6 +170,49 @@ def test_a_changed_identity_fails(
     assert failures(make_checks()) == []
 
 
+def undo(iam: Any) -> None:
+    """Remove what the next test adds, as far as it is still there."""
+    removals: list[Callable[[], object]] = [
+        lambda: iam.detach_group_policy(GroupName="Administrators", PolicyArn=READ_ONLY_ACCESS),
+        lambda: iam.delete_group_policy(GroupName="Administrators", PolicyName="in line"),
+        lambda: iam.detach_user_policy(UserName="Administrator", PolicyArn=READ_ONLY_ACCESS),
+        lambda: iam.delete_user_policy(UserName="Administrator", PolicyName="AdministratorAccess"),
+        lambda: iam.remove_user_from_group(GroupName="others", UserName="Administrator"),
+        lambda: iam.delete_group(GroupName="others"),
+        lambda: iam.delete_login_profile(UserName="Administrator"),
+    ]
+    for remove in removals:
+        with contextlib.suppress(ClientError):
+            remove()
+
+
+def test_the_commands_of_failed_checks_mend_what_somebody_added(aws: Aws, aws_cli: str) -> None:
+    iam = aws.client("iam")
+    anything = json.dumps({"Version": "2012-10-17", "Statement": {"Effect": "Allow", "Action": "*", "Resource": "*"}})
+    iam.attach_group_policy(GroupName="Administrators", PolicyArn=READ_ONLY_ACCESS)
+    iam.put_group_policy(GroupName="Administrators", PolicyName="in line", PolicyDocument=anything)
+    iam.attach_user_policy(UserName="Administrator", PolicyArn=READ_ONLY_ACCESS)
+    iam.put_user_policy(UserName="Administrator", PolicyName="AdministratorAccess", PolicyDocument=anything)
+    iam.create_group(GroupName="others")
+    iam.add_user_to_group(GroupName="others", UserName="Administrator")
+    iam.create_login_profile(UserName="Administrator", Password="Not-a-secret-1")  # noqa: S106 (as it says)
+    failed = [check for check in make_checks() if check.passed is False]
+    commands = [shlex.split(line) for check in failed for line in check.mend.splitlines()]
+    try:
+        for program, *arguments in commands:
+            assert program == "aws"
+            aws.run(aws_cli, "--endpoint-url", aws.instance.variables["AWS_ENDPOINT_URL"], *arguments)
+    finally:
+        undo(iam)
+    assert [check.name for check in failed] == [
+        "policies of group Administrators",
+        "groups of Administrator",
+        "policies of Administrator",
+        "console sign-in of Administrator",
+    ]
+    assert failures(make_checks()) == []
+
+
 def test_a_wider_policy_of_the_user_fails(aws: Aws) -> None:
     iam = aws.client("iam")
     statement = {"Effect": "Allow", "Action": "sqs:*", "Resource": "*"}
@@ -192,6 +244,11 @@ def test_an_error_fails_one_group_and_the_others_are_checked(
         iam.update_access_key(UserName="Administrator", AccessKeyId=key_id, Status="Active")
     assert failures(checks) == ["access key in Secrets Manager", "all checks of delivery"]
     assert checks[-2].name == "the key with a wrong secret"
+    mend = {check.name: check.mend for check in checks}
+    assert mend["access key in Secrets Manager"] == (
+        f"aws iam update-access-key --status Active --access-key-id {key_id} --user-name Administrator"
+    )
+    assert mend["user"] == ""
 
 
 def test_a_missing_deployment_is_one_line(aws: Aws) -> None:

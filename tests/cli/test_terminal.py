@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import struct
 import subprocess
 import sys
+import termios
 from collections.abc import Mapping
 
 import pytest
@@ -57,9 +60,11 @@ def test_other_text_is_unchanged(text: str) -> None:
     assert printable(text) == text
 
 
-def shown_on_a_terminal(script: str, *arguments: str, env: Mapping[str, str]) -> tuple[str, int]:
+def shown_on_a_terminal(script: str, *arguments: str, env: Mapping[str, str], columns: int = 0) -> tuple[str, int]:
     """What a script shows on a terminal, stdout and stderr, and its exit status."""
     controller, terminal = pty.openpty()
+    if columns:
+        fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", 50, columns, 0, 0))
     process = subprocess.Popen(
         [sys.executable, f"scripts/{script}", *arguments],
         cwd=ROOT,

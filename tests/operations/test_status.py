@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import subprocess
 import sys
 import time
@@ -14,6 +15,7 @@ import pytest
 
 from hello_queue.operations.metrics import QueueSample, change_per_second, seconds_to_drain
 from hello_queue.project import ROOT
+from tests.cli.test_terminal import shown_on_a_terminal
 from tests.conftest import Aws
 from tests.queues import bodies, fill, redrive_policy
 
@@ -150,7 +152,8 @@ def test_the_queues_user_sees_the_queue_and_learns_what_it_lacks(aws: Aws, deplo
     _, first, second = done.stdout.splitlines()
     assert [first.split()[-1], second.split()[-1]] == ["?", "?"]
     assert "1" in second.split()[:3]
-    dead_letters, metrics = done.stderr.splitlines()
+    dead_letters, metrics, alarms = done.stderr.splitlines()
+    assert alarms.startswith("cannot read the alarms in CloudWatch: DescribeAlarms: ")
     assert dead_letters.startswith("cannot read the dead-letter queue test-dlq: ")
     assert metrics.startswith("cannot read the metrics in CloudWatch: ")
     for line, action in ((dead_letters, "sqs:GetQueueUrl"), (metrics, "cloudwatch:GetMetricStatistics")):
@@ -158,3 +161,18 @@ def test_the_queues_user_sees_the_queue_and_learns_what_it_lacks(aws: Aws, deplo
         assert line.endswith("The policy test-operator allows it")
     assert operator.stderr == ""
     assert operator.stdout.splitlines()[1].split()[-1] == "0"
+
+
+def test_a_terminal_gets_a_screen_whose_last_figures_stay(aws: Aws, deployed_queue: str) -> None:
+    """With the real alarms, which have the names that the stacks give them."""
+    fill(aws, deployed_queue, "a", "b")
+    arguments = ["--deployment=", "--watch=1", "--samples=2"]
+    shown, status = shown_on_a_terminal("status.py", *arguments, env=aws.instance.environment())
+    aws.client("sqs").purge_queue(QueueUrl=deployed_queue)
+    assert status == 0
+    last = shown.rpartition("\x1b[2K")[2]
+    for line in ("visible", "in all", "drained in", "test-dlq", "alarms"):
+        assert line in last, shown
+    for alarm in ("test-dead-letters", "test-oldest-message", "test-in-flight"):
+        assert alarm in last, shown
+    assert re.search("in all.*2.*██", last), shown

@@ -150,6 +150,7 @@ INVALID_ARGUMENTS = {
         (["x"], "unrecognized arguments: x"),
         *out_of_range("--longest-delay", 0, 900),
         *out_of_range("--timeout", 1, 600),
+        *out_of_range("--wait", 0, 3_600),
     ],
     "credentials.py": [
         ([], "the following arguments are required: COMMAND"),

@@ -92,7 +92,7 @@ def test_the_operator_policy_is_attached_to_nobody(synth: Synth) -> None:
     assert set(by_resource) == {str(arn_of("test")), str(arn_of("test-dlq")), "*"}
     assert sorted(by_resource[str(arn_of("test"))]) == ["sqs:GetQueueAttributes", "sqs:GetQueueUrl", "sqs:SendMessage"]
     assert by_resource[str(arn_of("test-dlq"))] == sorted(DEAD_LETTER_ACTIONS)
-    assert by_resource["*"] == "cloudwatch:GetMetricStatistics"
+    assert by_resource["*"] == ["cloudwatch:DescribeAlarms", "cloudwatch:GetMetricStatistics"]
 
 
 def test_no_access_key(synth: Synth) -> None:

@@ -11,6 +11,7 @@ _BAD_CREDENTIALS = {"InvalidClientTokenId", "UnrecognizedClientException", "Inva
 _EXPIRED = {"ExpiredToken", "ExpiredTokenException", "RequestExpired"}
 _DENIED = {"AccessDenied", "AccessDeniedException", "AuthorizationError", "UnauthorizedOperation"}
 _NO_QUEUE = {"AWS.SimpleQueueService.NonExistentQueue", "QueueDoesNotExist"}
+_NOT_FOUND = {"NoSuchEntity", "ResourceNotFoundException"}
 _BAD_CONFIGURATION = (
     *(aws.ParamValidationError, aws.InvalidEndpointConfigurationError, aws.ConfigParseError, aws.ConfigNotFound),
     *(aws.InvalidConfigError, aws.InvalidRetryModeError, aws.InvalidRetryConfigurationError),
@@ -32,6 +33,13 @@ def is_no_such_queue(error: aws.ClientError) -> bool:
 def is_denied(error: aws.ClientError) -> bool:
     """Whether the caller lacks a right."""
     return error_code(error) in _DENIED
+
+
+def may_be_propagating(error: aws.BotoCoreError | aws.ClientError) -> bool:
+    """Whether AWS may answer like this for a while after a deployment: what was created is not known everywhere yet.
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/troubleshoot.html#troubleshoot_general_eventual-consistency"""
+    codes = _BAD_CREDENTIALS | _DENIED | _NO_QUEUE | _NOT_FOUND
+    return isinstance(error, aws.ClientError) and error_code(error) in codes
 
 
 def explain(error: aws.BotoCoreError | aws.ClientError) -> str | None:

@@ -13,6 +13,7 @@ https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_GetQue
 
 from __future__ import annotations
 
+import functools
 import math
 import time
 import uuid
@@ -21,13 +22,14 @@ from typing import TYPE_CHECKING
 
 from hello_queue.aws.clients import LONG_POLL_SECONDS
 from hello_queue.checks.model import Check, check, skipped
+from hello_queue.checks.waiting import Waiting
 from hello_queue.sqs.handlers import from_receive
 from hello_queue.sqs.messages import message
 from hello_queue.sqs.queues import attributes, give_back, is_fifo
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
-    from types_boto3_sqs.type_defs import MessageTypeDef
+    from types_boto3_sqs.type_defs import MessageTypeDef, ReceiveMessageResultTypeDef
 
 AUTHOR = "smoke_test.py"
 """The message attribute Author of the test message, by which a consumer can recognize it."""
@@ -48,6 +50,7 @@ def delivery_checks(
     timeout: int,
     longest_delay: int,
     report: Callable[[str], None],
+    waiting: Waiting,
 ) -> Iterator[Check]:
     """Send a message, check that it is delivered after the delay and with its content, and delete it.
 
@@ -59,21 +62,29 @@ def delivery_checks(
         timeout: how many seconds after the delay to wait for the message.
         longest_delay: skip the check if the delay is longer, in seconds.
         report: called with a line about what is going on.
+        waiting: repeats calls that are refused because the deployment is recent.
     """
     name, expected = "delivery of a message", f"delivered after {delay} s"
-    reason = _reason_to_skip(sqs, url, delay, max_receive_count, longest_delay)
+    reason = waiting.call(lambda: _reason_to_skip(sqs, url, delay, max_receive_count, longest_delay))
     if reason:
         yield skipped(name, expected, reason)
         return
     body = f"smoke test {uuid.uuid4()}"
     # The same parameters as send.py's, which is what this check is about.
     group, deduplication_id = (AUTHOR, str(uuid.uuid4())) if is_fifo(url) else (None, None)
-    sent_at = time.monotonic()
-    sent = sqs.send_message(QueueUrl=url, **message(body, AUTHOR, group=group, deduplication_id=deduplication_id))
-    left_behind = f"message {sent['MessageId']} may still be in the queue, with the author {AUTHOR}"
+    parameters = message(body, AUTHOR, group=group, deduplication_id=deduplication_id)
+    sent_at = 0.0
+
+    def send() -> str:
+        nonlocal sent_at
+        sent_at = time.monotonic()
+        return sqs.send_message(QueueUrl=url, **parameters)["MessageId"]
+
+    message_id = waiting.call(send)
+    left_behind = f"message {message_id} may still be in the queue, with the author {AUTHOR}"
     try:
         report(f"sent a message, waiting for it (at least {delay} s)")
-        received, others = _receive(sqs, url, sent["MessageId"], until=sent_at + delay + timeout)
+        received, others = _receive(sqs, url, message_id, until=sent_at + delay + timeout, waiting=waiting)
     except BaseException:
         report(left_behind)
         raise
@@ -86,7 +97,7 @@ def delivery_checks(
     yield Check(name, expected, f"delivered after {elapsed:.2f} s{beside}", elapsed >= delay)
     content = [received["Body"], from_receive(received).author]
     yield check("its body and author", [body, AUTHOR], lambda: content)
-    deletion = check("its deletion", "deleted", lambda: _delete(sqs, url, received))
+    deletion = check("its deletion", "deleted", lambda: waiting.call(lambda: _delete(sqs, url, received)))
     if not deletion.passed:
         report(left_behind)
     yield deletion
@@ -104,23 +115,19 @@ def _reason_to_skip(sqs: SQSClient, url: str, delay: int, max_receive_count: int
     return None
 
 
-def _receive(sqs: SQSClient, url: str, message_id: str, *, until: float) -> tuple[MessageTypeDef | None, int]:
+def _receive(
+    sqs: SQSClient, url: str, message_id: str, *, until: float, waiting: Waiting
+) -> tuple[MessageTypeDef | None, int]:
     """Receive until the message with this id comes, and make all others visible again.
 
     Returns:
         The message, or None; and how many others were received.
     """
     others: list[str] = []
+    waited = waiting.waited  # refused calls take nothing from the time for the message
     try:
-        while (remaining := until - time.monotonic()) > 0:
-            received = sqs.receive_message(
-                QueueUrl=url,
-                MaxNumberOfMessages=10,
-                WaitTimeSeconds=min(LONG_POLL_SECONDS, math.ceil(remaining)),
-                # Longer than this function can take, so that no message is received twice.
-                VisibilityTimeout=math.ceil(remaining) + LONG_POLL_SECONDS,
-                MessageAttributeNames=["All"],
-            ).get("Messages", [])
+        while (remaining := math.ceil(until + waiting.waited - waited - time.monotonic())) > 0:
+            received = waiting.call(functools.partial(_receive_once, sqs, url, remaining)).get("Messages", [])
             ours = [each for each in received if each["MessageId"] == message_id]
             others += [each["ReceiptHandle"] for each in received if each["MessageId"] != message_id]
             if ours:
@@ -128,6 +135,17 @@ def _receive(sqs: SQSClient, url: str, message_id: str, *, until: float) -> tupl
         return None, len(others)
     finally:
         give_back(sqs, url, others)
+
+
+def _receive_once(sqs: SQSClient, url: str, remaining: int) -> ReceiveMessageResultTypeDef:
+    return sqs.receive_message(
+        QueueUrl=url,
+        MaxNumberOfMessages=10,
+        WaitTimeSeconds=min(LONG_POLL_SECONDS, remaining),
+        # Longer than `_receive` can take, so that no message is received twice.
+        VisibilityTimeout=remaining + LONG_POLL_SECONDS,
+        MessageAttributeNames=["All"],
+    )
 
 
 def _delete(sqs: SQSClient, url: str, received: MessageTypeDef) -> str:

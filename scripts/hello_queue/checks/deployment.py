@@ -1,43 +1,59 @@
-"""All checks of a deployment, in the order in which the smoke test prints them."""
+"""All checks of a deployment, in the order in which they are made."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hello_queue.aws.clients import client
+from hello_queue.aws.clients import AccessKey, client
 from hello_queue.checks.delivery import delivery_checks
 from hello_queue.checks.identity import identity_checks
 from hello_queue.checks.messaging import messaging_checks
 from hello_queue.checks.model import Check, failure
 from hello_queue.checks.rights import rights_checks, user_access_key
+from hello_queue.checks.waiting import Waiting
 from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 from hello_queue.deployment.stacks import DeployedStack
 
+IDENTITY, RIGHTS, QUEUE, DELIVERY = "identity", "rights", "queue", "delivery"
+GROUPS = (IDENTITY, RIGHTS, QUEUE, DELIVERY)
+"""The groups of checks, in the order in which a person reads them."""
+
 
 def deployment_checks(
-    deployment: str, *, timeout: int, longest_delay: int, report: Callable[[str], None]
+    deployment: str, *, timeout: int, longest_delay: int, report: Callable[[str], None], wait: float = 0
 ) -> Iterator[Check]:
     """Make all checks. An AWS error that ends one group of checks does not end the others.
 
     Args:
         deployment: the deployment's name, ``""`` for the default one.
         timeout, longest_delay, report: see `delivery_checks`.
+        wait: for how many seconds to repeat checks that fail only because the deployment is recent.
 
     Raises:
         HelloQueueError: the deployment does not exist or is incomplete.
     """
     cloudformation = client("cloudformation")
-    messaging = DeployedStack(cloudformation, MESSAGING_STACK, deployment)
-    identity = DeployedStack(cloudformation, IDENTITY_STACK, deployment)
-    key = None
-    yield from _group("identity", identity_checks(client("iam"), identity))
-    yield from _group("messaging", messaging_checks(client("sqs"), messaging))
-    if "AccessKeySecretArn" in identity.outputs:
-        key, of_user = user_access_key(identity)
-        yield of_user
-    yield from _group("rights", rights_checks(identity, messaging, key))
+    waiting = Waiting(wait, report)
+    messaging = waiting.call(lambda: DeployedStack(cloudformation, MESSAGING_STACK, deployment))
+    identity = waiting.call(lambda: DeployedStack(cloudformation, IDENTITY_STACK, deployment))
+    redeploy = {stack.name: _redeploy(stack, deployment) for stack in (messaging, identity)}
+    key: AccessKey | None = None
+
+    def of_identity() -> Iterator[Check]:
+        nonlocal key
+        yield from _group(IDENTITY, redeploy[identity.name], identity_checks(client("iam"), identity))
+        if "AccessKeySecretArn" in identity.outputs:
+            key, of_user = user_access_key(identity)
+            yield from _group(IDENTITY, _new_key(identity, deployment), [of_user])
+
+    yield from waiting.settled(of_identity)
+    yield from waiting.settled(
+        lambda: _group(QUEUE, redeploy[messaging.name], messaging_checks(client("sqs"), messaging))
+    )
+    yield from waiting.settled(lambda: _group(RIGHTS, redeploy[identity.name], rights_checks(identity, messaging, key)))
     declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
     delivery = delivery_checks(
         client("sqs", key=key),
@@ -47,13 +63,35 @@ def deployment_checks(
         timeout=timeout,
         longest_delay=longest_delay,
         report=report,
+        waiting=waiting,
     )
-    yield from _group("delivery", delivery)
+    for each in _group(DELIVERY, f"python scripts/status.py --deployment={deployment}", delivery):
+        refused = each.passed is False and each.settles  # by an AWS error, such as a denied action
+        yield dataclasses.replace(each, mend=redeploy[identity.name]) if refused else each
 
 
-def _group(subject: str, checks: Iterator[Check]) -> Iterator[Check]:
-    """The checks, and a failed one if an AWS error ends them early."""
+def _group(group: str, mend: str, checks: Iterable[Check]) -> Iterator[Check]:
+    """The checks, and a failed one if an AWS error ends them early. ``mend`` is for those without a command."""
     try:
-        yield from checks
+        for each in checks:
+            command = (each.mend or mend) if each.passed is False else ""
+            yield dataclasses.replace(each, group=group, mend=command)
     except (ClientError, BotoCoreError) as error:
-        yield failure(f"all checks of {subject}", "completed", error)
+        yield dataclasses.replace(failure(f"all checks of {group}", "completed", error), group=group, mend=mend)
+
+
+def _redeploy(stack: DeployedStack, deployment: str) -> str:
+    """The command that brings a stack's resources back to what its template declares."""
+    return f"npx cdk deploy {stack.name} --revert-drift" + _setting(deployment)
+
+
+def _new_key(identity: DeployedStack, deployment: str) -> str:
+    """The commands that replace the access key, in AWS and where it is used."""
+    return (
+        f"npx cdk deploy {identity.name} -c access_key=2{_setting(deployment)}  # another number than now\n"
+        f"python scripts/credentials.py profile queue --force --deployment={deployment}"
+    )
+
+
+def _setting(deployment: str) -> str:
+    return f" -c deployment={deployment}" if deployment else ""

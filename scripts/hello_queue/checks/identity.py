@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
-from collections.abc import Iterator, Mapping
+import math
+import shlex
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from hello_queue.checks.model import Check, check
@@ -14,6 +17,9 @@ if TYPE_CHECKING:
 
 ADMINISTRATOR_ACCESS = "AdministratorAccess"
 
+Removable = list[tuple[str, str]]
+"""Names of what an identity has, each with the command that removes it."""
+
 
 def identity_checks(iam: IAMClient, identity: DeployedStack) -> Iterator[Check]:
     """Check the group and its policies, the user and its groups, and every statement of the deployment's policies."""
@@ -23,37 +29,92 @@ def identity_checks(iam: IAMClient, identity: DeployedStack) -> Iterator[Check]:
     name = user.physical_id
 
     for group in groups:
-        find = functools.partial(_group_policies, iam, group)
-        yield check(f"policies of group {group}", [ADMINISTRATOR_ACCESS], find)
+        find_policies = functools.partial(_group_policies, iam, group)
+        yield _removable_check(f"policies of group {group}", [ADMINISTRATOR_ACCESS], find_policies)
     yield check("user", name, lambda: iam.get_user(UserName=name)["User"]["UserName"])
-    yield check(f"groups of {name}", groups, lambda: _groups(iam, name))
+    yield _removable_check(f"groups of {name}", groups, lambda: _groups(iam, name))
     of_user = user.properties.get("ManagedPolicyArns", [])
     attached = [each for each in policies if each.properties.get("Users") or each.physical_id in of_user]
     declared = sorted(_name(policy.physical_id) for policy in attached)
-    yield check(f"policies of {name}", declared, lambda: _user_policies(iam, name))
+    yield _removable_check(f"policies of {name}", declared, lambda: _user_policies(iam, name))
     for policy in policies:
         expected = [_statement(statement) for statement in policy.properties["PolicyDocument"]["Statement"]]
         find = functools.partial(_policy_statements, iam, policy.physical_id)
         yield check(f"statements of {_name(policy.physical_id)}", expected, find)
-    console = "on" if "LoginProfile" in user.properties else "off"
-    yield check(f"console sign-in of {name}", console, lambda: _console_access(iam, name))
+    yield _console_check(iam, name, wanted="LoginProfile" in user.properties)
 
 
-def _group_policies(iam: IAMClient, group: str) -> list[str]:
+def _console_check(iam: IAMClient, user: str, *, wanted: bool) -> Check:
+    made = check(
+        f"console sign-in of {user}",
+        "on" if wanted else "off",
+        lambda: _console_access(iam, user),
+        settles=math.inf if wanted else 0,
+    )
+    return made if wanted else dataclasses.replace(made, mend=_command("delete-login-profile", user_name=user))
+
+
+def _removable_check(name: str, expected: Sequence[str], find: Callable[[], Removable]) -> Check:
+    """Compare names. What should not be there is mended by its own commands: CloudFormation does not know of it."""
+    found: Removable = []
+
+    def names() -> list[str]:
+        found.extend(find())
+        return [each for each, _ in found]
+
+    made = check(name, list(expected), names)
+    missing, surplus = list(expected), []
+    for each, removal in found:
+        if each in missing:
+            missing.remove(each)
+        else:
+            surplus.append(removal)
+    return dataclasses.replace(made, mend="\n".join(surplus))
+
+
+def _group_policies(iam: IAMClient, group: str) -> Removable:
     pages = iam.get_paginator("list_attached_group_policies").paginate(GroupName=group)
-    attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
-    return attached + list(iam.list_group_policies(GroupName=group)["PolicyNames"])
+    attached = [policy for page in pages for policy in page["AttachedPolicies"]]
+    return [
+        *(
+            (each["PolicyName"], _command("detach-group-policy", group_name=group, policy_arn=each["PolicyArn"]))
+            for each in attached
+        ),
+        *(
+            (each, _command("delete-group-policy", group_name=group, policy_name=each))
+            for each in iam.list_group_policies(GroupName=group)["PolicyNames"]
+        ),
+    ]
 
 
-def _user_policies(iam: IAMClient, user: str) -> list[str]:
+def _user_policies(iam: IAMClient, user: str) -> Removable:
     pages = iam.get_paginator("list_attached_user_policies").paginate(UserName=user)
-    attached = [policy["PolicyName"] for page in pages for policy in page["AttachedPolicies"]]
-    return sorted(attached) + list(iam.list_user_policies(UserName=user)["PolicyNames"])
+    attached = [policy for page in pages for policy in page["AttachedPolicies"]]
+    return [
+        *sorted(
+            (each["PolicyName"], _command("detach-user-policy", user_name=user, policy_arn=each["PolicyArn"]))
+            for each in attached
+        ),
+        *(
+            (each, _command("delete-user-policy", user_name=user, policy_name=each))
+            for each in iam.list_user_policies(UserName=user)["PolicyNames"]
+        ),
+    ]
 
 
-def _groups(iam: IAMClient, user: str) -> list[str]:
+def _groups(iam: IAMClient, user: str) -> Removable:
     pages = iam.get_paginator("list_groups_for_user").paginate(UserName=user)
-    return [group["GroupName"] for page in pages for group in page["Groups"]]
+    return [
+        (group["GroupName"], _command("remove-user-from-group", user_name=user, group_name=group["GroupName"]))
+        for page in pages
+        for group in page["Groups"]
+    ]
+
+
+def _command(verb: str, **options: str) -> str:
+    """A command of the AWS CLI, ready for a shell."""
+    words = [word for name, value in options.items() for word in (f"--{name.replace('_', '-')}", value)]
+    return shlex.join(["aws", "iam", verb, *words])
 
 
 def _console_access(iam: IAMClient, user: str) -> str:

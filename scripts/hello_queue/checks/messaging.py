@@ -19,6 +19,12 @@ from hello_queue.sqs.queues import attributes
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
+SETTLING_SECONDS = 60
+"""How long a queue may return old attributes after a change. Its retention period: `RETENTION_SETTLING_SECONDS`.
+https://docs.aws.amazon.com/AWSSimpleQueueService/latest/APIReference/API_SetQueueAttributes.html"""
+
+RETENTION_SETTLING_SECONDS = 900
+
 
 def messaging_checks(sqs: SQSClient, messaging: DeployedStack) -> Iterator[Check]:
     """Check the attributes of both queues, and that both refuse calls without TLS."""
@@ -30,26 +36,36 @@ def messaging_checks(sqs: SQSClient, messaging: DeployedStack) -> Iterator[Check
     for attribute in ("DelaySeconds", "VisibilityTimeout", "MessageRetentionPeriod"):
         yield _attribute_check(sqs, url, f"{name}: {attribute}", attribute, str(declared[attribute]))
     redrive = f"to {dead_letter_arn} after {declared['RedrivePolicy']['maxReceiveCount']} receives"
-    yield check(f"{name}: redrive", redrive, lambda: _redrive(attributes(sqs, url)))
+    yield check(f"{name}: redrive", redrive, lambda: _redrive(attributes(sqs, url)), settles=SETTLING_SECONDS)
     yield from _protection_checks(sqs, url, name)
 
     name = dead_letter_url.rpartition("/")[2]
     yield _attribute_check(sqs, dead_letter_url, f"{name}: DelaySeconds", "DelaySeconds", "0")
     retention = str(DEAD_LETTER_RETENTION_SECONDS)
     yield _attribute_check(sqs, dead_letter_url, f"{name}: MessageRetentionPeriod", "MessageRetentionPeriod", retention)
-    source = f"byQueue {messaging.outputs['QueueArn']}"
-    yield check(f"{name}: redrive allowed", source, lambda: _redrive_allowed(attributes(sqs, dead_letter_url)))
+    yield check(
+        f"{name}: redrive allowed",
+        f"byQueue {messaging.outputs['QueueArn']}",
+        lambda: _redrive_allowed(attributes(sqs, dead_letter_url)),
+        settles=SETTLING_SECONDS,
+    )
     yield from _protection_checks(sqs, dead_letter_url, name)
 
 
 def _protection_checks(sqs: SQSClient, url: str, name: str) -> Iterator[Check]:
     yield _attribute_check(sqs, url, f"{name}: encrypted (SqsManagedSseEnabled)", "SqsManagedSseEnabled", "true")
-    yield check(f"{name}: policy denies plain http", True, lambda: denies_plain_http(attributes(sqs, url)))
+    yield check(
+        f"{name}: policy denies plain http",
+        True,
+        lambda: denies_plain_http(attributes(sqs, url)),
+        settles=SETTLING_SECONDS,
+    )
     yield _plain_http_check(sqs, url, f"{name}: a call over plain http")
 
 
 def _attribute_check(sqs: SQSClient, url: str, name: str, attribute: str, expected: str) -> Check:
-    return check(name, expected, lambda: attributes(sqs, url).get(attribute, "not set"))
+    settles = RETENTION_SETTLING_SECONDS if attribute == "MessageRetentionPeriod" else SETTLING_SECONDS
+    return check(name, expected, lambda: attributes(sqs, url).get(attribute, "not set"), settles=settles)
 
 
 def _redrive(attributes: Mapping[str, str]) -> str:
@@ -90,4 +106,4 @@ def _plain_http_check(sqs: SQSClient, url: str, name: str) -> Check:
         if not is_denied(error):
             return failure(name, "refused", error)
         found = "refused by the queue policy"
-    return Check(name, "refused", found, found.startswith("refused"))
+    return Check(name, "refused", found, found.startswith("refused"), settles=SETTLING_SECONDS)

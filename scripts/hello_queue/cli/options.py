@@ -28,12 +28,16 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {printable(message)} (--help lists the options)\n")
 
 
-def parser(description: str, examples: str) -> argparse.ArgumentParser:
-    """A parser whose --help shows the script's docstring and its examples unchanged."""
+def parser(description: str, examples: str, epilog: str = "") -> argparse.ArgumentParser:
+    """A parser whose --help shows the script's docstring, then examples, then the options.
+
+    Args:
+        epilog: shown last.
+    """
     return _Parser(
-        description=description,
+        description=f"{description.rstrip()}\n\nexamples:\n{examples}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=f"examples:\n{examples}",
+        epilog=epilog,
     )
 
 

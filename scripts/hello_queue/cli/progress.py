@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -26,6 +28,31 @@ def tell(line: str) -> None:
     _printers[-1](printable(line))
 
 
+class Failures:
+    """Counts failures by reason. Reasons that differ from message to message are counted together."""
+
+    MOST_REASONS = 20
+    SHOWN_REASONS = 3
+
+    def __init__(self) -> None:
+        self._counts: Counter[str] = Counter()
+
+    def count(self, reason: str) -> None:
+        known = reason in self._counts or len(self._counts) < self.MOST_REASONS
+        self._counts[reason if known else "other reasons"] += 1
+
+    def tell(self, line: str) -> None:
+        """Print a line, and count it if it says why a message failed: by the exception's name."""
+        if found := re.match(r"message \S+ failed at receive \d+: ([\w.]+)", line):
+            self.count(found[1])
+        tell(line)
+
+    def text(self) -> str:
+        """Such as ``: ValueError 3, KeyError 1``; empty if there are none."""
+        shown = self._counts.most_common(self.SHOWN_REASONS)
+        return printable(": " + ", ".join(f"{reason[:40]} {number:,}" for reason, number in shown)) if shown else ""
+
+
 @contextlib.contextmanager
 def bar(total: int | None, done: Callable[[], int], counts: Callable[[], str]) -> Iterator[None]:
     """A progress bar, with the time left if the total is known.
@@ -39,11 +66,13 @@ def bar(total: int | None, done: Callable[[], int], counts: Callable[[], str]) -
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}")]
+    columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
     if total is not None:
-        columns += [BarColumn(), TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn()]
+        columns += [BarColumn(bar_width=20), TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn()]
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
-    with Progress(*columns, console=console, auto_refresh=False) as progress:
+    # rich would print on stderr what is printed on stdout meanwhile. In a pipe, that would be lost data.
+    redirect = sys.stdout.isatty()
+    with Progress(*columns, console=console, auto_refresh=False, redirect_stdout=redirect) as progress:
         task = progress.add_task(counts(), total=total)
 
         def draw() -> None:

@@ -21,6 +21,10 @@ _USABLE = {
 }
 
 
+class StackInProgress(HelloQueueError):
+    """A stack is being deployed."""
+
+
 @dataclass(frozen=True)
 class Resource:
     """A resource of a deployed stack, with the properties that the template declares."""
@@ -39,7 +43,8 @@ class DeployedStack:
         deployment: the deployment's name, ``""`` for the default one.
 
     Raises:
-        HelloQueueError: the stack does not exist, or its deployment failed or is in progress.
+        StackInProgress: the stack is being deployed.
+        HelloQueueError: the stack does not exist, or its deployment failed.
     """
 
     def __init__(self, cloudformation: CloudFormationClient, stack: str, deployment: str) -> None:
@@ -55,9 +60,10 @@ class DeployedStack:
                 f"there is no stack {self.name} in {cloudformation.meta.region_name}: check --deployment, AWS_PROFILE "
                 f"and the region, or deploy it with `npx cdk deploy --all{named}`"
             ) from None
-        if described["StackStatus"] not in _USABLE:
-            raise HelloQueueError(
-                f"the stack {self.name} is {described['StackStatus']}: its deployment failed or is in progress. "
+        status = described["StackStatus"]
+        if status not in _USABLE:
+            raise (StackInProgress if status.endswith("_IN_PROGRESS") else HelloQueueError)(
+                f"the stack {self.name} is {status}: its deployment failed or is in progress. "
                 "`npx cdk deploy --all` prints the reason"
             )
         self._arn = described["StackId"]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hello_queue.aws.errors import is_denied
+from hello_queue.constants import ALARM_ENDINGS
 from hello_queue.errors import HelloQueueError
 from hello_queue.sqs.queues import attributes
 
@@ -31,6 +32,15 @@ _METRICS: tuple[tuple[str, Statistic], ...] = (
 
 
 @dataclass(frozen=True)
+class Alarm:
+    """An alarm of a queue: its name, its state (OK, ALARM or INSUFFICIENT_DATA), and CloudWatch's reason."""
+
+    name: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class QueueSample:
     """The state of a queue at one time.
 
@@ -38,9 +48,11 @@ class QueueSample:
         at: when the sample was taken, by `time.monotonic`.
         visible, in_flight, delayed: the messages in the queue.
         dead_letters: the messages in the dead-letter queue, in flight or not; None if the caller may not read it.
+        queue, dead_letter_queue: their names.
         minute: when the minute began that the values below are of; None if CloudWatch has none.
         oldest_seconds: the age of the oldest message; None if CloudWatch has no value for this minute.
         sent_per_second, processed_per_second: likewise, the messages sent and deleted.
+        alarms: the queue's alarms; None if the caller may not read them.
         errors: what could not be read, by name.
     """
 
@@ -49,10 +61,13 @@ class QueueSample:
     in_flight: int
     delayed: int
     dead_letters: int | None
+    queue: str = ""
+    dead_letter_queue: str = ""
     minute: datetime.datetime | None = None
     oldest_seconds: float | None = None
     sent_per_second: float | None = None
     processed_per_second: float | None = None
+    alarms: tuple[Alarm, ...] | None = None
     errors: Mapping[str, ClientError | BotoCoreError] = field(default_factory=dict)
 
     @property
@@ -61,7 +76,7 @@ class QueueSample:
 
 
 def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> QueueSample:
-    """Read both queues and the metrics. What the caller is denied, except the queue itself, is left out.
+    """Read both queues, the metrics and the alarms. What the caller is denied, except the queue itself, is left out.
 
     Raises:
         HelloQueueError: the queue has no dead-letter queue.
@@ -81,6 +96,11 @@ def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> Queue
         minute, values = _metrics(cloudwatch, url.rpartition("/")[2])
     except (ClientError, BotoCoreError) as error:
         errors["the metrics in CloudWatch"] = error
+    alarms = None
+    try:
+        alarms = _alarms(cloudwatch, url.rpartition("/")[2])
+    except (ClientError, BotoCoreError) as error:
+        errors["the alarms in CloudWatch"] = error
     sent, deleted = values["NumberOfMessagesSent"], values["NumberOfMessagesDeleted"]
     return QueueSample(
         at=time.monotonic(),
@@ -88,10 +108,13 @@ def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> Queue
         in_flight=int(queue["ApproximateNumberOfMessagesNotVisible"]),
         delayed=int(queue["ApproximateNumberOfMessagesDelayed"]),
         dead_letters=dead_letters,
+        queue=url.rpartition("/")[2],
+        dead_letter_queue=dead_letter_queue,
         minute=minute,
         oldest_seconds=values["ApproximateAgeOfOldestMessage"],
         sent_per_second=None if sent is None else sent / _PERIOD_SECONDS,
         processed_per_second=None if deleted is None else deleted / _PERIOD_SECONDS,
+        alarms=alarms,
         errors=errors,
     )
 
@@ -122,6 +145,13 @@ def _count_all(sqs: SQSClient, account: str, name: str) -> int:
     url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
     found = attributes(sqs, url)
     return int(found["ApproximateNumberOfMessages"]) + int(found["ApproximateNumberOfMessagesNotVisible"])
+
+
+def _alarms(cloudwatch: CloudWatchClient, queue_name: str) -> tuple[Alarm, ...]:
+    names = [f"{queue_name.removesuffix('.fifo')}{ending}" for ending in ALARM_ENDINGS]
+    found = cloudwatch.describe_alarms(AlarmNames=names)["MetricAlarms"]
+    alarms = [Alarm(each["AlarmName"], each["StateValue"], each.get("StateReason", "")) for each in found]
+    return tuple(sorted(alarms, key=lambda alarm: names.index(alarm.name)))
 
 
 def _metrics(cloudwatch: CloudWatchClient, queue_name: str) -> tuple[datetime.datetime | None, dict[str, float | None]]:

@@ -19,6 +19,7 @@ class SendingProgress:
         skipped: how many lines were skipped at the beginning.
         keep_failed: keeps a line that failed. If it raises, that line and those after it are not settled.
         tell: takes a line of text for a person.
+        count_failure: takes the reason of each failure, also of those that are not reported one by one.
 
     Attributes:
         position: all lines up to this one are settled. Sending can continue after it (``--skip``).
@@ -28,7 +29,13 @@ class SendingProgress:
         error: the first error that ended the sending.
     """
 
-    def __init__(self, skipped: int, keep_failed: Callable[[bytes], None] | None, tell: Callable[[str], None]) -> None:
+    def __init__(
+        self,
+        skipped: int,
+        keep_failed: Callable[[bytes], None] | None,
+        tell: Callable[[str], None],
+        count_failure: Callable[[str], None] = lambda reason: None,
+    ) -> None:
         self.position = skipped
         self.sent = 0
         self.failed = 0
@@ -39,6 +46,7 @@ class SendingProgress:
         self._settled_beyond: dict[int, bool] = {}
         self._keep_failed = keep_failed
         self._tell = tell
+        self._count_failure = count_failure
 
     def settle(self, outcome: Outcome) -> None:
         """Record the outcome of a batch.
@@ -70,6 +78,7 @@ class SendingProgress:
         if raw is not None and self._keep_failed is not None:
             self._keep_failed(raw)
         self.failed += 1
+        self._count_failure(reason)
         self._settled_beyond[line] = False
         if self.failed <= MAX_REPORTED_FAILURES:
             self._tell(f"line {line}: {reason}")
