@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from hello_queue.review.comparison import Comparison, compare, compare_acknowledgments
+from hello_queue.review.comparison import Comparison, compare
+from hello_queue.review.rules_of_guards import acknowledgments
 from tests.review.templates import (
     ACCESS_KEY,
     KEY_SECRET,
@@ -117,17 +118,17 @@ def test_an_added_stack() -> None:
     before = {MESSAGING: after[MESSAGING]}
     ((findings, notes),) = compare([(before, after)])
     kinds = [finding.kind for finding in findings]
-    assert kinds == ["wider-rights"] * 5 + ["new-member", "new-user", "new-access-key"]
+    assert kinds == ["wider-rights"] * 5 + ["new-member", "new-user", "new-access-key", "unknown-effect"]
     assert "added: AWS::IAM::User Administrator" in [note.text for note in notes]
 
 
 def test_acknowledgments() -> None:
     entry = {"finding": "R1", "where": "S/A", "reason": "because"}
-    findings, notes = compare_acknowledgments([entry], [entry, {**entry, "where": "S/B"}])
+    findings, notes = acknowledgments([entry], [entry, {**entry, "where": "S/B"}])
     assert [finding.id for finding in findings] == ["new-acknowledgment: R1 on S/B"]
     assert notes == []
-    findings, notes = compare_acknowledgments([entry], [{**entry, "reason": "another reason"}])
+    findings, notes = acknowledgments([entry], [{**entry, "reason": "another reason"}])
     assert findings == []
     assert "another reason" in notes[0].text
-    findings, notes = compare_acknowledgments([entry], [])
+    findings, notes = acknowledgments([entry], [])
     assert (findings, len(notes)) == ([], 1)

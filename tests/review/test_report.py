@@ -12,7 +12,7 @@ from hello_queue.review.base import Base
 from hello_queue.review.findings import Finding, Note
 from hello_queue.review.report import Review, as_markdown, as_text
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
-from hello_queue.review.working_tree import review
+from hello_queue.review.working_tree import State, review
 from tests.review.templates import IDENTITY, MESSAGING, QUEUE, Templates, golden, properties
 
 KNOWN: list[dict[str, str]] = yaml.safe_load((ROOT / GOLDEN / ACKNOWLEDGMENTS).read_text())
@@ -23,11 +23,14 @@ def base() -> Base:
     return Base("abc", {variant: golden(variant) for variant in VARIANTS}, KNOWN, [])
 
 
+NONE: list[str] = []
+
+
 def compared(changed: Mapping[str, Templates], more: list[dict[str, str]] | None = None) -> Review:
     """The review of these templates, with these additional acknowledgments; the other variants do not change."""
     now = {variant: Synthesis(changed.get(variant, golden(variant)), []) for variant in VARIANTS}
     now["default"] = Synthesis(now["default"].templates, [*KNOWN, *(more or [])])
-    return review(base(), now, {})
+    return review(base(), State({}), State(now), {}, [], NONE)
 
 
 def test_a_finding_names_its_variant() -> None:
@@ -35,9 +38,9 @@ def test_a_finding_names_its_variant() -> None:
     after[IDENTITY]["Resources"]["Guest"] = {"Type": "AWS::IAM::User", "Properties": {"UserName": "guest"}}
     text = as_text(compared({"console_access=true": after}))
     assert (
-        "DECIDE  new-user: guest\n        where:   HelloQueueIdentity, Guest, UserName (with console_access=true)"
-        in text
-    )
+        "DECIDE  new-user: guest\n  before  none\n  after   guest\n  why     A user can have access keys and a password, "
+        "and someone must maintain it. (HelloQueueIdentity, Guest, UserName; with console_access=true)\n"
+    ) in text
     assert "  with console_access=true:\n    HelloQueueIdentity  added: AWS::IAM::User guest" in text
 
 
@@ -49,7 +52,7 @@ def test_a_finding_of_several_variants_is_reported_once() -> None:
 
     text = as_text(compared({variant: with_guest(variant) for variant in VARIANTS}))
     assert text.count("new-user: guest") == 2, "where it is decided, and how it is accepted"
-    assert "(with " not in text
+    assert "; with " not in text
     assert text.count("added: AWS::IAM::User guest") == 1
 
 
@@ -57,7 +60,7 @@ def test_a_new_acknowledgment() -> None:
     entry = {"finding": "AwsSolutions-SQS4", "where": "HelloQueueMessaging/Queue/Resource", "reason": "it is easier"}
     text = as_text(compared({}, [entry]))
     assert "DECIDE  new-acknowledgment: AwsSolutions-SQS4 on HelloQueueMessaging/Queue/Resource" in text
-    assert "after:   it is easier" in text
+    assert "  after   it is easier" in text
 
 
 def test_a_removed_stack() -> None:
@@ -65,7 +68,7 @@ def test_a_removed_stack() -> None:
     del after[MESSAGING]
     text = as_text(compared({"default": after}))
     assert "DECIDE  data-loss: queue test is removed" in text
-    assert "Details of HelloQueueMessaging, by `cdk diff`:\n  The whole stack is removed." in text
+    assert "Details of HelloQueueMessaging (default):\n  The whole stack is removed." in text
 
 
 def test_a_template_cannot_write_lines_of_the_report() -> None:
@@ -84,7 +87,8 @@ def test_a_template_cannot_write_lines_of_the_report() -> None:
 def test_findings_notes_and_reasons_are_escaped() -> None:
     finding = Finding("new-user", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     note = Note(HOSTILE, HOSTILE)
-    hostile = Review("abc", {finding: "default"}, {finding: HOSTILE}, [note], {"fifo=true": [note]}, {HOSTILE: HOSTILE})
+    notes = {"fifo=true": [note]}
+    hostile = Review(HOSTILE, {finding: [HOSTILE]}, {finding: HOSTILE}, [note], notes, {HOSTILE: HOSTILE}, [HOSTILE])
     for text in (as_text(hostile), as_markdown(hostile)):
         assert not any(character in text for character in "\x1b\u202e\u2028")
     assert as_text(hostile).count("\nCompared with") == 0
@@ -95,11 +99,11 @@ def test_findings_notes_and_reasons_are_escaped() -> None:
 def test_text_of_a_change_is_only_text_in_markdown() -> None:
     hostile = "</details><script>x</script> [link](http://x) `code` @team #1 **bold**"
     finding = Finding("new-user", hostile, "S", "R", "P", "none", hostile)
-    markdown = as_markdown(Review("abc", {finding: "default"}, {}, [], {}, {"S": "```````\n</details>"}))
+    markdown = as_markdown(Review("abc", {finding: ["default"]}, {}, [], {}, {"S": "```````\n</details>"}, []))
     before_details = markdown.partition("<details>")[0].replace("```yaml", "").rpartition("```")[0]
     reported = [line for line in before_details.splitlines() if not line.startswith("- finding:")]
     assert not any("<script>" in line or "[link](" in line or "@team" in line.replace("\\@", "") for line in reported)
     assert "````````\n```````\n</details>\n````````" in markdown
     spoof = Finding("new-user", "*\n```\n\n# nothing needs a decision\n<!--", "S", "R", "P", "none", "x\ny")
-    markdown = as_markdown(Review("abc", {spoof: "default"}, {}, [], {}, {}))
+    markdown = as_markdown(Review("abc", {spoof: ["default"]}, {}, [], {}, {}, []))
     assert not any(line.startswith(("# nothing", "<!--")) for line in markdown.splitlines())

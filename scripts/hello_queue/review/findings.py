@@ -63,7 +63,7 @@ class Finding:
 
     @property
     def id(self) -> str:
-        return f"{self.kind}: {short(self.what)}"
+        return f"{self.kind}: {self.what}"
 
     def in_words_of(self, names: Mapping[str, str]) -> Finding:
         """The same finding with these names replaced: those of one variant by those of another."""
@@ -85,5 +85,5 @@ def shown(value: Any, longest: int = 300) -> str:
 
 
 def short(text: str) -> str:
-    """The text with ARNs of this account and region as ``sqs:test``. All other ARNs stay whole."""
+    """The text with ARNs of this account as ``sqs:test``; others stay whole. Findings are shown and accepted so."""
     return _TYPED.sub(r"\3", _OUR_ARN.sub(r"\1:", text))

@@ -62,15 +62,15 @@ def _text(review: Review) -> Iterator[str]:
     yield f"Compared with {_plain(review.base)}: {review.verdict}"
     yield f"Looked at {_plain(review.scope)}"
     for finding, variants in review.open.items():
-        yield f"DECIDE  {_plain(finding.id)}"
+        yield f"DECIDE  {_plain(short(finding.id))}"
         for name, value in _facts(finding, variants):
             yield f"  {name:<6}  {_plain(value)}"
     if review.open:
         yield _ACCEPT
-        yield f"  - finding: {_quoted(next(iter(review.open)).id)}"
+        yield f"  - finding: {_quoted(short(next(iter(review.open)).id))}"
         yield "    reason: ..."
     for finding, reason in review.accepted.items():
-        yield f"ACCEPTED  {_plain(finding.id)}"
+        yield f"ACCEPTED  {_plain(short(finding.id))}"
         yield f"  before  {_plain(short(finding.before))}"
         yield f"  after   {_plain(short(finding.after))}"
         yield f"  reason  {_plain(reason)}"
@@ -112,7 +112,9 @@ def _markdown_lines(review: Review) -> Iterator[str]:
             for name, value in _facts(finding, variants):
                 yield f"  - {name}: {_markdown(value)}"
         yield from ("", _ACCEPT, "")
-        yield from _fenced("yaml", [f"- finding: {_quoted(finding.id)}\n  reason: ..." for finding in review.open])
+        yield from _fenced(
+            "yaml", [f"- finding: {_quoted(short(finding.id))}\n  reason: ..." for finding in review.open]
+        )
     if review.accepted:
         yield from ("", "### Accepted in this change", "")
         for finding, reason in review.accepted.items():

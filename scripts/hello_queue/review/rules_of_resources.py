@@ -19,7 +19,7 @@ def lifecycles(change: Change) -> Iterator[Finding]:
     if not change.before:
         if change.type not in table.ADDED or _leads_away(change):
             what = f"{change.stack}/{change.logical_id} is new: {change.type}"
-            yield change.finding("unknown-effect", what, "", None, change.after.get("Properties"))
+            yield change.finding("unknown-effect", what, "", None, change.after["Properties"] or change.type)
     elif change.is_removed:
         if change.type not in table.REMOVED:
             kept = change.before.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate", "Snapshot")

@@ -141,6 +141,7 @@ ROWS = tuple(
         ("AWS::CloudWatch::Dashboard", "DashboardName", NAME, "it names the dashboard"),
         (_LOG, "RetentionInDays", more(float("inf")), "less-protection: {} keeps its records for a shorter time"),
         (_SECRET, "GenerateSecretString.PasswordLength", more(32), "less-protection: {} has a shorter password"),
+        (_SECRET, "SecretString", nothing, "unlisted-change: secret {} holds something else"),
         (_SECRET, "Name", NAME, "it names the secret"),
         (_FUNCTION, "MemorySize", more(128), "unlisted-change: function {} has less memory"),
         (_FUNCTION, "Role", nothing, "wider-rights: function {} runs with the rights of another role"),
@@ -233,7 +234,12 @@ def stricter_alarm(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 _QUIET = ["AWS::CloudWatch::Dashboard", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::UserPolicy"]
 _QUIET += ["AWS::IAM::GroupPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User"]
 _QUIET += ["AWS::IAM::AccessKey", "AWS::IAM::UserToGroupAddition", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"]
-_QUIET += ["AWS::S3::BucketPolicy", "AWS::Lambda::Permission", "AWS::SecretsManager::ResourcePolicy"]
+_QUIET += [
+    "AWS::S3::BucketPolicy",
+    "AWS::Lambda::Permission",
+    "AWS::SecretsManager::ResourcePolicy",
+    "AWS::Logs::ResourcePolicy",
+]
 
 ADDED = {*_QUIET, _ALARM, _LOG, "AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider"}
 """Types whose new resources are harmless, or judged by other rules. New alarms must be ours."""

@@ -19,7 +19,7 @@ from hello_queue.review.assembly import Synthesis, Templates
 from hello_queue.review.base import Base, changed_files, check_out, read_base
 from hello_queue.review.changes import pairs_of
 from hello_queue.review.comparison import compare_pair
-from hello_queue.review.findings import WHY, Finding, Note
+from hello_queue.review.findings import WHY, Finding, Note, short
 from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
 from hello_queue.review.rules_of_resources import facts
@@ -168,8 +168,8 @@ def _review(
             other_notes[variant] = fresh
     return Review(
         commit,
-        {finding: list(dict.fromkeys(where[id_])) for id_, finding in findings.items() if id_ not in accepted},
-        {finding: accepted[id_] for id_, finding in findings.items() if id_ in accepted},
+        {each: list(dict.fromkeys(where[id_])) for id_, each in findings.items() if short(id_) not in accepted},
+        {each: accepted[short(id_)] for id_, each in findings.items() if short(id_) in accepted},
         default_notes,
         other_notes,
         {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details.items()},
