@@ -29,7 +29,7 @@ def main() -> int:
         "--check", action="store_true", help="write nothing; exit with status 1 if a file is out of date"
     )
     arguments = options.parse_args()
-    syntheses = synthesize(VARIANTS, network=True)
+    syntheses = synthesize(VARIANTS, isolated=False)
     for variant, refused in syntheses.items():
         if isinstance(refused, RefusedError):
             raise UsageError(f"the app fails with {variant}: {refused}")

@@ -32,7 +32,7 @@ def main(root: Path = ROOT) -> int:
     arguments = _parse()
     _write(arguments.markdown, failure_as_markdown("it was interrupted"))
     try:
-        review = review_working_tree(arguments.base, root, network=arguments.network)
+        review = review_working_tree(arguments.base, root, isolated=not arguments.trust)
     except Exception as error:
         _write(arguments.markdown, failure_as_markdown(f"{error}" or type(error).__name__))
         raise
@@ -66,7 +66,9 @@ def _parse() -> argparse.Namespace:
     options.add_argument("--base", default="origin/main", help="the commit to compare with (default: %(default)s)")
     options.add_argument("--markdown", metavar="FILE", type=Path, help="also write the review as Markdown")
     options.add_argument(
-        "--network", action="store_true", help="let the code under review use the network, as a worker's pip needs it"
+        "--trust",
+        action="store_true",
+        help="run the code under review with your variables, network and files, as a worker's requirements need them",
     )
     options.add_argument(
         "--fail-on",

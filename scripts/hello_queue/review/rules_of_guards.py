@@ -96,7 +96,7 @@ def _violations(templates: list[Template]) -> list[set[tuple[str, str]]]:
             directory=directory,
             variables={},
             stdin=json.dumps(templates),
-            network=False,
+            isolated=True,
         )
         try:
             report = json.loads((directory / "out/validation-report.json").read_text())["pluginReports"]

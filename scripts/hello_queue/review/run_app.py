@@ -22,6 +22,8 @@ def main(directory: str, script: str, *arguments: str) -> None:
     sys.path[0], sys.argv = str(Path(script).resolve().parent), [script, *arguments]
     os.environ["CDK_OUTDIR"] = f"{directory}/0"
     _run(Path(directory, "0.error"), script)
+    if len(variants) == 1 or Path(directory, "0.error").exists():
+        return
     import aws_cdk
 
     start = aws_cdk.App.__init__
@@ -35,6 +37,7 @@ def main(directory: str, script: str, *arguments: str) -> None:
 
     aws_cdk.App.__init__ = start_variant  # type: ignore[method-assign]
     for number in range(1, len(variants)):
+        os.environ["CDK_OUTDIR"] = f"{directory}/{number}"
         _run(Path(directory, f"{number}.error"), script)
 
 

@@ -89,12 +89,12 @@ class RefusedError(Exception):
 Syntheses = Mapping[str, "Synthesis | RefusedError"]
 
 
-def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, network: bool = False) -> dict[str, Any]:
+def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True) -> dict[str, Any]:
     """Run the app of a working tree as cdk.json says, for each variant.
 
     Args:
         variants: the first one is what deploys: without settings beside those of cdk.json.
-        network: whether the app may use the network.
+        isolated: whether the app is kept away from the caller's variables, network and files.
 
     Returns:
         What it synthesizes for each variant, or why not (RefusedError).
@@ -121,7 +121,7 @@ def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, network: boo
             directory=directory,
             variables={"CDK_CONTEXT_JSON": json.dumps(context)},
             stdin=json.dumps(variants),
-            network=network,
+            isolated=isolated,
         )
         found = {variant: _read(directory, number, printed) for number, variant in enumerate(variants)}
     if isinstance(found[DEFAULT], RefusedError):

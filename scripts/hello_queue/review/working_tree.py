@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -23,7 +24,8 @@ from hello_queue.review.findings import WHY, Finding, Note, short
 from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
 from hello_queue.review.rules_of_resources import facts
-from hello_queue.review.synthesis import DEFAULT, RefusedError, acknowledgments, stale_files, synthesize
+from hello_queue.review.sandbox import isolation
+from hello_queue.review.synthesis import DEFAULT, REVIEWED, RefusedError, acknowledgments, stale_files, synthesize
 
 
 @dataclass(frozen=True)
@@ -39,13 +41,13 @@ class State:
     project: Mapping[str, Any] = field(default_factory=dict)
 
 
-def review_working_tree(base_name: str, root: Path = ROOT, *, network: bool = False) -> Review:
+def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = True) -> Review:
     """Compare what a working tree deploys with what a commit deploys.
 
     Args:
         base_name: the commit to compare with: its merge base with HEAD.
         root: the working tree.
-        network: whether the apps may use the network.
+        isolated: whether the code under review is kept away from the caller's variables, network and files.
 
     Raises:
         UsageError: the base or the acceptances cannot be read, or the working tree cannot be synthesized.
@@ -56,11 +58,13 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, network: bool = Fa
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ThreadPoolExecutor() as pool:
         folder = Path(name, "base")
         folder.mkdir()
-        new = pool.submit(_state, root, network)
+        if not (isolated and isolation(folder)):
+            print("the code under review runs with your network and files", file=sys.stderr)
+        new = pool.submit(_state, root, isolated)
         old = new
         if changed:
             check_out(base.commit, root, folder)
-            old = pool.submit(_state, folder, network)
+            old = pool.submit(_state, folder, isolated)
         now = new.result()
         more = list(guards.stale_golden(list(stale_files(_synthesized(now.variants), root))))
         try:
@@ -73,8 +77,8 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, network: bool = Fa
     return review(base, before, now, accepted, more, changed)
 
 
-def _state(root: Path, network: bool) -> State:
-    variants = synthesize(root=root, network=network)
+def _state(root: Path, isolated: bool) -> State:
+    variants = synthesize(REVIEWED, root, isolated=isolated)
     return State(variants, json.loads((root / "cdk.json").read_text()))
 
 
