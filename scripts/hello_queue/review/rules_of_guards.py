@@ -14,7 +14,7 @@ from hello_queue.review.changes import differences
 from hello_queue.review.findings import ABSENT, Finding, Note, shown
 from hello_queue.review.rules_of_resources import judged
 from hello_queue.review.sandbox import run_python
-from hello_queue.review.synthesis import GOLDEN
+from hello_queue.review.synthesis import DEFAULT, GOLDEN
 
 _REVIEWERS = ("scripts/review.py", "scripts/golden.py", "scripts/hello_queue/review/", ".github/workflows/review.yml")
 _NAG = "AwsSolutions"
@@ -64,26 +64,29 @@ def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -
     return findings, notes
 
 
-def silenced_rules(before: Synthesis, after: Mapping[str, Synthesis]) -> Iterator[Finding]:
-    """What cdk-nag finds in the templates and the app does not acknowledge; and plugins that no longer run."""
+def silenced_rules(before: Synthesis, after: Mapping[str, Synthesis]) -> Iterator[tuple[Finding, str]]:
+    """What cdk-nag finds in the templates and the app does not acknowledge; and plugins that no longer run.
+
+    Each with its variant.
+    """
     gone = sorted(before.plugins - frozenset.union(*(each.plugins for each in after.values())))
     for plugin in gone:
-        yield Finding("weaker-review", f"{plugin} no longer checks the app", "app.py", "", "", plugin, ABSENT)
+        yield Finding("weaker-review", f"{plugin} no longer checks the app", "app.py", "", "", plugin, ABSENT), DEFAULT
     if _NAG in gone:
         return
     templates = {json.dumps(template): template for each in after.values() for template in each.templates.values()}
     try:
         violations = dict(zip(templates, _violations(list(templates.values())), strict=True))
     except UsageError as error:
-        yield Finding("weaker-review", str(error), "app.py", "", "", _NAG, ABSENT)
+        yield Finding("weaker-review", str(error), "app.py", "", "", _NAG, ABSENT), DEFAULT
         return
-    for each in after.values():
+    for variant, each in after.items():
         known = {(entry["finding"], entry["id"]) for entry in each.acknowledgments}
         for stack, template in each.templates.items():
             for rule, logical_id in violations[json.dumps(template)]:
                 if (rule, f"{stack}/{logical_id}") not in known:
                     what = f"{rule} on {stack}/{logical_id} is silenced without a trace"
-                    yield Finding("silenced-rule", what, stack, logical_id, rule, "reported", "silenced")
+                    yield Finding("silenced-rule", what, stack, logical_id, rule, "reported", "silenced"), variant
 
 
 def _violations(templates: list[Template]) -> list[set[tuple[str, str]]]:

@@ -18,6 +18,7 @@ from hello_queue.review.assembly import Synthesis as Synthesis
 from hello_queue.review.assembly import Template as Template
 from hello_queue.review.assembly import Templates as Templates
 from hello_queue.review.assembly import read_assembly
+from hello_queue.review.naming import in_words_of
 from hello_queue.review.sandbox import run_python
 
 GOLDEN = "tests/golden"
@@ -158,13 +159,20 @@ def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:
     return {**files, ACKNOWLEDGMENTS: as_yaml(acknowledgments(golden))}
 
 
-def acknowledgments(syntheses: Mapping[str, Synthesis]) -> list[dict[str, str]]:
-    """Every acknowledgment once, with the first variant that has it."""
+def acknowledgments(
+    syntheses: Mapping[str, Synthesis], words: Mapping[str, Mapping[str, str]] | None = None
+) -> list[dict[str, str]]:
+    """Every acknowledgment once, with the first variant that has it.
+
+    Args:
+        words: by variant, the names of its stacks with those that they have with the default settings.
+    """
     entries: dict[tuple[str, str], dict[str, str]] = {}
     for variant, synthesis in syntheses.items():
         for each in synthesis.acknowledgments:
-            kept = {name: value for name, value in each.items() if name != "id"}
-            entries.setdefault((each["where"], each["finding"]), {**kept, "with": variant})
+            where = in_words_of(each["where"], (words or {}).get(variant, {}))
+            entry = {"finding": each["finding"], "where": where, "reason": each["reason"], "with": variant}
+            entries.setdefault((where, each["finding"]), entry)
     return list(entries.values())
 
 

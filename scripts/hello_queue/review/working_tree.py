@@ -125,8 +125,10 @@ def review(
         states.append((_without_hashes(templates, hashes), _without_hashes(new.templates, hashes)))
     notes: dict[str, list[Note]] = {}
     details: dict[str, list[str]] = {}
+    all_words: dict[str, dict[str, str]] = {}
     for (variant, new), pair in zip(news.items(), pairs_of(states), strict=True):
-        old, words = olds.get(variant, default), _words(pair.before, pair.after, news[DEFAULT].templates)
+        old = olds.get(variant, default)
+        words = all_words[variant] = _words(pair.before, pair.after, news[DEFAULT].templates)
         findings, notes_here = compare_pair(pair)
         if olds:
             findings += facts(old.facts, new.facts)
@@ -135,12 +137,12 @@ def review(
         notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
         for title, text in (*pair.details.items(), *_code_details(old, new)):
             details.setdefault(in_words_of(f"{title}\n{text}", words), []).append(variant)
-    acknowledged, more_notes = guards.acknowledgments(
-        [*base.acknowledgments, *acknowledgments(olds)], acknowledgments(news)
-    )
+    known = [*base.acknowledgments, *acknowledgments(olds, all_words)]
+    acknowledged, more_notes = guards.acknowledgments(known, acknowledgments(news, all_words))
     found += [(finding, DEFAULT) for finding in acknowledged]
     if olds and any(_differ(olds.get(variant, default), new) for variant, new in news.items()):
-        found += [(finding, DEFAULT) for finding in guards.silenced_rules(default, news)]
+        silenced = guards.silenced_rules(default, news)
+        found += [(finding.in_words_of(all_words[variant]), variant) for finding, variant in silenced]
     if any(name.startswith("stacks/") or name == "app.py" for name in changed) and not any(notes.values()):
         text = f"stacks/ changed, but none of the {len(news)} variants did: another combination of settings may"
         more_notes.append(Note("stacks", text))
