@@ -14,10 +14,12 @@ from tests.review.templates import (
     MESSAGING,
     POLICY,
     QUEUE,
+    QUEUE_POLICY,
     USER,
     Change,
     compare_changes,
     golden,
+    logical_id,
     properties,
     statement,
     tls_only,
@@ -78,7 +80,90 @@ def a_new_tag(identity: Any, messaging: Any) -> None:
     properties(messaging, QUEUE)["Tags"] = [{"Key": "team", "Value": "a"}]
 
 
+def long_polling(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["ReceiveMessageWaitTimeSeconds"] = 20
+
+
+def alarm(messaging: Any, name: str) -> Any:
+    (found,) = (each["Properties"] for each in messaging.values() if each["Properties"].get("AlarmName") == name)
+    return found
+
+
+def a_stricter_alarm(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-oldest-message")["Threshold"] = 300
+
+
+def an_alarm_that_goes_off_sooner(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-oldest-message")["EvaluationPeriods"] = 1
+
+
+def missing_data_is_an_alarm(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-in-flight")["TreatMissingData"] = "breaching"
+
+
+def another_alarm(identity: Any, messaging: Any) -> None:
+    new = {**alarm(messaging, "test-oldest-message"), "AlarmName": "second"}
+    messaging["Second"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": new}
+
+
+def an_alarm_renamed(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-oldest-message")["AlarmName"] = "too-old"
+
+
+def another_alarm_description(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-in-flight")["AlarmDescription"] = "new words"
+
+
+def another_dashboard(identity: Any, messaging: Any) -> None:
+    (dashboard,) = (each for each in messaging.values() if each["Type"] == "AWS::CloudWatch::Dashboard")
+    dashboard["Properties"]["DashboardBody"] = '{"widgets": []}'
+
+
+def no_dashboard(identity: Any, messaging: Any) -> None:
+    del messaging[logical_id(MESSAGING, "AWS::CloudWatch::Dashboard")]
+
+
+def queues_that_are_kept(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE]["DeletionPolicy"] = messaging[QUEUE]["UpdateReplacePolicy"] = "Retain"
+
+
+def a_longer_visibility_timeout(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["VisibilityTimeout"] = 60
+
+
+def a_boundary(identity: Any, messaging: Any) -> None:
+    properties(identity, USER)["PermissionsBoundary"] = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+
+def a_policy_description(identity: Any, messaging: Any) -> None:
+    properties(identity, POLICY)["Description"] = "new words"
+
+
+def an_order_of_creation(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE_POLICY]["DependsOn"] = [QUEUE]
+
+
+def other_logical_ids(identity: Any, messaging: Any) -> None:
+    """Of what loses nothing when it is made anew."""
+    messaging["Renamed"] = messaging.pop(QUEUE_POLICY)
+
+
 CASES: list[tuple[Change, str]] = [
+    (long_polling, "changed in place: AWS::SQS::Queue test: ReceiveMessageWaitTimeSeconds none -> 20"),
+    (a_stricter_alarm, "changed in place: AWS::CloudWatch::Alarm test-oldest-message: Threshold 600 -> 300"),
+    (an_alarm_that_goes_off_sooner, "changed in place: AWS::CloudWatch::Alarm test-oldest-message: EvaluationPeriods"),
+    (missing_data_is_an_alarm, "changed in place: AWS::CloudWatch::Alarm test-in-flight: TreatMissingData"),
+    (another_alarm, "added: AWS::CloudWatch::Alarm second"),
+    (an_alarm_renamed, "REPLACED: AWS::CloudWatch::Alarm too-old: AlarmName test-oldest-message -> too-old"),
+    (another_alarm_description, "changed in place: AWS::CloudWatch::Alarm test-in-flight: AlarmDescription"),
+    (another_dashboard, "changed in place: AWS::CloudWatch::Dashboard"),
+    (no_dashboard, "removed: AWS::CloudWatch::Dashboard"),
+    (queues_that_are_kept, "changed in place: AWS::SQS::Queue test: DeletionPolicy Delete -> Retain"),
+    (a_longer_visibility_timeout, "changed in place: AWS::SQS::Queue test: VisibilityTimeout 30 -> 60"),
+    (a_boundary, "changed in place: AWS::IAM::User Administrator: PermissionsBoundary"),
+    (a_policy_description, "REPLACED: AWS::IAM::ManagedPolicy test-queue-user: Description"),
+    (an_order_of_creation, "changed in place: AWS::SQS::QueuePolicy"),
+    (other_logical_ids, "REPLACED: AWS::SQS::QueuePolicy Renamed"),
     (a_longer_delay, "changed in place: AWS::SQS::Queue test: DelaySeconds 5 -> 10"),
     (longer_retention, "changed in place: AWS::SQS::Queue test: MessageRetentionPeriod 345600 -> 1000000"),
     (more_receives, "changed in place: AWS::SQS::Queue test: RedrivePolicy"),
@@ -107,6 +192,15 @@ def test_a_harmless_change_is_a_note(change: Change, expected: str, comparisons:
     findings, notes = comparisons[change.__name__]
     assert findings == []
     assert any(note.text.startswith(expected) for note in notes), notes
+
+
+def test_outputs_and_descriptions_of_stacks_are_notes() -> None:
+    after = golden()
+    after[MESSAGING]["Outputs"]["Same"] = {"Value": "x", "Description": "another output"}
+    after[MESSAGING]["Description"] = "new words"
+    ((findings, notes),) = compare([(golden(), after)])
+    assert findings == []
+    assert [note.text for note in notes] == ["changed: description", "added: output Same"]
 
 
 def test_nothing_changes() -> None:

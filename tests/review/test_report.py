@@ -114,6 +114,17 @@ def test_code_that_changes_nothing_here_may_change_something_elsewhere() -> None
     assert "  stacks  stacks/ changed, but none of the 9 variants did: another combination of settings may" in text
 
 
+def test_six_findings_fit_on_a_screen() -> None:
+    """Each with what happens, before, after, and why it matters; then how to accept them."""
+    findings = {
+        Finding("data-loss", f"queue {name} is removed", "S", name, "", "a queue", "deleted"): ["default"]
+        for name in "abcdef"
+    }
+    lines = as_text(Review("abc", findings, {}, [], {}, {}, ["default"])).splitlines()
+    assert len(lines) <= 30
+    assert lines[-2:] == ["  - finding: 'data-loss: queue a is removed'", "    reason: ..."]
+
+
 def test_a_change_of_the_review_itself() -> None:
     (finding,) = reviewers(["README.md", "scripts/hello_queue/review/table.py", "scripts/review.py"])
     assert finding.id == "weaker-review: this change also changes the review: compare with the review of the base"

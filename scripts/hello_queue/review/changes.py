@@ -236,9 +236,10 @@ def described(change: Change) -> str:
 
 def section_notes(stack: str, section: str, before: Any, after: Any) -> Iterator[Note]:
     """Notes on a section of a template other than its resources."""
-    for path, old, _ in differences(before, after, ""):
-        name = path.partition(".")[0]
-        verb = (
-            "added" if old is None else "removed" if not isinstance(after, Mapping) or name not in after else "changed"
-        )
-        yield Note(stack, f"{verb}: {section.lower().rstrip('s')} {name}".rstrip())
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name):
+                verb = "added" if name not in before else "removed" if name not in after else "changed"
+                yield Note(stack, f"{verb}: {section.lower().rstrip('s')} {name}")
+    elif before != after:
+        yield Note(stack, f"changed: {section.lower()}")

@@ -55,7 +55,7 @@ _OTHERS = {"group_name": "Owners", "user_name": "Owner", "queue_name": "orders",
 _OTHERS |= {"delay_seconds": "9", "visibility_timeout_seconds": "900", "retention_seconds": "86400"}
 _OTHERS |= {"max_receive_count": "3", "alarm_dead_letters": "2", "alarm_age_seconds": "300", "alarm_in_flight": "90"}
 _OTHERS |= {"worker_timeout_seconds": "7", "worker_memory_mb": "256", "worker_concurrency": "5"}
-_OTHERS |= {"worker_batch_size": "5", "workers": "lambda", "worker_handler": "example:log"}
+_OTHERS |= {"worker_batch_size": "5", "workers": "lambda", "worker_handler": "example:main"}
 
 
 def _more_variants() -> dict[str, dict[str, str]]:
