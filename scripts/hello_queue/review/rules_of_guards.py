@@ -22,8 +22,8 @@ _NAG = "AwsSolutions"
 
 def stale_golden(files: Sequence[str]) -> Iterator[Finding]:
     if files:
-        what = f"{GOLDEN} is not what the code makes: {', '.join(files)}"
-        yield Finding("stale-golden", what, GOLDEN, "", "", "what the code makes", "something else")
+        what = f"{GOLDEN} is not what the code makes"
+        yield Finding("stale-golden", what, GOLDEN, "", "", "up to date", f"out of date: {', '.join(files)}")
 
 
 def project_file(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:

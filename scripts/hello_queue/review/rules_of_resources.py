@@ -9,7 +9,7 @@ from typing import Any
 from hello_queue.review import table
 from hello_queue.review.assembly import Templates
 from hello_queue.review.changes import Change, differences
-from hello_queue.review.findings import Finding, shown
+from hello_queue.review.findings import Finding, Note, shown
 
 
 def lifecycles(change: Change) -> Iterator[Finding]:
@@ -26,14 +26,12 @@ def lifecycles(change: Change) -> Iterator[Finding]:
             after = "kept, but no longer in the stack" if kept else "deleted"
             yield change.finding(kind, f"{noun} is removed", "", change.type, after)
     elif change.is_replaced and change.type not in table.REPLACED:
-        by = f" by {change.name}" if change.name != change.name_before else ""
-        values = [change.values(name) for name in change.causes] if change.name == change.name_before else []
-        before, after = (", ".join(shown(value[side]) for value in values) for side in (0, 1))
-        what = f"{noun} is replaced{by}"
-        old, new = (
-            (before or change.name_before, after or change.name) if before != after else (change.type, "a new one")
-        )
-        yield change.finding(kind, what, ", ".join(change.causes), old, new)
+        what = f"{noun} is replaced" + (f" by {change.name}" if change.name != change.name_before else "")
+        old, new = change.name_before, change.name
+        if old == new:
+            values = [change.values(name) for name in change.causes]
+            old, new = (", ".join(shown(value[side]) for value in values) for side in (0, 1))
+        yield change.finding(kind, what, ", ".join(change.causes), old, new if new != old else "a new one")
     if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.is_removed:
         properties = (each.get("Properties") for each in (change.before, change.after))
         yield change.finding("new-trust", f"any identity of provider {change.logical_id}", "", *properties)
@@ -89,7 +87,7 @@ def sections(before: Templates, after: Templates) -> Iterator[Finding]:
             yield Finding("unknown-effect", what, stack, "Fn::Transform", "", shown(None), "Fn::Transform")
 
 
-def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding]:
+def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding | Note]:
     """What the assembly says beside the templates: each stack and asset, by a name that starts with its kind.
 
     A new stack or asset is compared with one of its kind that was there: deployed in the same way, it is harmless.
@@ -102,5 +100,7 @@ def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[s
             new = {**new, "stackName": None, "displayName": None}
         for path, was, now in differences(old, new, ""):
             found = judged(kind, path, was, now, title)
-            if found:
+            if not found:
+                yield Note(title, f"{path} {shown(was, 40)} -> {shown(now, 40)}")
+            else:
                 yield Finding(*found, title, kind, path, shown(was), shown(now))

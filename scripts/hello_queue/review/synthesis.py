@@ -48,10 +48,10 @@ _FLAGS: tuple[Mapping[str, str], ...] = (
     {"keep_data": "true"},
     {"alarm_email": "alarms@example.com"},
     {"administrator_access": "false"},
-    {"access_key": "1", "second_access_key": "2"},
+    {"second_access_key": "2", "access_key": "1"},
     {"deployment": "staging"},
 )
-_OTHERS = {"group_name": "Owners", "user_name": "Owner", "queue_name": "orders", "access_key": "7"}
+_OTHERS = {"group_name": "Owners", "user_name": "Owner", "queue_name": "jobs", "access_key": "7"}
 _OTHERS |= {"delay_seconds": "9", "visibility_timeout_seconds": "900", "retention_seconds": "86400"}
 _OTHERS |= {"max_receive_count": "3", "alarm_dead_letters": "2", "alarm_age_seconds": "300", "alarm_in_flight": "90"}
 _OTHERS |= {"worker_timeout_seconds": "7", "worker_memory_mb": "256", "worker_concurrency": "5"}
@@ -72,7 +72,7 @@ def _more_variants() -> dict[str, dict[str, str]]:
             settings["content_based_deduplication"] = "true"
         if "second_access_key" not in settings:
             settings |= {"access_key": "0", "second_access_key": "0"}
-        found[f"combination {number + 1}"] = settings
+        found[" + ".join(next(iter(flag)) for flag in on)] = settings
     names = {**_OTHERS, "second_access_key": "0", "worker_batch_window_seconds": "9", "fifo": "false"}
     return {**found, "other names and numbers": names}
 

@@ -58,8 +58,8 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = T
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ThreadPoolExecutor() as pool:
         folder = Path(name, "base")
         folder.mkdir()
-        if not (isolated and isolation(folder)):
-            print("the code under review runs with your network and files", file=sys.stderr)
+        if not (isolated and "--mount" in isolation(folder)):
+            print("the code under review runs without namespaces of its own (see docs/review.md)", file=sys.stderr)
         new = pool.submit(_state, root, isolated)
         old = new
         if changed:
@@ -116,22 +116,22 @@ def review(
             found.append((_finding(f"the app with {variant}", str(refused)), variant))
     # A variant that the base refuses, or that is not in its golden files, is compared with the default settings.
     default = olds.get(DEFAULT, Synthesis(base.variants[DEFAULT], [], {}))
-    states = []
+    states = {}
     for variant, new in news.items():
         old = olds.get(variant, default)
         golden = base.variants.get(variant)
         hashes = {**old.hashes, **new.hashes}
         templates = old.templates if golden is None else golden
-        states.append((_without_hashes(templates, hashes), _without_hashes(new.templates, hashes)))
+        states[variant] = _without_hashes(templates, hashes), _without_hashes(new.templates, hashes)
     notes: dict[str, list[Note]] = {}
     details: dict[str, list[str]] = {}
-    all_words: dict[str, dict[str, str]] = {}
-    for (variant, new), pair in zip(news.items(), pairs_of(states), strict=True):
+    all_words = _words(states)
+    for (variant, new), pair in zip(news.items(), pairs_of(list(states.values())), strict=True):
         old = olds.get(variant, default)
-        words = all_words[variant] = _words(pair.before, pair.after, news[DEFAULT].templates)
+        words = all_words[variant]
         findings, notes_here = compare_pair(pair)
-        if olds:
-            findings += facts(old.facts, new.facts)
+        for fact in facts(old.facts, new.facts) if olds else ():
+            (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
         findings += guards.other_code(old.assets, new.assets)
         found += [(finding.in_words_of(words), variant) for finding in findings]
         notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
@@ -196,19 +196,25 @@ def _without_hashes(templates: Templates, hashes: Mapping[str, str]) -> Template
     return changed
 
 
-def _words(before: Templates, after: Templates, default: Templates) -> dict[str, str]:
-    """The names of a variant's stacks and resources, with those that they have with the default settings."""
-    words = {}
-    for templates in (before, after):
-        for stack, template in templates.items():
-            usual = next((each for each in default if stack == each or stack.endswith(f"-{each}")), stack)
-            words[stack] = usual
-            for logical_id, resource in template["Resources"].items():
-                name = physical_name(resource)[1]
-                other = physical_name(default.get(usual, {"Resources": {}})["Resources"].get(logical_id, {}))[1]
-                if name and other:
-                    words[name] = other
-    return {name: usual for name, usual in words.items() if name != usual}
+def _words(states: Mapping[str, tuple[Templates, Templates]]) -> dict[str, dict[str, str]]:
+    """By variant: the names of its stacks and resources, with those that they have in the first variant that has them.
+
+    So that one change is one finding, although a deployment's name is in front of all names.
+    """
+    words: dict[str, dict[str, str]] = {variant: {} for variant in states}
+    usual: dict[tuple[int, str, str], str] = {}
+    stacks: list[str] = []
+    for variant, sides in states.items():
+        for side, templates in enumerate(sides):
+            for stack, template in templates.items():
+                known = next((each for each in stacks if stack == each or stack.endswith(f"-{each}")), stack)
+                stacks += [] if known in stacks else [known]
+                names = {id_: physical_name(resource)[1] for id_, resource in template["Resources"].items()}
+                for id_, name in (("", stack), *names.items()):
+                    other = usual.setdefault((side, known, id_), name) if id_ else known
+                    if name and other and name != other:
+                        words[variant][name] = other
+    return words
 
 
 def _code_details(before: Synthesis, after: Synthesis) -> Iterator[tuple[str, str]]:
