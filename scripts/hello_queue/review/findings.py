@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
 from hello_queue.review.naming import in_words_of
@@ -51,6 +51,7 @@ class Finding:
         attribute: the property, or "".
         before: the value before the change.
         after: the value after the change.
+        witness: one request that is allowed now and was not before, as a sentence; or "".
     """
 
     kind: str
@@ -60,6 +61,7 @@ class Finding:
     attribute: str
     before: str
     after: str
+    witness: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:

@@ -83,8 +83,8 @@ class Names:
 
     def name(self, value: Any) -> str:
         """The name of the resource that a value refers to, or the value itself as text."""
-        if isinstance(value, Mapping) and set(value) == {"Ref"} and value["Ref"] in self._resources:
-            return self.of(value["Ref"])
+        if isinstance(value, Mapping) and set(value) == {"Ref"} and str(value["Ref"]) in self._resources:
+            return self.of(str(value["Ref"]))
         return self.text(value)
 
 
