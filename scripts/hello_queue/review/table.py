@@ -57,6 +57,15 @@ def plain_widgets(old: Any, new: Any) -> bool:
     return re.search(r'"type":\s*"custom"', str(new).replace("\\", "")) is None
 
 
+def readable_policy(old: Any, new: Any) -> bool:
+    """A policy document or its statements, whose rights can be compared; or none."""
+    statements = new.get("Statement", ()) if isinstance(new, Mapping) else new if isinstance(new, list) else [new]
+    listed = statements if isinstance(statements, (list, tuple)) else [statements]
+    return new is None or all(
+        isinstance(each, Mapping) and each.get("Effect", "Deny") in ("Allow", "Deny") for each in listed
+    )
+
+
 def keeps_grants(old: Any, new: Any) -> bool:
     """A policy's statements, of which none that allows something is gone. What is allowed in addition are rights."""
     before, after = (value if isinstance(value, list) else [value] for value in (old, new))
@@ -168,6 +177,11 @@ ROWS = tuple(
             "*.Statement",
             keeps_grants,
             "less-protection: {} refuses somebody: alarms stay unsent",
+        ),
+        *(
+            ("AWS::*", f"{name}{path}", readable_policy, "unknown-effect: {} has a policy that cannot be read")
+            for name in ("PolicyDocument", "AssumeRolePolicyDocument")
+            for path in ("", ".Statement")
         ),
         (_KEY, "EnableKeyRotation", ON, "less-protection: {} is no longer rotated"),
         (_KEY, "PendingWindowInDays", more(30), "data-loss: {} can be lost sooner"),
