@@ -74,6 +74,8 @@ def read_assembly(directory: Path) -> Synthesis:
                     title += "+"
                 facts[f"asset {title}"] = _normal({**asset, "destinations": list(asset["destinations"].values())})
                 if path not in template_files:
+                    if not _HASH.fullmatch(hash_):
+                        raise ValueError(f"asset {title} has the hash {hash_!r}")
                     hashes[hash_], assets[title] = title, dict(_files(folder, path))
         elif kind not in ("cdk:tree", "cdk:feature-flag-report", "cdk:cloud-assembly"):
             facts[f"{kind} {name}"] = _normal(properties)

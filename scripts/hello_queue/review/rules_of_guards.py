@@ -116,10 +116,11 @@ def _violations(templates: list[Template]) -> list[set[tuple[str, str]]]:
 
 
 def other_code(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
-    """Assets with other contents. A new one belongs to a new resource, which is a finding itself."""
+    """Assets that are new or have other contents."""
     for name, files in after.items():
         old = before.get(name, {})
         changed = sorted(path for path in {*old, *files} if old.get(path) != files.get(path))
-        if old and changed:
-            shown_files = ", ".join(changed)
-            yield Finding("new-code", f"{name} runs other code", name, "", "", shown_files, "see the details")
+        if name not in before:
+            yield Finding("new-code", f"{name} is new", name, "", "", ABSENT, ", ".join(changed))
+        elif changed:
+            yield Finding("new-code", f"{name} runs other code", name, "", "", ", ".join(changed), "see the details")

@@ -132,7 +132,7 @@ def review(
         findings, notes_here = compare_pair(pair)
         for fact in facts(old.facts, new.facts) if olds else ():
             (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
-        findings += guards.other_code(old.assets, new.assets)
+        findings += guards.other_code(old.assets, new.assets) if olds else ()
         found += [(finding.in_words_of(words), variant) for finding in findings]
         notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
         for title, text in (*pair.details.items(), *_code_details(old, new)):
