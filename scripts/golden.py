@@ -14,9 +14,9 @@ import sys
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import parser
 from hello_queue.cli.terminal import printable
+from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
-from hello_queue.review.base import ACCEPTED
-from hello_queue.review.synthesis import GOLDEN, render, synthesize
+from hello_queue.review.synthesis import GOLDEN, VARIANTS, RefusedError, stale_files, synthesize
 
 EXAMPLES = """\
   python scripts/golden.py            write the templates (`make golden`)
@@ -29,23 +29,23 @@ def main() -> int:
         "--check", action="store_true", help="write nothing; exit with status 1 if a file is out of date"
     )
     arguments = options.parse_args()
-    fresh = render(synthesize())
-    folder = ROOT / GOLDEN
-    existing = {str(path.relative_to(folder)): path.read_text() for path in folder.rglob("*.yaml")}
-    existing.pop(ACCEPTED, None)
-    stale = sorted(name for name in fresh.keys() | existing.keys() if fresh.get(name) != existing.get(name))
+    syntheses = synthesize(VARIANTS, isolated=False)
+    for variant, refused in syntheses.items():
+        if isinstance(refused, RefusedError):
+            raise UsageError(f"the app fails with {variant}: {refused}")
+    stale = stale_files(syntheses, ROOT)
     if arguments.check:
         for name in stale:
             print(f"{GOLDEN}/{printable(name)} is out of date: run `make golden`", file=sys.stderr)
         return FAILED if stale else DONE
-    for name in stale:
-        path = folder / name
-        if name in fresh:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            path.write_text(fresh[name])
-        else:
+    for name, text in stale.items():
+        path = ROOT / GOLDEN / name
+        if text is None:
             path.unlink()
-        print(f"{'wrote' if name in fresh else 'removed'} {GOLDEN}/{printable(name)}")
+        else:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_text(text)
+        print(f"{'removed' if text is None else 'wrote'} {GOLDEN}/{printable(name)}")
     return DONE
 
 

@@ -1,8 +1,8 @@
 """Report what a change does in AWS, offline and without credentials.
 
-Compares what the working tree synthesizes with the golden templates of a base commit. Findings that need a decision
-come first. To accept an intended one, add an entry to tests/golden/accepted.yaml in the same change.
-Exit status: 0 nothing is left to decide, 1 a finding needs a decision, 2 there is nothing to compare with.
+Compares what the working tree deploys with what a base commit deploys, for many combinations of settings. Findings that
+need a decision come first. To accept an intended one, add an entry to tests/golden/accepted.yaml in the same change.
+Exit status: 0 nothing is left to decide, 1 a finding needs a decision, 2 called wrongly, or they cannot be compared.
 """
 
 from __future__ import annotations
@@ -15,10 +15,10 @@ from pathlib import Path
 
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import parser
-from hello_queue.errors import HelloQueueError
+from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
 from hello_queue.review.findings import WHY
-from hello_queue.review.report import as_markdown, as_text
+from hello_queue.review.report import as_markdown, as_text, failure_as_markdown
 from hello_queue.review.working_tree import review_working_tree
 
 EXAMPLES = """\
@@ -30,14 +30,23 @@ EXAMPLES = """\
 
 def main(root: Path = ROOT) -> int:
     arguments = _parse()
-    review = review_working_tree(arguments.base, root)
+    _write(arguments.markdown, failure_as_markdown("it was interrupted"))
+    try:
+        review = review_working_tree(arguments.base, root, isolated=not arguments.trust)
+    except Exception as error:
+        _write(arguments.markdown, failure_as_markdown(f"{error}" or type(error).__name__))
+        raise
     print(as_text(review), end="")
-    if arguments.markdown:
-        try:
-            arguments.markdown.write_text(as_markdown(review))
-        except OSError as error:
-            raise HelloQueueError(f"{arguments.markdown} cannot be written: {error.strerror}") from None
+    _write(arguments.markdown, as_markdown(review))
     return FAILED if any(finding.kind in arguments.fail_on for finding in review.open) else DONE
+
+
+def _write(file: Path | None, text: str) -> None:
+    if file:
+        try:
+            file.write_text(text)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _kinds(text: str) -> list[str]:
@@ -56,6 +65,11 @@ def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument("--base", default="origin/main", help="the commit to compare with (default: %(default)s)")
     options.add_argument("--markdown", metavar="FILE", type=Path, help="also write the review as Markdown")
+    options.add_argument(
+        "--trust",
+        action="store_true",
+        help="run the code under review with your variables, network and files, as a worker's requirements need them",
+    )
     options.add_argument(
         "--fail-on",
         metavar="KINDS",

@@ -10,6 +10,7 @@ import os
 import shutil
 import subprocess
 import sys
+import textwrap
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,11 @@ import pytest
 
 from hello_queue.cli.main import run
 from hello_queue.project import ROOT
+from hello_queue.review import working_tree
+from hello_queue.review.synthesis import DEFAULT, Variants
+
+ONE: Variants = {DEFAULT: {}}
+"""Quicker than all variants. The golden files of the others are out of date then."""
 
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
 
@@ -66,7 +72,7 @@ class Repository:
         self.write("cdk.json", json.dumps(content))
 
     def add_to_app(self, code: str) -> None:
-        """Have the app run this line before it is synthesized."""
+        """Have the app run this code before it is synthesized."""
         path = self.folder / "app.py"
         more = f"""
 build_before = build
@@ -74,23 +80,28 @@ build_before = build
 
 def build(**options):
     app = build_before(**options)
-    {code}
+{textwrap.indent(code, "    ")}
     return app
+
+
+main()
 """
-        path.write_text(path.read_text() + more)
+        start = 'if __name__ == "__main__":\n    main()\n'
+        path.write_text(path.read_text().replace(start, more))
 
     def accept(self, finding: str, reason: str) -> None:
         path = self.folder / "tests/golden/accepted.yaml"
         before = path.read_text() if path.exists() else ""
         path.write_text(f"{before}- finding: '{finding}'\n  reason: {reason}\n")
 
-    def review(self, *arguments: str, base: str = "HEAD") -> subprocess.CompletedProcess[str]:
+    def review(self, *arguments: str, base: str = "HEAD", variants: Variants = ONE) -> subprocess.CompletedProcess[str]:
         """Run review.py on this repository, in this process, without AWS variables and network."""
         script = _script("review")
         command = ["review.py", f"--base={base}", *arguments]
         output, errors, status = io.StringIO(), io.StringIO(), 0
         with (
             mock.patch.object(sys, "argv", command),
+            mock.patch.object(working_tree, "REVIEWED", variants),
             mock.patch.dict(os.environ, _bare(), clear=True),
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(errors),

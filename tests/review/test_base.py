@@ -78,7 +78,7 @@ def test_an_unknown_base(repository: Repository, base: str) -> None:
 def test_an_unknown_kind_of_finding(repository: Repository) -> None:
     done = repository.review("--fail-on", "everything")
     assert done.returncode == 2
-    assert "unknown kind of finding 'everything': choose from wider-rights, " in done.stderr
+    assert "unknown kind of finding 'everything': choose from stale-golden, " in done.stderr
 
 
 def test_a_base_without_golden_templates(repository: Repository) -> None:

@@ -6,17 +6,20 @@ from typing import Any
 
 import pytest
 
-from hello_queue.review.comparison import Comparison, compare, compare_acknowledgments
+from hello_queue.review.comparison import Comparison, compare
+from hello_queue.review.rules_of_guards import acknowledgments
 from tests.review.templates import (
     ACCESS_KEY,
     KEY_SECRET,
     MESSAGING,
     POLICY,
     QUEUE,
+    QUEUE_POLICY,
     USER,
     Change,
     compare_changes,
     golden,
+    logical_id,
     properties,
     statement,
     tls_only,
@@ -77,7 +80,90 @@ def a_new_tag(identity: Any, messaging: Any) -> None:
     properties(messaging, QUEUE)["Tags"] = [{"Key": "team", "Value": "a"}]
 
 
+def long_polling(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["ReceiveMessageWaitTimeSeconds"] = 20
+
+
+def alarm(messaging: Any, name: str) -> Any:
+    (found,) = (each["Properties"] for each in messaging.values() if each["Properties"].get("AlarmName") == name)
+    return found
+
+
+def a_stricter_alarm(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-oldest-message")["Threshold"] = 300
+
+
+def an_alarm_that_goes_off_sooner(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-oldest-message")["EvaluationPeriods"] = 1
+
+
+def missing_data_is_an_alarm(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-in-flight")["TreatMissingData"] = "breaching"
+
+
+def another_alarm(identity: Any, messaging: Any) -> None:
+    new = {**alarm(messaging, "test-oldest-message"), "AlarmName": "second"}
+    messaging["Second"] = {"Type": "AWS::CloudWatch::Alarm", "Properties": new}
+
+
+def an_alarm_renamed(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-oldest-message")["AlarmName"] = "too-old"
+
+
+def another_alarm_description(identity: Any, messaging: Any) -> None:
+    alarm(messaging, "test-in-flight")["AlarmDescription"] = "new words"
+
+
+def another_dashboard(identity: Any, messaging: Any) -> None:
+    (dashboard,) = (each for each in messaging.values() if each["Type"] == "AWS::CloudWatch::Dashboard")
+    dashboard["Properties"]["DashboardBody"] = '{"widgets": []}'
+
+
+def no_dashboard(identity: Any, messaging: Any) -> None:
+    del messaging[logical_id(MESSAGING, "AWS::CloudWatch::Dashboard")]
+
+
+def queues_that_are_kept(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE]["DeletionPolicy"] = messaging[QUEUE]["UpdateReplacePolicy"] = "Retain"
+
+
+def a_longer_visibility_timeout(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["VisibilityTimeout"] = 60
+
+
+def a_boundary(identity: Any, messaging: Any) -> None:
+    properties(identity, USER)["PermissionsBoundary"] = "arn:aws:iam::aws:policy/ReadOnlyAccess"
+
+
+def a_policy_description(identity: Any, messaging: Any) -> None:
+    properties(identity, POLICY)["Description"] = "new words"
+
+
+def an_order_of_creation(identity: Any, messaging: Any) -> None:
+    messaging[QUEUE_POLICY]["DependsOn"] = [QUEUE]
+
+
+def other_logical_ids(identity: Any, messaging: Any) -> None:
+    """Of what loses nothing when it is made anew."""
+    messaging["Renamed"] = messaging.pop(QUEUE_POLICY)
+
+
 CASES: list[tuple[Change, str]] = [
+    (long_polling, "changed in place: AWS::SQS::Queue test: ReceiveMessageWaitTimeSeconds none -> 20"),
+    (a_stricter_alarm, "changed in place: AWS::CloudWatch::Alarm test-oldest-message: Threshold 600 -> 300"),
+    (an_alarm_that_goes_off_sooner, "changed in place: AWS::CloudWatch::Alarm test-oldest-message: EvaluationPeriods"),
+    (missing_data_is_an_alarm, "changed in place: AWS::CloudWatch::Alarm test-in-flight: TreatMissingData"),
+    (another_alarm, "added: AWS::CloudWatch::Alarm second"),
+    (an_alarm_renamed, "REPLACED: AWS::CloudWatch::Alarm too-old: AlarmName test-oldest-message -> too-old"),
+    (another_alarm_description, "changed in place: AWS::CloudWatch::Alarm test-in-flight: AlarmDescription"),
+    (another_dashboard, "changed in place: AWS::CloudWatch::Dashboard"),
+    (no_dashboard, "removed: AWS::CloudWatch::Dashboard"),
+    (queues_that_are_kept, "changed in place: AWS::SQS::Queue test: DeletionPolicy Delete -> Retain"),
+    (a_longer_visibility_timeout, "changed in place: AWS::SQS::Queue test: VisibilityTimeout 30 -> 60"),
+    (a_boundary, "changed in place: AWS::IAM::User Administrator: PermissionsBoundary"),
+    (a_policy_description, "REPLACED: AWS::IAM::ManagedPolicy test-queue-user: Description"),
+    (an_order_of_creation, "changed in place: AWS::SQS::QueuePolicy"),
+    (other_logical_ids, "REPLACED: AWS::SQS::QueuePolicy Renamed"),
     (a_longer_delay, "changed in place: AWS::SQS::Queue test: DelaySeconds 5 -> 10"),
     (longer_retention, "changed in place: AWS::SQS::Queue test: MessageRetentionPeriod 345600 -> 1000000"),
     (more_receives, "changed in place: AWS::SQS::Queue test: RedrivePolicy"),
@@ -108,6 +194,15 @@ def test_a_harmless_change_is_a_note(change: Change, expected: str, comparisons:
     assert any(note.text.startswith(expected) for note in notes), notes
 
 
+def test_outputs_and_descriptions_of_stacks_are_notes() -> None:
+    after = golden()
+    after[MESSAGING]["Outputs"]["Same"] = {"Value": "x", "Description": "another output"}
+    after[MESSAGING]["Description"] = "new words"
+    ((findings, notes),) = compare([(golden(), after)])
+    assert findings == []
+    assert [note.text for note in notes] == ["changed: description", "added: output Same"]
+
+
 def test_nothing_changes() -> None:
     assert compare([(golden(), golden())]) == [([], [])]
 
@@ -117,17 +212,17 @@ def test_an_added_stack() -> None:
     before = {MESSAGING: after[MESSAGING]}
     ((findings, notes),) = compare([(before, after)])
     kinds = [finding.kind for finding in findings]
-    assert kinds == ["wider-rights"] * 5 + ["new-member", "new-user", "new-access-key"]
+    assert kinds == ["wider-rights"] * 5 + ["new-member", "new-user", "new-access-key", "unknown-effect"]
     assert "added: AWS::IAM::User Administrator" in [note.text for note in notes]
 
 
 def test_acknowledgments() -> None:
     entry = {"finding": "R1", "where": "S/A", "reason": "because"}
-    findings, notes = compare_acknowledgments([entry], [entry, {**entry, "where": "S/B"}])
+    findings, notes = acknowledgments([entry], [entry, {**entry, "where": "S/B"}])
     assert [finding.id for finding in findings] == ["new-acknowledgment: R1 on S/B"]
     assert notes == []
-    findings, notes = compare_acknowledgments([entry], [{**entry, "reason": "another reason"}])
+    findings, notes = acknowledgments([entry], [{**entry, "reason": "another reason"}])
     assert findings == []
     assert "another reason" in notes[0].text
-    findings, notes = compare_acknowledgments([entry], [])
+    findings, notes = acknowledgments([entry], [])
     assert (findings, len(notes)) == ([], 1)

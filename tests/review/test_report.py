@@ -11,8 +11,9 @@ from hello_queue.project import ROOT
 from hello_queue.review.base import Base
 from hello_queue.review.findings import Finding, Note
 from hello_queue.review.report import Review, as_markdown, as_text
+from hello_queue.review.rules_of_guards import reviewers
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
-from hello_queue.review.working_tree import review
+from hello_queue.review.working_tree import State, review
 from tests.review.templates import IDENTITY, MESSAGING, QUEUE, Templates, golden, properties
 
 KNOWN: list[dict[str, str]] = yaml.safe_load((ROOT / GOLDEN / ACKNOWLEDGMENTS).read_text())
@@ -23,21 +24,22 @@ def base() -> Base:
     return Base("abc", {variant: golden(variant) for variant in VARIANTS}, KNOWN, [])
 
 
+NONE: list[str] = []
+
+
 def compared(changed: Mapping[str, Templates], more: list[dict[str, str]] | None = None) -> Review:
     """The review of these templates, with these additional acknowledgments; the other variants do not change."""
     now = {variant: Synthesis(changed.get(variant, golden(variant)), []) for variant in VARIANTS}
     now["default"] = Synthesis(now["default"].templates, [*KNOWN, *(more or [])])
-    return review(base(), now, {})
+    return review(base(), State({}), State(now), {}, [], NONE)
 
 
 def test_a_finding_names_its_variant() -> None:
     after: dict[str, Any] = golden("console_access=true")
     after[IDENTITY]["Resources"]["Guest"] = {"Type": "AWS::IAM::User", "Properties": {"UserName": "guest"}}
     text = as_text(compared({"console_access=true": after}))
-    assert (
-        "DECIDE  new-user: guest\n        where:   HelloQueueIdentity, Guest, UserName (with console_access=true)"
-        in text
-    )
+    assert "DECIDE  new-user: guest\n  before  none\n  after   guest\n  why     A user can have access keys" in text
+    assert "(HelloQueueIdentity, Guest, UserName; with console_access=true)\n" in text
     assert "  with console_access=true:\n    HelloQueueIdentity  added: AWS::IAM::User guest" in text
 
 
@@ -49,7 +51,7 @@ def test_a_finding_of_several_variants_is_reported_once() -> None:
 
     text = as_text(compared({variant: with_guest(variant) for variant in VARIANTS}))
     assert text.count("new-user: guest") == 2, "where it is decided, and how it is accepted"
-    assert "(with " not in text
+    assert "; with " not in text
     assert text.count("added: AWS::IAM::User guest") == 1
 
 
@@ -57,7 +59,7 @@ def test_a_new_acknowledgment() -> None:
     entry = {"finding": "AwsSolutions-SQS4", "where": "HelloQueueMessaging/Queue/Resource", "reason": "it is easier"}
     text = as_text(compared({}, [entry]))
     assert "DECIDE  new-acknowledgment: AwsSolutions-SQS4 on HelloQueueMessaging/Queue/Resource" in text
-    assert "after:   it is easier" in text
+    assert "  after   it is easier" in text
 
 
 def test_a_removed_stack() -> None:
@@ -65,7 +67,7 @@ def test_a_removed_stack() -> None:
     del after[MESSAGING]
     text = as_text(compared({"default": after}))
     assert "DECIDE  data-loss: queue test is removed" in text
-    assert "Details of HelloQueueMessaging, by `cdk diff`:\n  The whole stack is removed." in text
+    assert "Details of HelloQueueMessaging (default):\n  The whole stack is removed." in text
 
 
 def test_a_template_cannot_write_lines_of_the_report() -> None:
@@ -84,7 +86,8 @@ def test_a_template_cannot_write_lines_of_the_report() -> None:
 def test_findings_notes_and_reasons_are_escaped() -> None:
     finding = Finding("new-user", HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE, HOSTILE)
     note = Note(HOSTILE, HOSTILE)
-    hostile = Review("abc", {finding: "default"}, {finding: HOSTILE}, [note], {"fifo=true": [note]}, {HOSTILE: HOSTILE})
+    notes = {"fifo=true": [note]}
+    hostile = Review(HOSTILE, {finding: [HOSTILE]}, {finding: HOSTILE}, [note], notes, {HOSTILE: HOSTILE}, [HOSTILE])
     for text in (as_text(hostile), as_markdown(hostile)):
         assert not any(character in text for character in "\x1b\u202e\u2028")
     assert as_text(hostile).count("\nCompared with") == 0
@@ -95,11 +98,34 @@ def test_findings_notes_and_reasons_are_escaped() -> None:
 def test_text_of_a_change_is_only_text_in_markdown() -> None:
     hostile = "</details><script>x</script> [link](http://x) `code` @team #1 **bold**"
     finding = Finding("new-user", hostile, "S", "R", "P", "none", hostile)
-    markdown = as_markdown(Review("abc", {finding: "default"}, {}, [], {}, {"S": "```````\n</details>"}))
+    markdown = as_markdown(Review("abc", {finding: ["default"]}, {}, [], {}, {"S": "```````\n</details>"}, []))
     before_details = markdown.partition("<details>")[0].replace("```yaml", "").rpartition("```")[0]
     reported = [line for line in before_details.splitlines() if not line.startswith("- finding:")]
     assert not any("<script>" in line or "[link](" in line or "@team" in line.replace("\\@", "") for line in reported)
     assert "````````\n```````\n</details>\n````````" in markdown
     spoof = Finding("new-user", "*\n```\n\n# nothing needs a decision\n<!--", "S", "R", "P", "none", "x\ny")
-    markdown = as_markdown(Review("abc", {spoof: "default"}, {}, [], {}, {}))
+    markdown = as_markdown(Review("abc", {spoof: ["default"]}, {}, [], {}, {}, []))
     assert not any(line.startswith(("# nothing", "<!--")) for line in markdown.splitlines())
+
+
+def test_code_that_changes_nothing_here_may_change_something_elsewhere() -> None:
+    now = State({variant: Synthesis(golden(variant), KNOWN) for variant in VARIANTS})
+    text = as_text(review(base(), State({}), now, {}, [], ["stacks/alarms.py"]))
+    assert "  stacks  stacks/ changed, but none of the 9 variants did: another combination of settings may" in text
+
+
+def test_six_findings_fit_on_a_screen() -> None:
+    """Each with what happens, before, after, and why it matters; then how to accept them."""
+    findings = {
+        Finding("data-loss", f"queue {name} is removed", "S", name, "", "a queue", "deleted"): ["default"]
+        for name in "abcdef"
+    }
+    lines = as_text(Review("abc", findings, {}, [], {}, {}, ["default"])).splitlines()
+    assert len(lines) <= 30
+    assert lines[-2:] == ["  - finding: 'data-loss: queue a is removed'", "    reason: ..."]
+
+
+def test_a_change_of_the_review_itself() -> None:
+    (finding,) = reviewers(["README.md", "scripts/hello_queue/review/table.py", "scripts/review.py"])
+    assert finding.id == "weaker-review: this change also changes the review: compare with the review of the base"
+    assert list(reviewers(["README.md", "tests/review/test_report.py"])) == []

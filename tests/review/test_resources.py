@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
 from hello_queue.review.comparison import Comparison, compare
 from tests.review.templates import (
+    ARN,
     DEAD_LETTER_QUEUE,
     IDENTITY,
+    KEY_SECRET,
     MESSAGING,
     QUEUE,
     Change,
@@ -18,22 +21,26 @@ from tests.review.templates import (
     compare_changes,
     finding_ids,
     golden,
+    logical_id,
     properties,
-    use_the_queue,
+    tls_only,
 )
 
 
 def a_renamed_queue(identity: Any, messaging: Any) -> None:
-    properties(messaging, QUEUE)["QueueName"] = "orders"
-    use_the_queue(identity)["Resource"]["Fn::Join"][1][-1] = ":orders"
+    """As the app renames it: wherever it is named. And it no longer refuses plain http."""
+    for resources in (identity, messaging):
+        text = (
+            json.dumps(resources).replace(':test"', ':orders"').replace('"QueueName": "test"', '"QueueName": "orders"')
+        )
+        resources.update(json.loads(text))
+    del tls_only(messaging)[0]
 
 
 def a_new_logical_id(identity: Any, messaging: Any) -> None:
-    messaging["Queue2"] = messaging.pop(QUEUE)
-    for policy in messaging.values():
-        if policy["Type"] == "AWS::SQS::QueuePolicy" and policy["Properties"]["Queues"] == [{"Ref": QUEUE}]:
-            policy["Properties"]["Queues"] = [{"Ref": "Queue2"}]
-            policy["Properties"]["PolicyDocument"]["Statement"][0]["Resource"] = {"Fn::GetAtt": ["Queue2", "Arn"]}
+    text = json.dumps(messaging).replace(f'"{QUEUE}"', '"Queue2"')
+    messaging.clear()
+    messaging.update(json.loads(text))
 
 
 def a_fifo_queue(identity: Any, messaging: Any) -> None:
@@ -90,30 +97,89 @@ def no_encryption(identity: Any, messaging: Any) -> None:
     properties(messaging, QUEUE)["SqsManagedSseEnabled"] = False
 
 
+def a_foreign_key(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["KmsMasterKeyId"] = "arn:aws:kms:us-east-1:999999999999:key/theirs"
+
+
+def no_visibility_timeout(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["VisibilityTimeout"] = 0
+
+
+def deduplication(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["ContentBasedDeduplication"] = True
+
+
+def a_threshold_out_of_reach(identity: Any, messaging: Any) -> None:
+    (alarm,) = (each for each in messaging.values() if each["Properties"].get("AlarmName") == "test-in-flight")
+    alarm["Properties"]["Threshold"] = 1_000_000_000
+
+
+def a_second_secret(identity: Any, messaging: Any) -> None:
+    identity["Copy"] = json.loads(json.dumps(identity[KEY_SECRET]))
+    properties(identity, "Copy")["Name"] = "public/key"
+
+
+def a_subscription(identity: Any, messaging: Any) -> None:
+    spy = {"Protocol": "https", "Endpoint": "https://example.org", "TopicArn": "t"}
+    messaging["Spy"] = {"Type": "AWS::SNS::Subscription", "Properties": spy}
+
+
+def a_loop(identity: Any, messaging: Any) -> None:
+    messaging["Fn::ForEach::Queues"] = ["Name", ["a", "b"], {"${Name}": {"Type": "AWS::SQS::Queue"}}]
+
+
+def no_type(identity: Any, messaging: Any) -> None:
+    messaging["Thing"] = {"Properties": {}}
+
+
+def a_dashboard_that_calls_a_function(identity: Any, messaging: Any) -> None:
+    (dashboard,) = (each for each in messaging.values() if each["Type"] == "AWS::CloudWatch::Dashboard")
+    widget = {"type": "custom", "properties": {"endpoint": "arn:aws:lambda:us-east-1:999999999999:function:theirs"}}
+    dashboard["Properties"]["DashboardBody"] = json.dumps({"widgets": [widget]})
+
+
+DASHBOARD = logical_id(MESSAGING, "AWS::CloudWatch::Dashboard")
+
 CASES: list[tuple[Change, list[str]]] = [
     (
         a_renamed_queue,
         [
-            "wider-rights: user Administrator: allow sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
-            "sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on "
-            "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:orders",
+            f"weaker-denial: anyone: deny sqs:* on {ARN.replace(':test', ':orders')} if "
+            '{"Bool": {"aws:SecureTransport": "false"}}',
             "data-loss: queue test is replaced by orders",
         ],
     ),
-    (a_new_logical_id, ["data-loss: queue test is removed"]),
+    (a_new_logical_id, ["data-loss: queue test is replaced"]),
     (a_fifo_queue, ["data-loss: queue test is replaced"]),
     (shorter_retention, ["data-loss: queue test keeps messages for a shorter time"]),
     (no_dead_letter_queue, ["data-loss: queue test has no dead-letter queue"]),
     (fewer_receives, ["data-loss: queue test moves messages to its dead-letter queue after fewer receives"]),
-    (any_queue_may_use_the_dead_letter_queue, ["less-protection: test-dlq: RedriveAllowPolicy changed or removed"]),
-    (another_type, ["data-loss: queue test is removed"]),
-    (a_nested_stack, ["unknown-effect: HelloQueueMessaging/Nested"]),
+    (any_queue_may_use_the_dead_letter_queue, ["less-protection: other queues may use test-dlq as dead-letter queue"]),
+    (
+        another_type,
+        [
+            "data-loss: queue test is removed",
+            f"unknown-effect: HelloQueueMessaging/{QUEUE} is new: AWS::SNS::Topic",
+            "less-protection: test-oldest-message watches something else",
+            "less-protection: test-in-flight watches something else",
+        ],
+    ),
+    (a_nested_stack, ["unknown-effect: HelloQueueMessaging/Nested is new: AWS::CloudFormation::Stack"]),
     (a_queue_on_a_condition, ["data-loss: queue test exists only on a condition"]),
     (encryption_key_is_no_value, ["less-protection: test is not encrypted"]),
     (redrive_policy_is_no_value, ["data-loss: queue test has no dead-letter queue"]),
-    (a_third_party_resource, ["unknown-effect: HelloQueueMessaging/Thing"]),
-    (another_consumer, ["unknown-effect: HelloQueueMessaging/Consumer"]),
+    (a_third_party_resource, ["unknown-effect: HelloQueueMessaging/Thing is new: Evil::Corp::Thing"]),
+    (another_consumer, ["unknown-effect: HelloQueueMessaging/Consumer is new: AWS::Lambda::EventSourceMapping"]),
     (no_encryption, ["less-protection: test is not encrypted"]),
+    (a_foreign_key, ["less-protection: test: KmsMasterKeyId changed or removed"]),
+    (no_visibility_timeout, ["data-loss: queue test gives consumers less time for a message"]),
+    (deduplication, ["data-loss: queue test takes equal messages for duplicates"]),
+    (a_threshold_out_of_reach, ["less-protection: test-in-flight goes off at another threshold"]),
+    (a_second_secret, ["unknown-effect: HelloQueueIdentity/Copy is new: AWS::SecretsManager::Secret"]),
+    (a_subscription, ["unknown-effect: HelloQueueMessaging/Spy is new: AWS::SNS::Subscription"]),
+    (a_loop, ["unknown-effect: HelloQueueMessaging/Fn::ForEach::Queues is new: (not readable)"]),
+    (no_type, ["unknown-effect: HelloQueueMessaging/Thing is new: (not readable)"]),
+    (a_dashboard_that_calls_a_function, [f"unlisted-change: {DASHBOARD} calls functions to draw itself"]),
 ]
 
 
@@ -180,6 +246,7 @@ def test_a_template_with_a_transform() -> None:
     after[MESSAGING]["Transform"] = "Evil"
     after[IDENTITY]["Resources"]["X"] = {"Type": "AWS::SNS::Topic", "Properties": {"Fn::Transform": {}}}
     assert finding_ids(golden(), after) == [
+        "unknown-effect: HelloQueueIdentity/X is new: AWS::SNS::Topic",
         "unknown-effect: HelloQueueIdentity: Fn::Transform rewrites the template at deploy time",
         "unknown-effect: HelloQueueMessaging: Transform changed, which decides at deploy time what is created",
     ]

@@ -56,7 +56,10 @@ CASES: list[tuple[Change, list[str]]] = [
     ),
     (
         a_literal_secret_in_pieces,
-        [f"exposed-secret: a literal secret in HelloQueueIdentity/Resources/{KEY_SECRET}/Properties/SecretString"],
+        [
+            f"exposed-secret: a literal secret in HelloQueueIdentity/Resources/{KEY_SECRET}/Properties/SecretString",
+            "unlisted-change: secret Administrator/access-key holds something else",
+        ],
     ),
     (
         a_secret_reference_after_another,
@@ -83,6 +86,7 @@ def test_secrets_in_outputs_and_parameters() -> None:
     secret = {"Fn::GetAtt": [ACCESS_KEY, "SecretAccessKey"]}
     after[IDENTITY]["Outputs"]["Oops"] = {"Value": {"Fn::Join": ["", ["x", secret]]}}
     after[IDENTITY]["Outputs"]["Sub"] = {"Value": {"Fn::Sub": f"${{{ACCESS_KEY}.SecretAccessKey}}"}}
+    after[MESSAGING]["Outputs"]["Key"] = {"Value": "x", "Description": "use AKIAIOSFODNN7EXAMPLE"}
     after[MESSAGING]["Parameters"] = {
         "DbPassword": {"Type": "String", "NoEcho": True, "Default": "hunter2"},
         "ApiToken": {"Type": "String"},
@@ -91,6 +95,7 @@ def test_secrets_in_outputs_and_parameters() -> None:
     assert [each.partition(" in ")[2] for each in found if each.startswith("exposed-secret: ")] == [
         "HelloQueueIdentity/Outputs/Oops/Value/Fn::Join",
         "HelloQueueIdentity/Outputs/Sub/Value/Fn::Sub",
+        "HelloQueueMessaging/Outputs/Key/Description",
         "HelloQueueMessaging/Parameters/DbPassword/Default",
         "HelloQueueMessaging/Parameters/ApiToken/NoEcho",
     ]

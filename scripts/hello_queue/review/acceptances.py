@@ -8,6 +8,7 @@ import yaml
 
 from hello_queue.errors import UsageError
 from hello_queue.review.base import ACCEPTED, Base
+from hello_queue.review.findings import short
 from hello_queue.review.synthesis import GOLDEN
 
 
@@ -35,4 +36,4 @@ def accepted_since(base: Base, root: Path) -> dict[str, str]:
         if reason in ("", "..."):
             raise UsageError(f"{name}: {finding!r} has no reason: explain why this is intended")
     before = [(entry.get("finding"), str(entry.get("reason")).strip()) for entry in base.accepted]
-    return {finding: reason for finding, reason in accepted if (finding, reason) not in before}
+    return {short(finding): reason for finding, reason in accepted if (finding, reason) not in before}

@@ -1,7 +1,8 @@
-"""The golden files of a commit, read from git. Works offline."""
+"""The commit to compare with: its golden files and its code, read from git. Works offline."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +12,8 @@ from typing import Any
 import yaml
 
 from hello_queue.errors import UsageError
-from hello_queue.review.synthesis import ACKNOWLEDGMENTS, DEFAULT, GOLDEN, Templates
+from hello_queue.review.assembly import Templates, readable
+from hello_queue.review.synthesis import ACKNOWLEDGMENTS, DEFAULT, GOLDEN
 
 ACCEPTED = "accepted.yaml"
 
@@ -81,10 +83,35 @@ def _read(root: Path, commit: str, path: str) -> Any:
             raise UsageError(f"{path} of base {commit} is not a list of entries")
     elif not isinstance(content, dict) or not isinstance(content.get("Resources"), dict):
         raise UsageError(f"{path} of base {commit} is not a template: it has no Resources")
+    else:
+        content = readable(content)
     return content
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def check_out(commit: str, root: Path, directory: Path) -> None:
+    """Write the files of a commit to an empty directory, without hooks and without touching the index.
+
+    Raises:
+        UsageError: git fails.
+    """
+    index = {"GIT_INDEX_FILE": str(directory.with_suffix(".index"))}
+    for arguments in (["read-tree", commit], ["checkout-index", "--all", f"--prefix={directory}/"]):
+        if _git(root, *arguments, **index) is None:
+            raise UsageError(f"git cannot write the files of {commit} to {directory}: is the disk full?")
+
+
+def changed_files(commit: str, root: Path) -> list[str]:
+    """The files that differ between a commit and the working tree, also those that are not added yet."""
+    tracked = _git(root, "diff", "--name-only", "--no-renames", "-z", commit) or ""
+    untracked = _git(root, "ls-files", "--others", "--exclude-standard", "-z") or ""
+    return sorted({*(tracked + untracked).split("\0")} - {""})
+
+
+def _git(root: Path, *arguments: str, **variables: str) -> str | None:
     """What git prints, or None if it fails."""
-    done = subprocess.run(["git", *arguments], cwd=root, capture_output=True, text=True, check=False)
+    environment = {**os.environ, **variables}
+    command = ["git", "-c", "core.fsmonitor=false", "-c", "core.hooksPath=/dev/null", *arguments]
+    done = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, text=True, errors="replace", check=False
+    )
     return done.stdout if done.returncode == 0 else None

@@ -1,4 +1,4 @@
-"""What happens to each resource between two templates, by the CDK's own diff."""
+"""What happens to each resource between two templates: old and new are matched by what they are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from hello_queue.errors import HelloQueueError
+from hello_queue.errors import UsageError
 from hello_queue.project import ROOT, environment_with_tools
+from hello_queue.review.assembly import Template, Templates, readable
 from hello_queue.review.findings import Finding, Note, shown
-from hello_queue.review.naming import Names
-from hello_queue.review.synthesis import Template, Templates
+from hello_queue.review.naming import NO_VALUE, Names, physical_name, renamed
 
 
 @dataclass(frozen=True)
@@ -27,9 +27,11 @@ class Change:
         name_before: its name before the change.
         type: its type, such as AWS::SQS::Queue.
         impact: what the CDK's diff expects CloudFormation to do, such as WILL_REPLACE.
-        before: the resource before the change, with references as text; empty if it is new.
+        before: the resource before the change, with references as text and the names of after the change; empty if it
+            is new.
         after: the same after the change; empty if it is removed.
-        properties: the changed properties, as the CDK's diff reports them.
+        causes: the properties that replace it.
+        moved: whether it has another logical id than before.
     """
 
     stack: str
@@ -40,7 +42,8 @@ class Change:
     impact: str
     before: Mapping[str, Any]
     after: Mapping[str, Any]
-    properties: tuple[Mapping[str, Any], ...]
+    causes: tuple[str, ...] = ()
+    moved: bool = False
 
     @property
     def is_removed(self) -> bool:
@@ -48,81 +51,175 @@ class Change:
 
     @property
     def is_replaced(self) -> bool:
-        return bool(self.before and self.after) and self.impact in ("WILL_REPLACE", "MAY_REPLACE")
+        return bool(self.before and self.after) and (self.moved or self.impact in ("WILL_REPLACE", "MAY_REPLACE"))
 
     def values(self, name: str) -> tuple[Any, Any]:
         """A property's values before and after; None if it is not set."""
         before, after = (resource.get("Properties", {}).get(name) for resource in (self.before, self.after))
         return before, after
 
+    def leaves(self) -> Iterator[tuple[str, Any, Any]]:
+        """Each property or attribute that differs: its path, and its values before and after."""
+        before, after = ({**each, **each.get("Properties", {})} for each in (self.before, self.after))
+        for name in sorted({*before, *after} - {"Type", "Properties"}):
+            yield from differences(before.get(name), after.get(name), name)
+        key, new = physical_name(self.after)
+        if key and self.before and self.name_before != new and self.values(key)[0] == new:
+            yield key, self.name_before, new
+
     def finding(self, kind: str, what: str, prop: str, before: Any, after: Any) -> Finding:
         return Finding(kind, what, self.stack, self.logical_id, prop, shown(before), shown(after))
 
 
-def all_changes(pairs: Sequence[tuple[Templates, Templates]]) -> list[list[Change]]:
-    """The changes of each pair of templates, before and after. One run of the CDK's diff serves all pairs.
+def differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, Any]]:
+    """Each value that differs, as deep as both are mappings: its path, and the values."""
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in sorted({*map(str, before), *map(str, after)}):
+            yield from differences(before.get(name), after.get(name), f"{path}.{name}" if path else name)
+    elif before != after or type(before) is not type(after):
+        yield path, before, after
+
+
+@dataclass(frozen=True)
+class Pair:
+    """Two states of a deployment.
+
+    Attributes:
+        before: the templates before the change, with the names that their resources have after it.
+        after: the templates after the change.
+        changes: what happens to each resource.
+        details: what `cdk diff` prints, by stack.
+    """
+
+    before: Templates
+    after: Templates
+    changes: list[Change]
+    details: Mapping[str, str]
+
+
+def pairs_of(states: Sequence[tuple[Templates, Templates]]) -> list[Pair]:
+    """Match each two states. One run of the CDK's diff serves all.
 
     Raises:
-        HelloQueueError: the CDK's diff refuses a template.
+        UsageError: the CDK's diff refuses a template.
     """
-    stacks = [
-        (number, stack, before.get(stack, {}), after.get(stack, {}))
-        for number, (before, after) in enumerate(pairs)
-        for stack in sorted({*before, *after})
-        if before.get(stack, {}) != after.get(stack, {})
+    states = [
+        ({n: readable(t) for n, t in old.items()}, {n: readable(t) for n, t in new.items()}) for old, new in states
     ]
-    found: list[list[Change]] = [[] for _ in pairs]
-    differences = _differences([(old, new) for *_, old, new in stacks])
-    for (number, stack, old, new), resources in zip(stacks, differences, strict=True):
-        for difference in resources:
-            found[number] += _changes(stack, old, new, difference)
-    return found
+    stacks = [
+        (number, stack, before.get(stack, {"Resources": {}}), after.get(stack, {"Resources": {}}))
+        for number, (before, after) in enumerate(states)
+        for stack in sorted({*before, *after})
+        if before.get(stack) != after.get(stack)
+    ]
+    pairs = [Pair(_with_new_names(before, after), after, [], {}) for before, after in states]
+    compared = _compared([{"before": old, "after": new} for *_, old, new in stacks])
+    for (number, stack, old, new), found in zip(stacks, compared, strict=True):
+        pair = pairs[number]
+        pair.changes.extend(_changes(stack, old, pair.before.get(stack, old), new, found["impacts"]))
+        if isinstance(pair.details, dict):
+            pair.details[stack] = found["text"].strip() if new["Resources"] else "The whole stack is removed."
+    return pairs
 
 
-def _differences(templates: list[tuple[Template, Template]]) -> list[list[dict[str, Any]]]:
-    """What the CDK's diff reports for each pair of templates."""
+def _compared(templates: list[dict[str, Template]]) -> list[dict[str, Any]]:
     if not templates:
         return []
     done = subprocess.run(
         ["node", str(Path(__file__).with_name("changes.cjs"))],
         cwd=ROOT,
         env=environment_with_tools(),
-        input=json.dumps([{"before": before, "after": after} for before, after in templates]),
+        input=json.dumps(templates),
         capture_output=True,
         text=True,
         check=False,
     )
     if done.returncode:
-        raise HelloQueueError(f"the templates cannot be compared:\n{done.stderr.strip()}")
-    differences: list[list[dict[str, Any]]] = json.loads(done.stdout)
-    return differences
+        reason = next((line for line in done.stderr.splitlines() if "Error" in line), "no reason")
+        raise UsageError(f"the CDK cannot compare the templates: {reason.strip()}")
+    compared: list[dict[str, Any]] = json.loads(done.stdout)
+    return compared
 
 
-def _changes(stack: str, old: Template, new: Template, difference: Mapping[str, Any]) -> Iterator[Change]:
-    logical_id = difference["id"]
-    old_names, new_names = Names(old), Names(new)
-    before = _with_names(old.get("Resources", {}).get(logical_id, {}), old_names)
-    after = _with_names(new.get("Resources", {}).get(logical_id, {}), new_names)
-    # A logical id with another type is another resource: one is removed, one is added.
-    other_type = bool(before and after and before["Type"] != after["Type"])
-    for one, other in ((before, {}), ({}, after)) if other_type else ((before, after),):
-        name_before = old_names.of(logical_id)
+def _matches(old: Template, new: Template) -> dict[str, str]:
+    """The new logical id of each old resource that still exists: by logical id, then by name, then as the only one."""
+    befores, afters = old["Resources"], new["Resources"]
+    matched = {id_: id_ for id_, each in befores.items() if afters.get(id_, {}).get("Type") == each["Type"]}
+    for key in (lambda each: (each["Type"], physical_name(each)), lambda each: (each["Type"],)):
+        left = [id_ for id_ in befores if id_ not in matched]
+        right = [id_ for id_ in afters if id_ not in matched.values()]
+        for id_ in left:
+            same = [other for other in right if key(afters[other]) == key(befores[id_])]
+            if len(same) == 1 and sum(key(befores[other]) == key(befores[id_]) for other in left) == 1:
+                matched[id_] = same[0]
+    return matched
+
+
+def _with_new_names(before: Templates, after: Templates) -> Templates:
+    """The templates before the change, as if the resources that are renamed had had their new names.
+
+    So a right to a queue that is renamed is the same right, and whatever else changes stands out.
+    """
+    names: dict[str, str] = {}
+    for stack, old in before.items():
+        new = after.get(stack, {"Resources": {}})
+        for id_, other in _matches(old, new).items():
+            (_, was), (_, now) = physical_name(old["Resources"][id_]), physical_name(new["Resources"][other])
+            if was and now and was != now:
+                names[was] = now
+    if not names:
+        return before
+    templates = {}
+    for stack, old in renamed(before, names).items():
+        resources = {}
+        for id_, resource in old["Resources"].items():
+            key, was = physical_name(resource)
+            new_name = {key: names[was]} if was in names else {}
+            resources[id_] = (
+                {**resource, "Properties": {**resource["Properties"], **new_name}} if new_name else resource
+            )
+        templates[stack] = {**old, "Resources": resources}
+    return templates
+
+
+def _changes(stack: str, old: Template, known: Template, new: Template, impacts: Mapping[str, Any]) -> Iterator[Change]:
+    """The changes of a stack; `known` is the old template with new names."""
+    matched = _matches(old, new)
+    old_names, known_names = Names(old), Names(known, typed=True, aliases=matched)
+    new_names = Names(new, typed=True)
+    ids: list[tuple[str | None, str | None]] = [(id_, matched.get(id_)) for id_ in old["Resources"]]
+    ids += [(None, id_) for id_ in new["Resources"] if id_ not in matched.values()]
+    for id_, other in ids:
+        before = _with_names(known["Resources"][id_], known_names) if id_ else {}
+        after = _with_names(new["Resources"][other], new_names) if other else {}
+        name_before = old_names.of(id_) if id_ else ""
+        name = new_names.of(other) if other else name_before
+        if before == after and name == (name_before or name) and id_ == other:
+            continue
+        logical_id = other or id_ or ""
+        impact = impacts.get(logical_id, {})
         yield Change(
             stack,
             logical_id,
-            name=new_names.of(logical_id) if other else name_before,
-            name_before=name_before,
-            type=(other or one)["Type"],
-            impact=difference["impact"],
-            before=one,
-            after=other,
-            properties=() if other_type else tuple(difference["properties"]),
+            name=name,
+            name_before=name_before or name,
+            type=(after or before)["Type"],
+            impact=impact.get("impact", "") if id_ == other else "",
+            before=before,
+            after=after,
+            causes=tuple(impact.get("causes", ())),
+            moved=bool(id_ and other and id_ != other),
         )
 
 
 def _with_names(resource: Mapping[str, Any], names: Names) -> Mapping[str, Any]:
-    """The resource with the references in its properties as text."""
-    return {**resource, "Properties": names.plain(resource.get("Properties", {}))} if resource else {}
+    """The resource with the references in its properties as text, and its dependencies by name."""
+    depends = resource.get("DependsOn", [])
+    listed = depends if isinstance(depends, list) else [depends]
+    targets = sorted(names.of(each) if isinstance(each, str) else str(each) for each in listed)
+    rest = {"DependsOn": targets} if targets else {}
+    values = {key: names.plain(value) for key, value in resource.get("Properties", {}).items() if value != NO_VALUE}
+    return {**resource, **rest, "Properties": values}
 
 
 def described(change: Change) -> str:
@@ -133,23 +230,16 @@ def described(change: Change) -> str:
     if change.is_removed:
         return f"removed: {thing}"
     verb = "REPLACED" if change.is_replaced else "changed in place"
-    names = [str(each["name"]) for each in change.properties]
-    return f"{verb}: {thing}" + (f": {', '.join(_step(change, name) for name in names)}" if names else "")
-
-
-def _step(change: Change, name: str) -> str:
-    before, after = (shown(value, 40) for value in change.values(name))
-    return name if before == after else f"{name} {before} -> {after}"
+    steps = [f"{path} {shown(old, 40)} -> {shown(new, 40)}" for path, old, new in change.leaves()]
+    return f"{verb}: {thing}" + (f": {', '.join(steps)}" if steps else "")
 
 
 def section_notes(stack: str, section: str, before: Any, after: Any) -> Iterator[Note]:
     """Notes on a section of a template other than its resources."""
-    if before == after:
-        return
-    if not (isinstance(before, Mapping) and isinstance(after, Mapping)):
-        yield Note(stack, f"{section} changed")
-        return
-    for name in sorted({*before, *after}):
-        if before.get(name) != after.get(name):
-            verb = "added" if name not in before else "removed" if name not in after else "changed"
-            yield Note(stack, f"{verb}: {section.lower().rstrip('s')} {name}")
+    if isinstance(before, Mapping) and isinstance(after, Mapping):
+        for name in sorted({*before, *after}):
+            if before.get(name) != after.get(name):
+                verb = "added" if name not in before else "removed" if name not in after else "changed"
+                yield Note(stack, f"{verb}: {section.lower().rstrip('s')} {name}")
+    elif before != after:
+        yield Note(stack, f"changed: {section.lower()}")

@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+import re
+from collections.abc import Mapping
+from dataclasses import astuple, dataclass, field
 from typing import Any
 
+from hello_queue.review.naming import in_words_of
+
 WHY = {
+    "stale-golden": "Whoever reads tests/golden reads something else than what is deployed: run make golden.",
+    "weaker-review": "This decides what the review, cdk-nag or the CDK CLI reports or asks before a deployment.",
+    "silenced-rule": "cdk-nag finds this, but the app hides it: acknowledge it with its reason, or correct it.",
     "wider-rights": "A principal may do what it could not do before.",
     "weaker-condition": "A condition (TLS, MFA, a source) that limited this right is weaker or gone.",
     "weaker-denial": "Something that was denied is now allowed, or denied in fewer cases.",
@@ -16,14 +23,20 @@ WHY = {
     "new-access-key": "An access key is a long-lived secret that works from anywhere until it is deleted.",
     "console-access": "A password opens the AWS console.",
     "exposed-secret": "Anyone who may read the stack, its outputs or its parameters could read the secret.",
-    "data-loss": "Messages are lost, or can be lost more easily than before.",
-    "less-protection": "Encryption, logging or another safeguard is weaker or gone.",
+    "data-loss": "Messages or other data are lost, or can be lost more easily than before.",
+    "less-protection": "Encryption, logging, an alarm or another safeguard is weaker or gone.",
+    "new-code": "Code that runs in AWS with the rights of its role is different: the details have its difference.",
+    "deployed-elsewhere": "This decides where, by which role and under which name the templates are deployed.",
     "unknown-effect": "The templates do not show what this creates or allows: someone must check.",
+    "unlisted-change": "No rule says that this is harmless: someone must check.",
     "new-acknowledgment": "A security rule no longer applies here. Is the reason good?",
 }
 """The kinds of findings, and why each needs a decision."""
 
 ABSENT = "none"
+
+_OUR_ARN = re.compile(r"arn:\$\{AWS::Partition\}:([a-z0-9-]+):(?:\$\{AWS::Region\})?:\$\{AWS::AccountId\}:")
+_TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^}]+)\}")
 
 
 @dataclass(frozen=True)
@@ -38,6 +51,7 @@ class Finding:
         attribute: the property, or "".
         before: the value before the change.
         after: the value after the change.
+        witness: one request that is allowed now and was not before, as a sentence; or "".
     """
 
     kind: str
@@ -47,10 +61,15 @@ class Finding:
     attribute: str
     before: str
     after: str
+    witness: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:
         return f"{self.kind}: {self.what}"
+
+    def in_words_of(self, names: Mapping[str, str]) -> Finding:
+        """The same finding with these names replaced: those of one variant by those of another."""
+        return Finding(self.kind, *(in_words_of(text, names) for text in astuple(self)[1:])) if names else self
 
 
 @dataclass(frozen=True)
@@ -65,3 +84,8 @@ def shown(value: Any, longest: int = 300) -> str:
     """The value as text of at most ``longest`` characters."""
     text = ABSENT if value in (None, "", {}) else value if isinstance(value, str) else json.dumps(value)
     return text if len(text) <= longest else f"{text[: longest - 1]}…"
+
+
+def short(text: str) -> str:
+    """The text with ARNs of this account as ``sqs:test``; others stay whole. Findings are shown and accepted so."""
+    return _TYPED.sub(r"\3", _OUR_ARN.sub(r"\1:", text))

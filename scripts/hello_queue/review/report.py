@@ -1,7 +1,7 @@
 """A review as text for a terminal and as Markdown for a pull request.
 
-The author of a change chooses names, descriptions and reasons: `printable` escapes them, so that they cannot drive a
-terminal or imitate a line of the report.
+The author of a change chooses names, descriptions, code and reasons. `_plain` and `_markdown` escape them, here and
+nowhere else, so that they cannot drive a terminal or imitate a line of the report.
 """
 
 from __future__ import annotations
@@ -12,7 +12,9 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from hello_queue.cli.terminal import printable
-from hello_queue.review.findings import WHY, Finding, Note
+from hello_queue.review.findings import WHY, Finding, Note, short
+
+_ACCEPT = "To accept one, add it to tests/golden/accepted.yaml in this change, with a reason:"
 
 
 @dataclass(frozen=True)
@@ -21,19 +23,21 @@ class Review:
 
     Attributes:
         base: the commit it was compared with.
-        open: findings that need a decision, each with the first variant that has it.
+        open: findings that need a decision, each with the variants that have it.
         accepted: findings that this change accepts, each with its reason.
         notes: every change with the default settings.
         other_notes: the further changes of each other variant.
-        details: the output of `cdk diff` for each stack that changes with the default settings.
+        details: the output of `cdk diff`, and differences of code, by a title.
+        variants: the variants that were compared.
     """
 
     base: str
-    open: Mapping[Finding, str]
+    open: Mapping[Finding, list[str]]
     accepted: Mapping[Finding, str]
     notes: list[Note]
     other_notes: Mapping[str, list[Note]]
     details: Mapping[str, str]
+    variants: list[str]
 
     @property
     def verdict(self) -> str:
@@ -44,6 +48,10 @@ class Review:
             return "every finding is accepted"
         return "nothing needs a decision" if self.notes or self.other_notes else "nothing changes in AWS"
 
+    @property
+    def scope(self) -> str:
+        return f"{len(self.variants)} variants of the settings: {', '.join(self.variants)}"
+
 
 def as_text(review: Review) -> str:
     """The review for a terminal: the verdict and its reasons first, then the details."""
@@ -51,105 +59,98 @@ def as_text(review: Review) -> str:
 
 
 def _text(review: Review) -> Iterator[str]:
-    yield f"Compared with {review.base}: {review.verdict}"
-    for finding, variant in review.open.items():
-        yield ""
-        yield f"DECIDE  {printable(finding.id)}"
-        for name, value in _facts(finding, variant):
-            yield f"        {name + ':':<8} {value}"
+    yield f"Compared with {_plain(review.base)}: {review.verdict}"
+    yield f"Looked at {_plain(review.scope)}"
+    for finding, variants in review.open.items():
+        yield f"DECIDE  {_plain(short(finding.id))}"
+        for name, value in _facts(finding, variants):
+            yield f"  {name:<6}  {_plain(value)}"
     if review.open:
-        yield ""
-        yield "To accept one, add it to tests/golden/accepted.yaml in this change, with a reason:"
-        first = next(iter(review.open))
-        yield f"  - finding: {_quoted(first.id)}"
+        yield _ACCEPT
+        yield f"  - finding: {_quoted(short(next(iter(review.open)).id))}"
         yield "    reason: ..."
     for finding, reason in review.accepted.items():
-        yield ""
-        yield f"ACCEPTED  {printable(finding.id)}"
-        yield f"          reason: {printable(reason)}"
+        yield f"ACCEPTED  {_plain(short(finding.id))}"
+        yield f"  before  {_plain(short(finding.before))}"
+        yield f"  after   {_plain(short(finding.after))}"
+        yield f"  reason  {_plain(reason)}"
     if review.notes or review.other_notes:
         yield ""
         yield "All changes:"
     for note in review.notes:
-        yield f"  {_line(note)}"
+        yield f"  {_plain(note.stack)}  {_plain(short(note.text))}"
     for variant, notes in review.other_notes.items():
-        yield f"  with {variant}:"
+        yield f"  with {_plain(variant)}:"
         for note in notes:
-            yield f"    {_line(note)}"
-    for stack, detail in review.details.items():
+            yield f"    {_plain(note.stack)}  {_plain(short(note.text))}"
+    for title, detail in review.details.items():
         yield ""
-        yield f"Details of {printable(stack)}, by `cdk diff`:"
+        yield f"Details of {_plain(title)}:"
         # Indented, so that a line of a template is not taken for one of the report's.
-        yield from (f"  {printable(line)}" for line in detail.rstrip().split("\n"))
-
-
-def _line(note: Note) -> str:
-    return f"{printable(note.stack)}  {printable(note.text)}"
+        yield from (f"  {_plain(line)}" for line in detail.rstrip().split("\n"))
 
 
 def as_markdown(review: Review) -> str:
     """The review for a pull request."""
-    return "\n".join(_markdown(review)) + "\n"
+    return "\n".join(_markdown_lines(review)) + "\n"
 
 
-def _markdown(review: Review) -> Iterator[str]:
+def failure_as_markdown(reason: str) -> str:
+    """What takes the place of a review that could not be made, so that an older one does not stay."""
+    return f"## What changes in AWS: nobody knows\n\nThe review failed: {_markdown(reason)}\n"
+
+
+def _markdown_lines(review: Review) -> Iterator[str]:
     yield f"## What changes in AWS: {review.verdict}"
     yield ""
-    yield f"Compared with `{review.base}`."
+    yield f"Compared with {_markdown(review.base)}, in {_markdown(review.scope)}."
     if review.open:
-        yield ""
-        yield "### To decide"
-        for finding, variant in review.open.items():
+        yield from ("", "### To decide")
+        for finding, variants in review.open.items():
             yield ""
-            yield f"- **{finding.kind}**: {_escaped(finding.what)}"
-            for name, value in _facts(finding, variant):
-                yield f"  - {name}: {_escaped(value)}"
-        yield ""
-        yield "To accept one, add it to `tests/golden/accepted.yaml` in this change, with a reason:"
-        yield ""
-        entries = [f"- finding: {_quoted(finding.id)}\n  reason: ..." for finding in review.open]
-        fence = _fence("\n".join(entries))
-        yield f"{fence}yaml"
-        yield from entries
-        yield fence
+            yield f"- **{finding.kind}**: {_markdown(short(finding.what))}"
+            for name, value in _facts(finding, variants):
+                yield f"  - {name}: {_markdown(value)}"
+        yield from ("", _ACCEPT, "")
+        yield from _fenced(
+            "yaml", [f"- finding: {_quoted(short(finding.id))}\n  reason: ..." for finding in review.open]
+        )
     if review.accepted:
-        yield ""
-        yield "### Accepted in this change"
-        yield ""
+        yield from ("", "### Accepted in this change", "")
         for finding, reason in review.accepted.items():
-            yield f"- **{finding.kind}**: {_escaped(finding.what)}. Reason: {_escaped(reason)}"
+            yield f"- **{finding.kind}**: {_markdown(short(finding.what))}"
+            yield f"  - before: {_markdown(short(finding.before))}"
+            yield f"  - after: {_markdown(short(finding.after))}"
+            yield f"  - reason: {_markdown(reason)}"
     if review.notes or review.other_notes:
-        yield ""
-        yield "### All changes"
-        yield ""
+        yield from ("", "### All changes", "")
         for note in review.notes:
-            yield f"- {_escaped(note.stack)}: {_escaped(note.text)}"
+            yield f"- {_markdown(note.stack)}: {_markdown(short(note.text))}"
         for variant, notes in review.other_notes.items():
-            yield f"- with `{variant}`:"
+            yield f"- with {_markdown(variant)}:"
             for note in notes:
-                yield f"  - {_escaped(note.stack)}: {_escaped(note.text)}"
-    for stack, detail in review.details.items():
-        fence = _fence(detail)
-        yield ""
-        yield f"<details><summary>Details of {_escaped(stack)}, by <code>cdk diff</code></summary>"
-        yield ""
-        yield fence
-        yield from map(printable, detail.rstrip().split("\n"))
-        yield fence
+                yield f"  - {_markdown(note.stack)}: {_markdown(short(note.text))}"
+    for title, detail in review.details.items():
+        yield from ("", f"<details><summary>Details of {_markdown(title)}</summary>", "")
+        yield from _fenced("", [_plain(line) for line in detail.rstrip().split("\n")])
         yield "</details>"
 
 
-def _facts(finding: Finding, variant: str) -> Iterator[tuple[str, str]]:
+def _facts(finding: Finding, variants: list[str]) -> Iterator[tuple[str, str]]:
+    yield "before", short(finding.before)
+    yield "after", short(finding.after)
+    if finding.witness:
+        yield "so", short(finding.witness)
     where = ", ".join(part for part in (finding.stack, finding.resource, finding.attribute) if part)
-    yield "where", printable(where) + ("" if variant == "default" else f" (with {variant})")
-    yield "before", printable(finding.before)
-    yield "after", printable(finding.after)
-    yield "why", WHY[finding.kind]
+    others = len(variants) - 1
+    with_ = "" if "default" in variants else f"; with {variants[0]}" + (f" and {others} more" if others else "")
+    yield "why", f"{WHY[finding.kind]} ({where}{with_})"
 
 
-def _fence(text: str) -> str:
-    """A code fence that is longer than any run of backticks in the text."""
-    return "`" * max([3, *(len(run) + 1 for run in re.findall("`+", text))])
+def _fenced(language: str, lines: list[str]) -> Iterator[str]:
+    """A block of code, in a fence that is longer than any run of backticks in it."""
+    fence = "`" * max([3, *(len(run) + 1 for line in lines for run in re.findall("`+", line))])
+    yield from (f"{fence}{language}", *lines, fence)
 
 
 def _quoted(text: str) -> str:
@@ -157,7 +158,12 @@ def _quoted(text: str) -> str:
     return "'" + text.replace("'", "''") + "'" if text.isprintable() else json.dumps(text)
 
 
-def _escaped(text: str) -> str:
-    """The text with Markdown and HTML escaped."""
+def _plain(text: str) -> str:
+    """Foreign text, on one line for a terminal."""
+    return printable(text)
+
+
+def _markdown(text: str) -> str:
+    """Foreign text, on one line with Markdown and HTML escaped."""
     escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     return "".join(f"\\{character}" if character in r"\`*_[]()#@!|~" else character for character in escaped)

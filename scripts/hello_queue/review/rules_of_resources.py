@@ -1,4 +1,4 @@
-"""What is lost or less protected, and what the templates do not show."""
+"""What happens to resources, properties and the rest of a deployment: whatever `table` does not call harmless."""
 
 from __future__ import annotations
 
@@ -6,134 +6,101 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from hello_queue.review.changes import Change
-from hello_queue.review.findings import ABSENT, Finding, shown
-from hello_queue.review.synthesis import Templates
-
-_KEPT = ("Retain", "RetainExceptOnCreate", "Snapshot")
-_DEFAULT_RETENTION_SECONDS = 345_600
+from hello_queue.review import table
+from hello_queue.review.assembly import Templates
+from hello_queue.review.changes import Change, differences
+from hello_queue.review.findings import Finding, Note, shown
 
 
-def data_loss(change: Change) -> Iterator[Finding]:
-    if change.type != "AWS::SQS::Queue" or not change.before:
-        return
-    name = change.name_before
-    if change.is_removed:
-        kept = change.before.get("DeletionPolicy") in _KEPT
-        after = "kept, but no longer in the stack" if kept else "deleted with its messages"
-        yield change.finding("data-loss", f"queue {name} is removed", "", "a queue", after)
-        return
-    if change.is_replaced:
-        reasons = [each["name"] for each in change.properties if each["impact"] in ("WILL_REPLACE", "MAY_REPLACE")]
-        what = f"queue {name} is replaced" + (f" by {change.name}" if change.name != name else "")
-        before, after = (", ".join(shown(change.values(reason)[side]) for reason in reasons) for side in (0, 1))
-        yield change.finding("data-loss", what, ", ".join(reasons), before, after)
-    was, now = change.before.get("Condition"), change.after.get("Condition")
-    if now and now != was:
-        yield change.finding("data-loss", f"queue {name} exists only on a condition", "Condition", was, now)
-    old, new = change.values("MessageRetentionPeriod")
-    if _less(new, old, _DEFAULT_RETENTION_SECONDS):
-        yield change.finding(
-            "data-loss", f"queue {name} keeps messages for a shorter time", "MessageRetentionPeriod", old, new
-        )
-    old, new = change.values("RedrivePolicy")
-    if old and not new:
-        yield change.finding("data-loss", f"queue {name} has no dead-letter queue", "RedrivePolicy", old, new)
-    elif isinstance(old, Mapping) and isinstance(new, Mapping):
-        if old.get("deadLetterTargetArn") != new.get("deadLetterTargetArn"):
-            targets = old.get("deadLetterTargetArn"), new.get("deadLetterTargetArn")
-            what = f"queue {name} has another dead-letter queue"
-            yield change.finding("data-loss", what, "RedrivePolicy.deadLetterTargetArn", *targets)
-        counts = old.get("maxReceiveCount"), new.get("maxReceiveCount")
-        if _less(counts[1], counts[0], 10):
-            what = f"queue {name} moves messages to its dead-letter queue after fewer receives"
-            yield change.finding("data-loss", what, "RedrivePolicy.maxReceiveCount", *counts)
-    for policy in ("DeletionPolicy", "UpdateReplacePolicy"):
-        was, now = change.before.get(policy), change.after.get(policy)
-        if was in _KEPT and now not in _KEPT:
-            yield change.finding(
-                "data-loss", f"queue {name} is no longer kept ({policy})", policy, was, now or "Delete"
-            )
-
-
-_ENCRYPTED_BY = ("KmsMasterKeyId", "KmsKeyId", "KMSKeyId", "BucketEncryption", "EncryptionConfiguration")
-_GUARDED_BY = ("LoggingConfiguration", "PublicAccessBlockConfiguration", "RedriveAllowPolicy", "TracingConfig")
-
-
-def less_protection(change: Change) -> Iterator[Finding]:
+def lifecycles(change: Change) -> Iterator[Finding]:
+    """Resources that are added, replaced or removed."""
+    kind = "data-loss" if change.type == "AWS::SQS::Queue" else "less-protection"
+    noun = f"queue {change.name_before}" if change.type == "AWS::SQS::Queue" else change.name_before
     if not change.before:
-        return
-    if change.is_removed:
-        if change.type in ("AWS::Logs::LogGroup", "AWS::CloudWatch::Alarm", "AWS::CloudTrail::Trail"):
-            yield change.finding("less-protection", f"{change.name} is removed", "", change.type, None)
-        return
-    for prop in (*_ENCRYPTED_BY, *_GUARDED_BY):
-        old, new = change.values(prop)
-        if old and old != new:
-            yield change.finding("less-protection", f"{change.name}: {prop} changed or removed", prop, old, new)
-    old, new = change.values("SqsManagedSseEnabled")
-    if old is True and new is not True and not change.values("KmsMasterKeyId")[1]:
-        yield change.finding("less-protection", f"{change.name} is not encrypted", "SqsManagedSseEnabled", old, new)
-    for prop in ("ActionsEnabled", "Enabled", "IsLogging"):
-        old, new = change.values(prop)
-        if old is not False and new is False:
-            yield change.finding("less-protection", f"{change.name} is switched off", prop, old, new)
-    old, new = change.values("RetentionInDays")
-    if _less(new, old, 10**9):
-        what = f"{change.name} keeps its records for a shorter time"
-        yield change.finding("less-protection", what, "RetentionInDays", old, new)
-
-
-_KNOWN = {
-    *("AWS::CloudWatch::Alarm", "AWS::CloudWatch::Dashboard", "AWS::Lambda::Permission", "AWS::SSM::Parameter"),
-    *("AWS::IAM::AccessKey", "AWS::IAM::Group", "AWS::IAM::GroupPolicy", "AWS::IAM::ManagedPolicy", "AWS::IAM::Policy"),
-    *("AWS::IAM::OIDCProvider", "AWS::IAM::Role", "AWS::IAM::RolePolicy", "AWS::IAM::SAMLProvider", "AWS::IAM::User"),
-    *("AWS::IAM::UserPolicy", "AWS::IAM::UserToGroupAddition", "AWS::KMS::Alias", "AWS::KMS::Key"),
-    *("AWS::Logs::LogGroup", "AWS::Logs::ResourcePolicy", "AWS::S3::Bucket", "AWS::S3::BucketPolicy"),
-    *("AWS::SNS::Topic", "AWS::SNS::TopicPolicy", "AWS::SQS::Queue", "AWS::SQS::QueuePolicy"),
-    *("AWS::SecretsManager::ResourcePolicy", "AWS::SecretsManager::Secret"),
-}
-"""The resource types that the rules know. A new resource of any other type needs a decision."""
-
-_OPAQUE = (
-    "AWS::CloudFormation::Stack",
-    "AWS::CloudFormation::CustomResource",
-    "AWS::CloudFormation::Macro",
-    "Custom::",
-)
-
-
-def unknown_effects(change: Change) -> Iterator[Finding]:
-    if change.type.startswith(_OPAQUE) and not change.is_removed:
-        what = f"{change.stack}/{change.logical_id}"
-        yield change.finding("unknown-effect", what, "", change.before and change.type, change.type)
-    elif not change.before and change.type not in _KNOWN:
-        yield change.finding("unknown-effect", f"{change.stack}/{change.logical_id}", "", None, change.type)
+        if change.type not in table.ADDED or _leads_away(change):
+            what = f"{change.stack}/{change.logical_id} is new: {change.type}"
+            yield change.finding("unknown-effect", what, "", None, change.after["Properties"] or change.type)
+    elif change.is_removed:
+        if change.type not in table.REMOVED:
+            kept = change.before.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate", "Snapshot")
+            after = "kept, but no longer in the stack" if kept else "deleted"
+            yield change.finding(kind, f"{noun} is removed", "", change.type, after)
+    elif change.is_replaced and change.type not in table.REPLACED:
+        what = f"{noun} is replaced" + (f" by {change.name}" if change.name != change.name_before else "")
+        old, new = change.name_before, change.name
+        if old == new:
+            values = [change.values(name) for name in change.causes]
+            old, new = (", ".join(shown(value[side]) for value in values) for side in (0, 1))
+        yield change.finding(kind, what, ", ".join(change.causes), old, new if new != old else "a new one")
     if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.is_removed:
         properties = (each.get("Properties") for each in (change.before, change.after))
         yield change.finding("new-trust", f"any identity of provider {change.logical_id}", "", *properties)
 
 
-_DECIDING = ("Transform", "Parameters", "Mappings", "Conditions", "Rules")
-"""The sections of a template that decide at deploy time what its resources are."""
+def _leads_away(change: Change) -> bool:
+    """Whether a new alarm notifies somebody else. Other new resources have rules of their own."""
+    actions = [each for name, each in change.after["Properties"].items() if name.endswith("Actions")]
+    return not all(table.more_of_ours(None, each) for each in actions)
 
 
-def deciding_sections(before: Templates, after: Templates) -> Iterator[Finding]:
+def properties(change: Change) -> Iterator[Finding]:
+    """Properties and attributes that change, unless the table says that it is harmless."""
+    if not change.before or change.is_removed:
+        return
+    reported = () if change.type in table.REPLACED else change.causes if change.is_replaced else ()
+    for path, old, new in change.leaves():
+        if path.partition(".")[0] in reported:
+            continue
+        stricter = path == "Threshold" and table.stricter_alarm(change.before["Properties"], change.after["Properties"])
+        if stricter and change.type == "AWS::CloudWatch::Alarm":
+            continue
+        found = judged(change.type, path, old, new, change.name)
+        if found:
+            yield change.finding(*found, path, old, new)
+
+
+def judged(kind: str, path: str, old: Any, new: Any, name: str) -> tuple[str, str] | None:
+    """The finding's kind and sentence, or None if the change is harmless."""
+    row = table.row_of(kind, path)
+    if row is None:
+        return "unlisted-change", f"{name}: {path} changed"
+    if row.harmless(old, new):
+        return None
+    finding, colon, sentence = row.why.partition(": ")
+    return (finding, sentence.replace("{}", name)) if colon else ("unlisted-change", f"{name}: {path} changed")
+
+
+_HARMLESS_SECTIONS = ("AWSTemplateFormatVersion", "Description", "Outputs", "Resources")
+"""The sections of a template that do not decide what its resources are."""
+
+
+def sections(before: Templates, after: Templates) -> Iterator[Finding]:
     for stack, template in after.items():
         old = before.get(stack, {})
-        for section in _DECIDING:
+        for section in sorted({*old, *template} - {*_HARMLESS_SECTIONS}):
             if template.get(section) != old.get(section):
                 what = f"{stack}: {section} changed, which decides at deploy time what is created"
                 values = shown(old.get(section)), shown(template.get(section))
                 yield Finding("unknown-effect", what, stack, section, "", *values)
         if "Fn::Transform" in json.dumps(template) and template != old:
             what = f"{stack}: Fn::Transform rewrites the template at deploy time"
-            yield Finding("unknown-effect", what, stack, "Fn::Transform", "", ABSENT, "Fn::Transform")
+            yield Finding("unknown-effect", what, stack, "Fn::Transform", "", shown(None), "Fn::Transform")
 
 
-def _less(new: Any, old: Any, default: int) -> bool:
-    """Whether a number is smaller than before, or may be, because it is not a number."""
-    old, new = (default if value is None else value for value in (old, new))
-    if isinstance(old, int) and isinstance(new, int):
-        return new < old
-    return bool(old != new)
+def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding | Note]:
+    """What the assembly says beside the templates: each stack and asset, by a name that starts with its kind.
+
+    A new stack or asset is compared with one of its kind that was there: deployed in the same way, it is harmless.
+    """
+    peers = {name.partition(" ")[0]: {**each, "stackName": None, "displayName": None} for name, each in before.items()}
+    for name, new in after.items():
+        kind, _, title = name.partition(" ")
+        old = before.get(name, peers.get(kind, {}))
+        if name not in before:
+            new = {**new, "stackName": None, "displayName": None}
+        for path, was, now in differences(old, new, ""):
+            found = judged(kind, path, was, now, title)
+            if not found:
+                yield Note(title, f"{path} {shown(was, 40)} -> {shown(now, 40)}")
+            else:
+                yield Finding(*found, title, kind, path, shown(was), shown(now))

@@ -6,12 +6,15 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import NO_VALUE, Names
-from hello_queue.review.synthesis import Template, Templates
 
 _RESOLVED = r"\{\{resolve:(?!ssm:)"
 """A dynamic reference to a secret, or to a secure parameter."""
+
+_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:ghp|xox[bp]|sk)[_-]\w{20,}")
+"""What keys look like, wherever they stand."""
 
 _SECRET_WORDS = ("password", "secret", "token", "privatekey")
 
@@ -48,7 +51,12 @@ def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
                 yield path, "a secret that CloudFormation resolves at deploy time"
         elif isinstance(value, str) and ".SecretAccessKey}" in value:
             yield path, "the secret of an access key"
-    for name, parameter in template.get("Parameters", {}).items():
+        elif isinstance(value, str) and _KEY.search(value):
+            yield path, "a literal key"
+    parameters = template.get("Parameters", {})
+    for name, parameter in parameters.items() if isinstance(parameters, Mapping) else ():
+        if not isinstance(parameter, Mapping):
+            continue
         named = any(word in name.lower() for word in _SECRET_WORDS)
         if "Default" in parameter and (named or str(parameter.get("NoEcho")).lower() == "true"):
             yield ("Parameters", name, "Default"), "a default for a secret"

@@ -1,25 +1,29 @@
-"""Synthesizes the templates of a working tree, and writes them as the YAML that reviewers read."""
+"""Synthesizes a working tree with every variant of the settings, and writes the YAML that reviewers read."""
 
 from __future__ import annotations
 
+import itertools
 import json
-import subprocess
-import sys
+import shlex
 import tempfile
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from hello_queue.errors import HelloQueueError
-from hello_queue.project import ROOT, environment_with_tools
+from hello_queue.errors import UsageError
+from hello_queue.project import ROOT
+from hello_queue.review.assembly import Synthesis as Synthesis
+from hello_queue.review.assembly import Template as Template
+from hello_queue.review.assembly import Templates as Templates
+from hello_queue.review.assembly import read_assembly
+from hello_queue.review.naming import in_words_of
+from hello_queue.review.sandbox import run_python
 
 GOLDEN = "tests/golden"
 """The folder of the golden files, relative to the working tree."""
 
-APP = "python3 app.py"
 DEFAULT = "default"
 Variants = Mapping[str, Mapping[str, str]]
 
@@ -35,108 +39,150 @@ VARIANTS: Variants = {
     "alarm_email=set": {"alarm_email": "alarms@example.com"},
 }
 """The settings that change rights or resources, as context for the app. They are added to the context in cdk.json, so a
-variant sets everything that must go together."""
+variant sets everything that must go together. tests/golden has their templates."""
+
+_FLAGS: tuple[Mapping[str, str], ...] = (
+    {"fifo": "true"},
+    {"console_access": "true", "password_reset_required": "false"},
+    {"workers": "lambda"},
+    {"keep_data": "true"},
+    {"alarm_email": "alarms@example.com"},
+    {"administrator_access": "false"},
+    {"second_access_key": "2", "access_key": "1"},
+    {"deployment": "staging"},
+)
+_OTHERS = {"group_name": "Owners", "user_name": "Owner", "queue_name": "jobs", "access_key": "7"}
+_OTHERS |= {"delay_seconds": "9", "visibility_timeout_seconds": "900", "retention_seconds": "86400"}
+_OTHERS |= {"max_receive_count": "3", "alarm_dead_letters": "2", "alarm_age_seconds": "300", "alarm_in_flight": "90"}
+_OTHERS |= {"worker_timeout_seconds": "7", "worker_memory_mb": "256", "worker_concurrency": "5"}
+_OTHERS |= {"worker_batch_size": "5", "workers": "lambda", "worker_handler": "example:main"}
+
+
+def _more_variants() -> dict[str, dict[str, str]]:
+    """Five combinations, in which each two flags are on together, and each is on without the other.
+
+    Each flag is on in another three of the five, and two such sets always overlap without being equal.
+    """
+    sets = list(itertools.combinations(range(5), 3))[: len(_FLAGS)]
+    found = {}
+    for number in range(5):
+        on = [flag for rows, flag in zip(sets, _FLAGS, strict=True) if number in rows]
+        settings = {name: value for flag in on for name, value in flag.items()}
+        if settings.get("fifo") and number != 0:
+            settings["content_based_deduplication"] = "true"
+        if "second_access_key" not in settings:
+            settings |= {"access_key": "0", "second_access_key": "0"}
+        found[" + ".join(next(iter(flag)) for flag in on)] = settings
+    names = {**_OTHERS, "second_access_key": "0", "worker_batch_window_seconds": "9", "fifo": "false"}
+    return {**found, "other names and numbers": names}
+
+
+REVIEWED: Variants = {**VARIANTS, **_more_variants()}
+"""The variants that a review compares."""
 
 ACKNOWLEDGMENTS = "acknowledgments.yaml"
 
-Template = Mapping[str, Any]
-Templates = Mapping[str, Template]
-"""Templates by stack name."""
+
+class RefusedError(Exception):
+    """The app refuses a variant. The message is its last line."""
 
 
-@dataclass(frozen=True)
-class Synthesis:
-    """What the app synthesizes for one variant.
-
-    Attributes:
-        templates: the templates by stack name.
-        acknowledgments: the acknowledged cdk-nag findings, each with ``finding``, ``where`` and ``reason``.
-    """
-
-    templates: Templates
-    acknowledgments: list[dict[str, str]]
+Syntheses = Mapping[str, "Synthesis | RefusedError"]
 
 
-def synthesize(variants: Variants = VARIANTS, root: Path = ROOT) -> dict[str, Synthesis]:
-    """Run the app of a working tree for each variant, with the context of its cdk.json.
+def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True) -> dict[str, Any]:
+    """Run the app of a working tree as cdk.json says, for each variant.
+
+    Args:
+        variants: the first one is what deploys: without settings beside those of cdk.json.
+        isolated: whether the app is kept away from the caller's variables, network and files.
+
+    Returns:
+        What it synthesizes for each variant, or why not (RefusedError).
 
     Raises:
-        HelloQueueError: the app fails, which the message quotes; or it deploys what the templates do not show.
+        UsageError: cdk.json runs what the review cannot run; or the app fails with the settings in cdk.json.
     """
-    project = json.loads((root / "cdk.json").read_text())
-    if project["app"] != APP:
-        raise HelloQueueError(f"cdk.json runs {project['app']!r}, not {APP!r}: review by hand what that deploys")
-    if (root / "cdk.context.json").exists():
-        raise HelloQueueError("cdk.context.json has context that the golden templates do not show: move it to cdk.json")
-    context = project["context"]
-    with tempfile.TemporaryDirectory() as directory:
-        done = subprocess.run(
-            [sys.executable, str(Path(__file__).with_name("run_app.py")), directory],
-            cwd=root,
-            env=environment_with_tools(),
-            input=json.dumps([{**context, **settings} for settings in variants.values()]),
-            capture_output=True,
-            text=True,
-            check=False,
+    try:
+        project = json.loads((root / "cdk.json").read_text())
+        saved = root / "cdk.context.json"
+        context = {**(json.loads(saved.read_text()) if saved.exists() else {}), **project.get("context", {})}
+        python, *app = shlex.split(project["app"])
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"cdk.json cannot be read: {type(error).__name__}: {error}") from None
+    if python not in ("python", "python3") or not app or not app[0].endswith(".py"):
+        raise UsageError(
+            f"cdk.json runs {project['app']!r}, which is no Python script: review by hand what that deploys"
         )
-        if done.returncode:
-            raise HelloQueueError(f"the working tree cannot be synthesized:\n{done.stderr.strip()}")
-        return {variant: _read(Path(directory, str(number))) for number, variant in enumerate(variants)}
-
-
-def _read(directory: Path) -> Synthesis:
-    templates = {
-        path.name.removesuffix(".template.json"): json.loads(path.read_text())
-        for path in sorted(directory.rglob("*.template.json"))
-    }
-    # The CDK does not deploy a stack without resources: that of the workers, with workers=none.
-    templates = {name: template for name, template in templates.items() if template.get("Resources")}
-    for manifest in directory.rglob("manifest.json"):
-        for name, artifact in json.loads(manifest.read_text()).get("artifacts", {}).items():
-            if artifact["type"] == "aws:cloudformation:stack":
-                _check_target(name, artifact)
-    reports = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
-    acknowledged = [
-        {"finding": each["ruleName"], "where": construct["constructPath"], "reason": each["reason"]}
-        for report in reports
-        for each in report["suppressedViolations"]
-        for construct in each["violatingConstructs"]
-    ]
-    return Synthesis(templates, sorted(acknowledged, key=lambda each: (each["where"], each["finding"])))
-
-
-def _check_target(name: str, artifact: Mapping[str, Any]) -> None:
-    """Check that a stack is deployed under its template's name, with the caller's account and region."""
-    deployed_as = artifact.get("properties", {}).get("stackName", name)
-    if deployed_as != name:
-        raise HelloQueueError(
-            f"stack {name} is deployed as {deployed_as}: the review cannot tell it from another stack"
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
+        directory = Path(name)
+        printed = run_python(
+            [str(Path(__file__).with_name("run_app.py")), name, *app],
+            root=root,
+            directory=directory,
+            variables={"CDK_CONTEXT_JSON": json.dumps(context)},
+            stdin=json.dumps(variants),
+            isolated=isolated,
         )
-    if artifact["environment"] != "aws://unknown-account/unknown-region":
-        raise HelloQueueError(
-            f"stack {name} is bound to {artifact['environment']}, which the golden templates do not show"
-        )
+        found = {variant: _read(directory, number, printed) for number, variant in enumerate(variants)}
+    if isinstance(found[DEFAULT], RefusedError):
+        raise UsageError(f"the app of {root} fails: {found[DEFAULT]} (python3 app.py shows more)")
+    return found
+
+
+def _read(directory: Path, number: int, printed: str) -> Synthesis | RefusedError:
+    error = directory / f"{number}.error"
+    try:
+        if error.exists():
+            return RefusedError(_last_line(error.read_text()))
+        if not (directory / str(number) / "manifest.json").exists():
+            return RefusedError(f"it writes no cloud assembly; it prints: {_last_line(printed)}")
+        return read_assembly(directory / str(number))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as invalid:
+        return RefusedError(f"its cloud assembly is invalid: {type(invalid).__name__}: {invalid}")
+
+
+def _last_line(text: str) -> str:
+    return ([line.strip() for line in text.splitlines() if line.strip()] or ["nothing"])[-1][:500]
 
 
 def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:
     """The golden files: texts by file name. A variant has only the stacks that differ from the default's."""
     default = syntheses[DEFAULT].templates
+    golden = {variant: syntheses[variant] for variant in VARIANTS if variant in syntheses}
     files = {
         f"{variant}/{stack}.yaml": as_yaml(template)
-        for variant, synthesis in syntheses.items()
+        for variant, synthesis in golden.items()
         for stack, template in synthesis.templates.items()
         if variant == DEFAULT or template != default.get(stack)
     }
-    return {**files, ACKNOWLEDGMENTS: as_yaml(acknowledgments(syntheses))}
+    return {**files, ACKNOWLEDGMENTS: as_yaml(acknowledgments(golden))}
 
 
-def acknowledgments(syntheses: Mapping[str, Synthesis]) -> list[dict[str, str]]:
-    """Every acknowledgment once, with the first variant that has it."""
+def acknowledgments(
+    syntheses: Mapping[str, Synthesis], words: Mapping[str, Mapping[str, str]] | None = None
+) -> list[dict[str, str]]:
+    """Every acknowledgment once, with the first variant that has it.
+
+    Args:
+        words: by variant, the names of its stacks with those that they have with the default settings.
+    """
     entries: dict[tuple[str, str], dict[str, str]] = {}
     for variant, synthesis in syntheses.items():
         for each in synthesis.acknowledgments:
-            entries.setdefault((each["where"], each["finding"]), {**each, "with": variant})
+            where = in_words_of(each["where"], (words or {}).get(variant, {}))
+            entry = {"finding": each["finding"], "where": where, "reason": each["reason"], "with": variant}
+            entries.setdefault((where, each["finding"]), entry)
     return list(entries.values())
+
+
+def stale_files(syntheses: Mapping[str, Synthesis], root: Path) -> dict[str, str | None]:
+    """The golden files that are not what the code makes, with what they should be; None: they should not be."""
+    fresh, folder = render(syntheses), root / GOLDEN
+    existing = {str(path.relative_to(folder)): path.read_text(errors="replace") for path in folder.rglob("*.yaml")}
+    existing.pop("accepted.yaml", None)
+    names = sorted(fresh.keys() | existing.keys())
+    return {name: fresh.get(name) for name in names if fresh.get(name) != existing.get(name)}
 
 
 class _Dumper(yaml.SafeDumper):

@@ -2,66 +2,230 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+import json
+import sys
+import tempfile
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
+from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
+from hello_queue.review import rules_of_guards as guards
 from hello_queue.review.acceptances import accepted_since
-from hello_queue.review.base import Base, read_base
-from hello_queue.review.comparison import compare, compare_acknowledgments
-from hello_queue.review.details import details
-from hello_queue.review.findings import Finding, Note
+from hello_queue.review.assembly import Synthesis, Templates
+from hello_queue.review.base import Base, changed_files, check_out, read_base
+from hello_queue.review.changes import pairs_of
+from hello_queue.review.comparison import compare_pair
+from hello_queue.review.findings import WHY, Finding, Note, short
+from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
-from hello_queue.review.synthesis import DEFAULT, Synthesis, acknowledgments, synthesize
+from hello_queue.review.rules_of_resources import facts
+from hello_queue.review.sandbox import isolation
+from hello_queue.review.synthesis import DEFAULT, REVIEWED, RefusedError, acknowledgments, stale_files, synthesize
 
 
-def review_working_tree(base_name: str, root: Path = ROOT) -> Review:
-    """Compare what a working tree synthesizes with the golden templates of a commit.
+@dataclass(frozen=True)
+class State:
+    """What a commit or a working tree deploys.
+
+    Attributes:
+        variants: what it synthesizes for each variant, or why not.
+        project: its cdk.json.
+    """
+
+    variants: Mapping[str, Synthesis | RefusedError]
+    project: Mapping[str, Any] = field(default_factory=dict)
+
+
+def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = True) -> Review:
+    """Compare what a working tree deploys with what a commit deploys.
 
     Args:
         base_name: the commit to compare with: its merge base with HEAD.
         root: the working tree.
+        isolated: whether the code under review is kept away from the caller's variables, network and files.
 
     Raises:
-        UsageError: the base or the acceptances cannot be read.
-        HelloQueueError: the working tree cannot be synthesized.
+        UsageError: the base or the acceptances cannot be read, or the working tree cannot be synthesized.
     """
     base = read_base(base_name, root)
     accepted = accepted_since(base, root)
-    return review(base, synthesize(root=root), accepted)
+    changed = changed_files(base.commit, root)
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name, ThreadPoolExecutor() as pool:
+        folder = Path(name, "base")
+        folder.mkdir()
+        if not (isolated and "--mount" in isolation(folder)):
+            print("the code under review runs without namespaces of its own (see docs/review.md)", file=sys.stderr)
+        new = pool.submit(_state, root, isolated)
+        old = new
+        if changed:
+            check_out(base.commit, root, folder)
+            old = pool.submit(_state, folder, isolated)
+        now = new.result()
+        more = list(guards.stale_golden(list(stale_files(_synthesized(now.variants), root))))
+        try:
+            before = old.result()
+        except UsageError as error:
+            # Another version of the CDK, for example. The golden templates are still there to compare with.
+            more.append(_finding("the base", str(error)))
+            before = State({})
+    more += guards.reviewers(changed)
+    return review(base, before, now, accepted, more, changed)
 
 
-def review(base: Base, now: Mapping[str, Synthesis], accepted: Mapping[str, str]) -> Review:
-    """Compare each variant. A finding is reported once, with the first variant that has it.
+def _state(root: Path, isolated: bool) -> State:
+    variants = synthesize(REVIEWED, root, isolated=isolated)
+    return State(variants, json.loads((root / "cdk.json").read_text()))
+
+
+def _synthesized(variants: Mapping[str, Synthesis | RefusedError]) -> dict[str, Synthesis]:
+    return {variant: each for variant, each in variants.items() if isinstance(each, Synthesis)}
+
+
+def _finding(what: str, reason: str) -> Finding:
+    return Finding("unknown-effect", f"{what} cannot be synthesized: {reason}", "app.py", "", "", "templates", "none")
+
+
+def review(
+    base: Base,
+    before: State,
+    now: State,
+    accepted: Mapping[str, str],
+    more: list[Finding],
+    changed: list[str],
+) -> Review:
+    """Compare each variant. A finding is reported once, with the variants that have it.
 
     Args:
-        base: what to compare with.
-        now: what the working tree synthesizes, by variant.
+        base: the golden files to compare with.
+        before: what the base synthesizes. Its golden templates count where it has them: they were reviewed.
+        now: what the working tree synthesizes.
         accepted: the reasons for accepting findings, by the findings' ids.
+        more: findings about the working tree as a whole.
+        changed: the files that differ from the base's.
     """
-    # A variant without golden files is the same as the default.
-    pairs = [
-        (base.variants.get(variant, base.variants[DEFAULT]), synthesis.templates) for variant, synthesis in now.items()
-    ]
-    findings: dict[Finding, str] = {}
+    olds, news = _synthesized(before.variants), _synthesized(now.variants)
+    found: list[tuple[Finding, str]] = [(finding, DEFAULT) for finding in more]
+    found += [(finding, DEFAULT) for finding in guards.project_file(before.project or now.project, now.project)]
+    for variant, refused in now.variants.items():
+        if isinstance(refused, RefusedError) and (variant in olds or variant in base.variants):
+            found.append((_finding(f"the app with {variant}", str(refused)), variant))
+    # A variant that the base refuses, or that is not in its golden files, is compared with the default settings.
+    default = olds.get(DEFAULT, Synthesis(base.variants[DEFAULT], [], {}))
+    states = {}
+    for variant, new in news.items():
+        old = olds.get(variant, default)
+        golden = base.variants.get(variant)
+        hashes = {**old.hashes, **new.hashes}
+        templates = old.templates if golden is None else golden
+        states[variant] = _without_hashes(templates, hashes), _without_hashes(new.templates, hashes)
     notes: dict[str, list[Note]] = {}
-    for variant, (found, notes_here) in zip(now, compare(pairs), strict=True):
-        notes[variant] = notes_here
-        for finding in found:
-            findings.setdefault(finding, variant)
-    found, more_notes = compare_acknowledgments(base.acknowledgments, acknowledgments(now))
-    findings.update(dict.fromkeys(found, DEFAULT))
-    default_notes = [*notes.pop(DEFAULT), *more_notes]
-    other_notes = {
-        variant: others
-        for variant, notes_here in notes.items()
-        if (others := [note for note in notes_here if note not in default_notes])
-    }
+    details: dict[str, list[str]] = {}
+    all_words = _words(states)
+    for (variant, new), pair in zip(news.items(), pairs_of(list(states.values())), strict=True):
+        old = olds.get(variant, default)
+        words = all_words[variant]
+        findings, notes_here = compare_pair(pair)
+        for fact in facts(old.facts, new.facts) if olds else ():
+            (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
+        findings += guards.other_code(old.assets, new.assets) if olds else ()
+        found += [(finding.in_words_of(words), variant) for finding in findings]
+        notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
+        for title, text in (*pair.details.items(), *_code_details(old, new)):
+            details.setdefault(in_words_of(f"{title}\n{text}", words), []).append(variant)
+    known = [*base.acknowledgments, *acknowledgments(olds, all_words)]
+    acknowledged, more_notes = guards.acknowledgments(known, acknowledgments(news, all_words))
+    found += [(finding, DEFAULT) for finding in acknowledged]
+    if olds and any(_differ(olds.get(variant, default), new) for variant, new in news.items()):
+        silenced = guards.silenced_rules(default, news)
+        found += [(finding.in_words_of(all_words[variant]), variant) for finding, variant in silenced]
+    if any(name.startswith("stacks/") or name == "app.py" for name in changed) and not any(notes.values()):
+        text = f"stacks/ changed, but none of the {len(news)} variants did: another combination of settings may"
+        more_notes.append(Note("stacks", text))
+    return _review(base.commit, found, accepted, notes, more_notes, details, list(news))
+
+
+def _review(
+    commit: str,
+    found: list[tuple[Finding, str]],
+    accepted: Mapping[str, str],
+    notes: dict[str, list[Note]],
+    more_notes: list[Note],
+    details: Mapping[str, list[str]],
+    variants: list[str],
+) -> Review:
+    """Put together what is the same in several variants, the most dangerous kind first."""
+    findings: dict[str, Finding] = {}
+    where: dict[str, list[str]] = {}
+    for finding, variant in sorted(found, key=lambda each: list(WHY).index(each[0].kind)):
+        findings.setdefault(finding.id, finding)
+        where.setdefault(finding.id, []).append(variant)
+    default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
+    seen = set(default_notes)
+    other_notes: dict[str, list[Note]] = {}
+    for variant, notes_here in notes.items():
+        fresh = [note for note in notes_here if note not in seen]
+        seen.update(fresh)
+        if fresh:
+            other_notes[variant] = fresh
     return Review(
-        base.commit,
-        {finding: variant for finding, variant in findings.items() if finding.id not in accepted},
-        {finding: accepted[finding.id] for finding in findings if finding.id in accepted},
+        commit,
+        {each: list(dict.fromkeys(where[id_])) for id_, each in findings.items() if short(id_) not in accepted},
+        {each: accepted[short(id_)] for id_, each in findings.items() if short(id_) in accepted},
         default_notes,
         other_notes,
-        details(base.variants[DEFAULT], now[DEFAULT].templates),
+        {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details.items()},
+        variants,
     )
+
+
+def _some(variants: list[str]) -> str:
+    return variants[0] if len(variants) == 1 else f"{variants[0]} and {len(variants) - 1} more"
+
+
+def _without_hashes(templates: Templates, hashes: Mapping[str, str]) -> Templates:
+    """The templates with assets by their names: what is in them is compared, not their hash."""
+    text = json.dumps(templates)
+    for hash_, title in hashes.items():
+        text = text.replace(hash_, json.dumps(title)[1:-1])
+    changed: Templates = json.loads(text)
+    return changed
+
+
+def _words(states: Mapping[str, tuple[Templates, Templates]]) -> dict[str, dict[str, str]]:
+    """By variant: the names of its stacks and resources, with those that they have in the first variant that has them.
+
+    So that one change is one finding, although a deployment's name is in front of all names.
+    """
+    words: dict[str, dict[str, str]] = {variant: {} for variant in states}
+    usual: dict[tuple[int, str, str], str] = {}
+    stacks: list[str] = []
+    for variant, sides in states.items():
+        for side, templates in enumerate(sides):
+            for stack, template in templates.items():
+                known = next((each for each in stacks if stack == each or stack.endswith(f"-{each}")), stack)
+                stacks += [] if known in stacks else [known]
+                names = {id_: physical_name(resource)[1] for id_, resource in template["Resources"].items()}
+                for id_, name in (("", stack), *names.items()):
+                    other = usual.setdefault((side, known, id_), name) if id_ else known
+                    if name and other and name != other:
+                        words[variant][name] = other
+    return words
+
+
+def _code_details(before: Synthesis, after: Synthesis) -> Iterator[tuple[str, str]]:
+    for name, files in after.assets.items():
+        old = before.assets.get(name, files)
+        for path in sorted({*old, *files}):
+            was, now = old.get(path, "").splitlines(), files.get(path, "").splitlines()
+            lines = list(difflib.unified_diff(was, now, "before", "after", lineterm=""))
+            if lines:
+                yield f"{path} of {name}", "\n".join(lines[:200])
+
+
+def _differ(old: Synthesis, new: Synthesis) -> bool:
+    return (old.templates, old.acknowledgments, old.plugins) != (new.templates, new.acknowledgments, new.plugins)
