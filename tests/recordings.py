@@ -16,7 +16,7 @@ from hello_queue.project import ROOT
 from hello_queue.review.base import Base
 from hello_queue.review.report import as_text
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
-from hello_queue.review.working_tree import review
+from hello_queue.review.working_tree import State, review
 from tests.cli.test_terminal import shown_on_a_terminal
 from tests.conftest import Aws
 from tests.review.templates import IDENTITY, golden
@@ -83,7 +83,7 @@ def _review() -> str:
     now = {variant: Synthesis(golden(variant), []) for variant in VARIANTS}
     now["default"] = Synthesis(after, known)
     base = Base("origin/main", {variant: golden(variant) for variant in VARIANTS}, known, [])
-    return as_text(review(base, now, {})).partition("\nDetails of ")[0]
+    return as_text(review(base, State({}), State(now), {}, [], [])).partition("\nDetails of ")[0]
 
 
 def _svg(title: str, ansi: str) -> str:
