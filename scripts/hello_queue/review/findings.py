@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 WHY = {
@@ -38,6 +38,7 @@ class Finding:
         attribute: the property, or "".
         before: the value before the change.
         after: the value after the change.
+        witness: one request that is allowed now and was not before, as a sentence; or "".
     """
 
     kind: str
@@ -47,6 +48,7 @@ class Finding:
     attribute: str
     before: str
     after: str
+    witness: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:

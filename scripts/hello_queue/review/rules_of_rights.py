@@ -4,62 +4,96 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from hello_queue.review import permissions
 from hello_queue.review.changes import Change
 from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import Names
-from hello_queue.review.synthesis import Templates
+from hello_queue.review.permissions import Rights, members, rights_of
+from hello_queue.review.rights.actions import is_known
+from hello_queue.review.synthesis import Template, Templates
+from hello_queue.review.widenings import Comparison, Widening
+from hello_queue.review.witness import witness
 
 
 def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> Iterator[Finding]:
+    if before == after:
+        return
     gone = {change.name_before for change in changes if change.before} - {
         Names(template).of(logical_id) for template in after.values() for logical_id in template.get("Resources", {})
     }
-    groups: dict[tuple[str, ...], list[permissions.Widening]] = {}
-    for widening in permissions.widenings(permissions.rights(before), permissions.rights(after)):
-        right, old = widening.right, widening.before
-        if right.effect == "Deny":
-            assert old is not None
-            if old.who.partition(" ")[2] in gone or old.resource.rpartition(":")[2] in gone:
-                continue  # its principal or resource is gone too
-            kind = "weaker-denial"
-        else:
-            trust = right.action.startswith("sts:AssumeRole")
-            kind = "weaker-condition" if old else "new-trust" if trust else "wider-rights"
-        # Rights that differ only in their actions are one decision.
-        bounds = (old.resource, old.condition) if old else ()
-        groups.setdefault((kind, right.where, right.who, right.resource, right.condition, *bounds), []).append(widening)
-    for (kind, where, who, *_), group in groups.items():
-        old_rights = list(dict.fromkeys(widening.before for widening in group if widening.before))
-        new_rights = [widening.right for widening in group]
-        was = permissions.Right.summary(old_rights) if old_rights else ABSENT
-        now = ABSENT if new_rights == old_rights else permissions.Right.summary(new_rights)
-        stack, _, resource = where.partition("/")
-        what = f"{who}: {was if kind == 'weaker-denial' else now}"
-        yield Finding(kind, what, stack, resource, f"what {who} may do", was, now)
+    old, new = rights_of(before), rights_of(after)
+    comparison = Comparison(old, new)
+    found = [each for each in comparison.widenings() if not _is_gone(each, gone)]
+    for group in _grouped(found):
+        yield _finding(group, comparison, old, new)
+    yield from _unknown_actions(old, new)
+
+
+def _is_gone(widening: Widening, gone: set[str]) -> bool:
+    """Whether a denial is gone with its principal or resource."""
+    if widening.right.statement.allows:
+        return False
+    names = [widening.who.partition(" ")[2], *(each.rpartition(":")[2] for each in widening.resources)]
+    return bool({*names, widening.right.attached} & gone)
+
+
+def _grouped(found: list[Widening]) -> list[list[Widening]]:
+    """The widenings that are one decision: those of one policy that differ in their actions, resources or holders."""
+    by_resource: dict[object, list[Widening]] = {}
+    for each in found:
+        right = each.right
+        kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
+        fixed = (each.kind, right.where, right.label, each.before, kept)
+        by_resource.setdefault((fixed, each.who, each.resources), []).append(each)
+    by_actions: dict[object, list[Widening]] = {}
+    for (fixed, who, _), group in by_resource.items():  # type: ignore[misc]
+        actions = frozenset(action for each in group for action in each.actions)
+        by_actions.setdefault((fixed, who, actions), []).extend(group)
+    by_holder: dict[object, list[Widening]] = {}
+    for (fixed, _, actions), group in by_actions.items():  # type: ignore[misc]
+        resources = frozenset(text for each in group for text in each.resources)
+        by_holder.setdefault((fixed, actions, resources), []).extend(group)
+    return list(by_holder.values())
+
+
+def _finding(group: list[Widening], comparison: Comparison, before: Rights, after: Rights) -> Finding:
+    first = group[0]
+    who = ", ".join(dict.fromkeys(each.who for each in group))
+    stack, _, resource = first.right.where.partition("/")
+    if first.right.statement.allows:
+        actions, resources = (
+            tuple(dict.fromkeys(text for each in group for text in texts))
+            for texts in ([text for one in group for text in one.actions], [t for one in group for t in one.resources])
+        )
+        now = first.right.summary(actions, resources)
+        what = f"{who}: {now}"
+    else:
+        now = first.after
+        what = f"{who}: {first.before}"
+    kind, shown = first.kind, witness(who, first.request)
+    return Finding(kind, what, stack, resource, f"what {who} may do", first.before, now, witness=shown)
+
+
+def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
+    """Actions that AWS does not have: misspelled, perhaps, so that a denial denies nothing."""
+    old = {(right.who, action) for right in before.all for action in right.statement.actions}
+    for right in after.all:
+        for action in right.statement.actions if right.is_certain else ():
+            if (right.who, action) not in old and not is_known(action):
+                stack, _, resource = right.where.partition("/")
+                what = f"{right.who}: no action of AWS is called {action}"
+                yield Finding("unknown-effect", what, stack, resource, "Action", ABSENT, action)
 
 
 def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
-    old = {(user, group) for user, group, *_ in _members(before)}
-    for user, group, stack, resource in _members(after):
-        if (user, group) not in old:
-            yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group)
+    old = {(user, group) for template in before.values() for user, group, _ in _members(template)}
+    for stack, template in after.items():
+        for user, group, resource in _members(template):
+            if (user, group) not in old:
+                yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group)
 
 
-def _members(templates: Templates) -> Iterator[tuple[str, str, str, str]]:
-    """User, group, and the stack and resource that add the one to the other."""
-    for stack, template in templates.items():
-        names = Names(template)
-        for logical_id, resource in template.get("Resources", {}).items():
-            properties = resource.get("Properties", {})
-            if resource["Type"] == "AWS::IAM::User":
-                groups = properties.get("Groups", [])
-                for group in groups if isinstance(groups, list) else [groups]:
-                    yield names.of(logical_id), names.name(group), stack, logical_id
-            if resource["Type"] == "AWS::IAM::UserToGroupAddition":
-                users = properties.get("Users", [])
-                for user in users if isinstance(users, list) else [users]:
-                    yield names.name(user), names.name(properties.get("GroupName")), stack, logical_id
+def _members(template: Template) -> Iterator[tuple[str, str, str]]:
+    return members(template.get("Resources", {}), Names(template))
 
 
 def identities(change: Change) -> Iterator[Finding]:
