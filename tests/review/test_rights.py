@@ -24,7 +24,6 @@ from tests.review.templates import (
     use_the_queue,
 )
 
-
 PLAIN = "administrator_access=false"
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 WHY = {
+    "escalation": "With these rights, their holder can take all other rights.",
     "wider-rights": "A principal may do what it could not do before.",
     "weaker-condition": "A condition (TLS, MFA, a source) that limited this right is weaker or gone.",
     "weaker-denial": "Something that was denied is now allowed, or denied in fewer cases.",
@@ -39,6 +40,8 @@ class Finding:
         before: the value before the change.
         after: the value after the change.
         witness: one request that is allowed now and was not before, as a sentence; or "".
+        action: its action, or "".
+        on: its resource, or "".
     """
 
     kind: str
@@ -49,6 +52,8 @@ class Finding:
     before: str
     after: str
     witness: str = field(default="", compare=False)
+    action: str = field(default="", compare=False)
+    on: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:

@@ -125,7 +125,11 @@ class _Reader:
 
     def __init__(self, template: Template, rights: Rights) -> None:
         self._names, self._rights = Names(template), rights
-        self._resources: Mapping[str, Any] = template.get("Resources", {})
+        self._resources: Mapping[str, Any] = {
+            logical_id: resource
+            for logical_id, resource in template.get("Resources", {}).items()
+            if isinstance(resource, Mapping) and isinstance(resource.get("Type"), str)
+        }
         self._holders: dict[str, list[str]] = {}  # of managed policies in this template
         self._limits: set[str] = set()  # managed policies that are permissions boundaries
 

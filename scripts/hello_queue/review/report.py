@@ -144,6 +144,8 @@ def _facts(finding: Finding, variant: str) -> Iterator[tuple[str, str]]:
     yield "where", printable(where) + ("" if variant == "default" else f" (with {variant})")
     yield "before", printable(finding.before)
     yield "after", printable(finding.after)
+    if finding.witness:
+        yield "example", printable(finding.witness)
     yield "why", WHY[finding.kind]
 
 

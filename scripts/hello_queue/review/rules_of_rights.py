@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
 from hello_queue.review.changes import Change
 from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import Names
 from hello_queue.review.permissions import Rights, members, rights_of
 from hello_queue.review.rights.actions import is_known
+from hello_queue.review.rights.actions import pattern as action_pattern
+from hello_queue.review.rights.ways import Way
 from hello_queue.review.synthesis import Template, Templates
 from hello_queue.review.widenings import Comparison, Widening
 from hello_queue.review.witness import witness
@@ -22,10 +24,30 @@ def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> 
     }
     old, new = rights_of(before), rights_of(after)
     comparison = Comparison(old, new)
-    found = [each for each in comparison.widenings() if not _is_gone(each, gone)]
-    for group in _grouped(found):
-        yield _finding(group, comparison, old, new)
+    groups = _grouped([each for each in comparison.widenings() if not _is_gone(each, gone)])
+    ways = {who: comparison.ways(who) for who in sorted({one.who for each in groups for one in each if _is_own(one)})}
+    for group in sorted(groups, key=lambda group: not _opens(group, ways)):
+        yield _finding(group, ways)
     yield from _unknown_actions(old, new)
+
+
+def _is_own(widening: Widening) -> bool:
+    """Whether it is about what the holder's own policies say."""
+    return widening.right.is_identity and widening.request is not None
+
+
+def _opens(group: list[Widening], ways: Mapping[str, list[Way]]) -> list[Way]:
+    """The ways to which these widenings contribute."""
+    patterns = [action_pattern(each) for each in _actions(group)]
+    statement = group[0].right.statement
+    return [
+        way
+        for way in (ways.get(group[0].who, []) if _is_own(group[0]) else [])
+        if any(
+            statement.but_actions != any(one.matches(action.split()[0].lower()) for one in patterns)
+            for action in way.needs
+        )
+    ]
 
 
 def _is_gone(widening: Widening, gone: set[str]) -> bool:
@@ -38,39 +60,60 @@ def _is_gone(widening: Widening, gone: set[str]) -> bool:
 
 def _grouped(found: list[Widening]) -> list[list[Widening]]:
     """The widenings that are one decision: those of one policy that differ in their actions, resources or holders."""
-    by_resource: dict[object, list[Widening]] = {}
-    for each in found:
-        right = each.right
-        kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
-        fixed = (each.kind, right.where, right.label, each.before, kept)
-        by_resource.setdefault((fixed, each.who, each.resources), []).append(each)
-    by_actions: dict[object, list[Widening]] = {}
-    for (fixed, who, _), group in by_resource.items():  # type: ignore[misc]
-        actions = frozenset(action for each in group for action in each.actions)
-        by_actions.setdefault((fixed, who, actions), []).extend(group)
-    by_holder: dict[object, list[Widening]] = {}
-    for (fixed, _, actions), group in by_actions.items():  # type: ignore[misc]
-        resources = frozenset(text for each in group for text in each.resources)
-        by_holder.setdefault((fixed, actions, resources), []).extend(group)
-    return list(by_holder.values())
+
+    def merged(groups: list[list[Widening]], key: Callable[[list[Widening]], object]) -> list[list[Widening]]:
+        together: dict[object, list[Widening]] = {}
+        for group in groups:
+            together.setdefault((_decision(group[0]), key(group)), []).extend(group)
+        return list(together.values())
+
+    groups = merged([[each] for each in found], lambda group: (group[0].who, group[0].resources))
+    groups = merged(groups, lambda group: (group[0].who, frozenset(_actions(group))))
+    return merged(groups, lambda group: (frozenset(_actions(group)), frozenset(_resources(group))))
 
 
-def _finding(group: list[Widening], comparison: Comparison, before: Rights, after: Rights) -> Finding:
-    first = group[0]
+def _decision(widening: Widening) -> tuple[object, ...]:
+    right = widening.right
+    kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
+    return (widening.kind, right.where, right.label, widening.before, *kept)
+
+
+def _actions(group: list[Widening]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(action for each in group for action in each.actions))
+
+
+def _resources(group: list[Widening]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for each in group for text in each.resources))
+
+
+def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
+    first, open_ = group[0], _opens(group, ways)
     who = ", ".join(dict.fromkeys(each.who for each in group))
     stack, _, resource = first.right.where.partition("/")
-    if first.right.statement.allows:
-        actions, resources = (
-            tuple(dict.fromkeys(text for each in group for text in texts))
-            for texts in ([text for one in group for text in one.actions], [t for one in group for t in one.resources])
-        )
-        now = first.right.summary(actions, resources)
-        what = f"{who}: {now}"
-    else:
-        now = first.after
-        what = f"{who}: {first.before}"
-    kind, shown = first.kind, witness(who, first.request)
-    return Finding(kind, what, stack, resource, f"what {who} may do", first.before, now, witness=shown)
+    allows = first.right.statement.allows
+    now = first.right.summary(_actions(group), _resources(group)) if allows else first.after
+    what = f"{who}: {now if allows else first.before}"
+    kind = first.kind
+    if open_:
+        kind, what = "escalation", f"{who} can become administrator by {open_[0]}: {now if allows else first.before}"
+    return Finding(
+        kind,
+        what,
+        stack,
+        resource,
+        f"what {who} may do",
+        first.before,
+        now,
+        witness=witness(who, first.request) + _more(open_[1:]),
+        action=first.request.action if first.request else "",
+        on=first.request.resource if first.request else "",
+    )
+
+
+def _more(ways: list[Way]) -> str:
+    if not ways:
+        return ""
+    return f"; also by {ways[0]}" + (f" and {len(ways) - 1} more ways" if len(ways) > 1 else "")
 
 
 def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
@@ -86,10 +129,16 @@ def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
 
 def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
     old = {(user, group) for template in before.values() for user, group, _ in _members(template)}
-    for stack, template in after.items():
-        for user, group, resource in _members(template):
-            if (user, group) not in old:
-                yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group)
+    new = [(stack, *each) for stack, template in after.items() for each in _members(template) if each[:2] not in old]
+    comparison = Comparison(rights_of(before), rights_of(after)) if new else None
+    for stack, user, group, resource in new:
+        assert comparison is not None
+        request = comparison.membership(f"user {user}", f"group {group}")
+        shown = witness(f"user {user}", request) if request else ""
+        ways = comparison.ways(f"user {user}") if request else []
+        if ways:
+            shown += f"; {user} can become administrator by {ways[0]}{_more(ways[1:])}"
+        yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group, witness=shown)
 
 
 def _members(template: Template) -> Iterator[tuple[str, str, str]]:

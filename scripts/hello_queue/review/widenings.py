@@ -21,6 +21,7 @@ from hello_queue.review.rights.decision import (
 )
 from hello_queue.review.rights.patterns import TooComplexError
 from hello_queue.review.rights.statements import Statement, resource_pattern, variables
+from hello_queue.review.rights.ways import Way, new_ways
 
 _EVERYTHING = Statement(True, ("*",))
 _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
@@ -75,6 +76,22 @@ class Comparison:
         found = [each for right in self._after.all if right.statement.allows for each in self._wider(right)]
         found += [each for right in self._before.all if not right.statement.allows for each in self._weaker(right)]
         return found
+
+    def ways(self, subject: str) -> list[Way]:
+        """The ways to become administrator that are new to a principal."""
+        fixed = next(iter(_assumptions(subject, [])))
+        before, after = (_assuming(self.policies(state, subject), fixed) for state in (self._before, self._after))
+        return new_ways(subject, before, after)
+
+    def membership(self, user: str, group: str) -> Request | None:
+        """A request that a new member of a group may make because of it; None if there is none."""
+        old, new = (self.policies(state, user) for state in (self._before, self._after))
+        for right in self._after.all:
+            if right.is_identity and right.who == group and right.statement.allows:
+                hits = self._hits(right, user, old, new, newly_granted)
+                if hits:
+                    return hits.request
+        return None
 
     def policies(self, state: Rights, subject: str, world: str = "", *, everything: bool = False) -> Policies:
         """What bears on the requests of a principal.

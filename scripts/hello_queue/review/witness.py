@@ -22,6 +22,8 @@ def witness(who: str, request: Request | None) -> str:
     resource = "" if request.resource == "*" else f" on {ours[1] if ours else request.resource}"
     terms = []
     for key, values in request.context.items():
+        if key.lower() == "aws:securetransport" and values == ("true",):
+            continue  # as all requests should be
         terms.append(f"without {key}" if values is None else f"with {key} {' and '.join(values)}")
     terms += [f"if this holds: {text}" for text in request.unknown]
     return _sentence(", ".join([f"{subject} could now call {request.action}{resource}", *terms]))

@@ -201,10 +201,10 @@ def _single(key: str, conditions: Sequence[Condition]) -> Iterable[str]:
         for each in [*numbers, *(one + step for one in numbers for step in (-1, 1)), *between]:
             yield str(int(each)) if each.is_integer() else str(each)
     elif kinds["date"]:
-        for each in sorted({date(value) for one in kinds["date"] for value in one.values}):
+        for moment in sorted({date(value) for one in kinds["date"] for value in one.values}):
             for step in (0, -1, 1):
                 with contextlib.suppress(OverflowError):
-                    yield (each + timedelta(seconds=step)).isoformat()
+                    yield (moment + timedelta(seconds=step)).isoformat()
     else:
         patterns = [each.pattern(value) for each in conditions if each.kind == "text" for value in each.values]
         unique = list(dict.fromkeys(patterns))
