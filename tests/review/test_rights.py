@@ -25,6 +25,10 @@ from tests.review.templates import (
 )
 
 PLAIN = "administrator_access=false"
+TAKES_OVER = (
+    "escalation: user Administrator can become administrator through a new version of a policy "
+    "(iam:CreatePolicyVersion)"
+)
 
 
 def a_new_action(identity: Any, messaging: Any) -> None:
@@ -152,7 +156,13 @@ CASES: list[tuple[Change, list[str]]] = [
             f"sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on {ARN}*"
         ],
     ),
-    (not_action, ["wider-rights: user Administrator: allow everything but iam:* on *"]),
+    (
+        not_action,
+        [
+            "escalation: user Administrator can become administrator through assuming a role (sts:AssumeRole): "
+            "allow everything but iam:* on *"
+        ],
+    ),
     (
         not_resource,
         ["wider-rights: user Administrator: allow sqs:SendMessage on everything but arn:aws:sqs:*:*:payroll"],
@@ -168,9 +178,9 @@ CASES: list[tuple[Change, list[str]]] = [
     (inline_and_wider_instead_of_managed, [f"wider-rights: user Administrator: allow sqs:S* on {ARN}"]),
     (
         a_managed_policy_of_aws,
-        ["wider-rights: user Administrator: allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *"],
+        [f"{TAKES_OVER}: allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *"],
     ),
-    (administrator_access_for_the_user_itself, ["wider-rights: user Administrator: allow * on *"]),
+    (administrator_access_for_the_user_itself, [f"{TAKES_OVER}: allow * on *"]),
     (anyone_may_send, ["wider-rights: anyone: allow sqs:SendMessage on * (of test)"]),
     (
         another_account_may_send_on_a_condition,

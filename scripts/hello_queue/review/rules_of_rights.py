@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator, Mapping
 from hello_queue.review.changes import Change
 from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import Names
-from hello_queue.review.permissions import Rights, members, rights_of
+from hello_queue.review.permissions import members, rights_of
+from hello_queue.review.right import Rights
 from hello_queue.review.rights.actions import is_known
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.ways import Way
@@ -95,7 +96,10 @@ def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
     what = f"{who}: {now if allows else first.before}"
     kind = first.kind
     if open_:
-        kind, what = "escalation", f"{who} can become administrator by {open_[0]}: {now if allows else first.before}"
+        kind, what = (
+            "escalation",
+            f"{who} can become administrator through {open_[0]}: {now if allows else first.before}",
+        )
     return Finding(
         kind,
         what,
@@ -113,7 +117,7 @@ def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
 def _more(ways: list[Way]) -> str:
     if not ways:
         return ""
-    return f"; also by {ways[0]}" + (f" and {len(ways) - 1} more ways" if len(ways) > 1 else "")
+    return f"; also through {ways[0]}" + (f" and {len(ways) - 1} more ways" if len(ways) > 1 else "")
 
 
 def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
@@ -137,7 +141,7 @@ def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
         shown = witness(f"user {user}", request) if request else ""
         ways = comparison.ways(f"user {user}") if request else []
         if ways:
-            shown += f"; {user} can become administrator by {ways[0]}{_more(ways[1:])}"
+            shown += f"; {user} can become administrator through {ways[0]}{_more(ways[1:])}"
         yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group, witness=shown)
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hello_queue.review.findings import ABSENT
-from hello_queue.review.permissions import ANYONE, Right, Rights
+from hello_queue.review.right import ANYONE, Right, Rights
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.decision import (
     Goal,

@@ -48,6 +48,7 @@ def examples(action: str) -> Iterator[str]:
         yield "*"
 
 
+@functools.cache
 def pattern(text: str) -> Pattern:
     """An action of a policy. IAM ignores its case."""
     return Pattern(text.lower())

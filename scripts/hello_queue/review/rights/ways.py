@@ -6,11 +6,12 @@ pathfinding.cloud. Where a resource with more rights is needed, such as a role o
 
 from __future__ import annotations
 
+import functools
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
-from hello_queue.review.rights.actions import examples
+from hello_queue.review.rights.actions import examples, pattern
 from hello_queue.review.rights.conditions import Condition
 from hello_queue.review.rights.decision import Policies, Requests, Truth
 from hello_queue.review.rights.patterns import TooComplexError
@@ -22,7 +23,7 @@ class Way:
     """A way to more rights.
 
     Attributes:
-        name: completes "can become administrator by".
+        name: completes "can become administrator through".
         needs: the actions that must all be allowed. ``iam:PassRole to SERVICE`` is passing a role to this service;
             ``on others`` excludes the holder itself.
     """
@@ -122,7 +123,11 @@ def new_ways(holder: str, before: Policies, after: Policies) -> list[Way]:
     return [way for way in now if way not in _open(holder, before, now)] if now else []
 
 
-def _open(holder: str, policies: Policies, ways: tuple[Way, ...] | list[Way]) -> list[Way]:
+def _open(holder: str, policies: Policies, ways: Sequence[Way]) -> list[Way]:
+    # Most ways are closed already by the names of the actions.
+    ways = [way for way in ways if all(_is_named(need, policies) for need in way.needs)]
+    if not ways:
+        return []
     needs = {need: _needed(need) for way in ways for need in way.needs}
     itself = Statement(True, ("*",), (f"arn:aws:iam::*:user/{holder.partition(' ')[2]}",))
     requests = Requests([*policies.statements, *needs.values(), itself])
@@ -141,6 +146,16 @@ def _open(holder: str, policies: Policies, ways: tuple[Way, ...] | list[Way]) ->
     return [way for way in ways if all(has[need] for need in way.needs)]
 
 
+def _is_named(need: str, policies: Policies) -> bool:
+    action = need.split()[0].lower()
+    return any(
+        each.but_actions != any(pattern(text).matches(action) for text in each.actions)
+        for each in policies.statements
+        if each.allows
+    )
+
+
+@functools.cache
 def _needed(need: str) -> Statement:
     """The requests of which one must be allowed."""
     action, _, service = need.removesuffix(" on others").partition(" to ")
