@@ -153,7 +153,8 @@ ONE_REQUEST = [
 @pytest.mark.parametrize(("operator", "key", "value", "expected"), ONE_REQUEST, ids=lambda value: str(value))
 def test_an_operator_is_what_the_local_aws_takes_it_for(operator: str, key: str, value: str, expected: bool) -> None:
     allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "q", "Condition": {operator: {key: value}}}
-    nothing, something = {"Statement": []}, {"Statement": [allow]}
+    nothing: dict[str, Any] = {"Statement": []}
+    something = {"Statement": [allow]}
     found = wider(nothing, something)
     assert found
     assert (replayed(something, found[1]) == "Allow") is expected

@@ -75,7 +75,7 @@ def test_a_new_member_comes_with_an_example_and_a_way() -> None:
     assert found(before, after) == []
     (one,) = memberships(before, after)
     assert one.id == "new-member: ada in g"
-    assert one.witness.startswith("Ada could now call ")
+    assert one.witness.startswith("ada could now call ")
     assert "ada can become administrator through a new version of a policy (iam:CreatePolicyVersion)" in one.witness
 
 
@@ -174,7 +174,7 @@ def test_a_foreign_policy_that_may_deny() -> None:
     ("who", "request_", "expected"),
     [
         ("user ada", Request("sqs:PurgeQueue", QUEUE.replace("${AWS::Partition}", "aws")), "PurgeQueue on q"),
-        ("user ada", Request("sqs:ListQueues", "*"), "Ada could now call sqs:ListQueues"),
+        ("user ada", Request("sqs:ListQueues", "*"), "ada could now call sqs:ListQueues"),
         (
             "anyone",
             Request("sqs:SendMessage", "arn:aws:sqs:eu-west-1:444455556666:q", {"aws:Referer": None}),

@@ -8,6 +8,8 @@ from hello_queue.review.rights.decision import Request
 
 _OURS = re.compile(r"arn:[^:]+:[^:]+:(?:\$\{AWS::Region\})?:\$\{AWS::AccountId\}:(?:[a-z-]+/)?([^*?]+)")
 
+_WORDS = ("any", "whoever ", "role ", "group ", "service ", "federated ", "user ")
+
 
 def witness(who: str, request: Request | None) -> str:
     """The request as a sentence; if there is none, that this cannot be decided."""
@@ -36,4 +38,5 @@ def _subject(who: str) -> str:
 
 
 def _sentence(text: str) -> str:
-    return text[0].upper() + text[1:]
+    """Begins with a capital letter, unless with a name."""
+    return text[0].upper() + text[1:] if text.startswith(_WORDS) else text
