@@ -267,3 +267,37 @@ def test_too_many_patterns_are_refused() -> None:
 @pytest.mark.parametrize("operator", ["NumericEquals", "DateLessThan", "IpAddress"])
 def test_an_invalid_value_is_unknown(operator: str, value: str) -> None:
     assert Condition.parse(operator, "k", [value]).operator == "?"
+
+
+def test_a_group_of_patterns_matches_what_any_of_them_matches() -> None:
+    word, ending = Pattern("axy"), Pattern("*z")
+    assert set(texts([[word, ending], [word]])) == {0, 1, 3}
+    assert set(texts([[word, Pattern("a*")], [Pattern("axy*")]])) == {0, 1, 3}
+
+
+@pytest.mark.parametrize(
+    ("operator", "expected"),
+    [
+        ("StringEquals", False),
+        ("StringEqualsIfExists", True),
+        ("StringNotEquals", True),
+        ("NotIpAddress", True),
+        ("ForAllValues:StringEquals", True),
+        ("ForAnyValue:StringEquals", False),
+        ("ForAnyValue:StringNotEquals", False),
+        ("NumericLessThanIfExists", True),
+        ("Bool", False),
+    ],
+)
+def test_a_key_that_a_request_does_not_have(operator: str, expected: bool) -> None:
+    values = {"NotIpAddress": "10.0.0.0/8", "NumericLessThanIfExists": "5"}
+    assert Condition.parse(operator, "k", [values.get(operator, "x")]).holds(None) is expected
+
+
+@pytest.mark.parametrize("operator", ["IpAddress", "NotIpAddress"])
+def test_networks_within_networks(operator: str) -> None:
+    narrow, wide = ({operator: {"aws:SourceIp": f"10.0.0.0/{bits}"}} for bits in (24, 23))
+    if operator == "NotIpAddress":
+        narrow, wide = wide, narrow
+    assert decide([allow(Condition=narrow)], [allow(Condition=wide)])
+    assert not decide([allow(Condition=wide)], [allow(Condition=narrow)])
