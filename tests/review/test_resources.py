@@ -93,12 +93,7 @@ def no_encryption(identity: Any, messaging: Any) -> None:
 CASES: list[tuple[Change, list[str]]] = [
     (
         a_renamed_queue,
-        [
-            "wider-rights: user Administrator: allow sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
-            "sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on "
-            "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:orders",
-            "data-loss: queue test is replaced by orders",
-        ],
+        ["data-loss: queue test is replaced by orders"],
     ),
     (a_new_logical_id, ["data-loss: queue test is removed"]),
     (a_fifo_queue, ["data-loss: queue test is replaced"]),

@@ -54,11 +54,6 @@ class Widening:
     request: Request | None
 
 
-def widenings(before: Rights, after: Rights) -> list[Widening]:
-    """What ``after`` allows and ``before`` did not. Where this cannot be decided, it counts as wider."""
-    return Comparison(before, after).widenings()
-
-
 class Comparison:
     """Two states of all rights, and what each principal may do in them."""
 
@@ -73,6 +68,7 @@ class Comparison:
         self._likely = [arn.replace("${AWS::Partition}", "aws") for arn in [*after.arns, *before.arns]]
 
     def widenings(self) -> list[Widening]:
+        """What is allowed after and was not before. Where this cannot be decided, it counts as wider."""
         found = [each for right in self._after.all if right.statement.allows for each in self._wider(right)]
         found += [each for right in self._before.all if not right.statement.allows for each in self._weaker(right)]
         return found
@@ -226,12 +222,16 @@ class Comparison:
     ) -> _Hits:
         old, new = _assuming(old, values), _assuming(new, values)
         region = statement.assuming(values)
+        target, hopeless = goal(old, new), unaffected(region, old, new)
+        if hopeless(frozenset([*old.statements, *new.statements])):
+            return _NO_HITS
         known = {key: value for key, value in values.items() if not key.startswith("${")}
         requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
-        target, hopeless = goal(old, new), unaffected(region, old, new)
         first = requests.first(region, target, hopeless)
         if first is None:
             return _NO_HITS
+        if region.allows and not any(each.allows for each in old.statements):
+            return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
         if not region.allows:
             return _Hits(frozenset(), frozenset(), first)
         actions: set[str] = set()
