@@ -65,6 +65,7 @@ class Comparison:
         named = {self._alias(each) for state in states for right in state.all for each in (right.who, *right.excepted)}
         self._named = sorted(each for each in named | {*aliases.values()} if not each.startswith(ANYONE))
         self._known = {*aliases.values()} - before.incomplete - after.incomplete
+        self._requests: dict[object, Requests] = {}
         self._likely = [arn.replace("${AWS::Partition}", "aws") for arn in [*after.arns, *before.arns]]
 
     def widenings(self) -> list[Widening]:
@@ -183,19 +184,14 @@ class Comparison:
                 continue  # the user is gone
             hits = self._hits(denial, subject, old, new, no_longer_denied)
             if hits is None or hits:
-                resources = denial.shown or denial.statement.resources
-                was = denial.summary(denial.statement.actions, resources)
-                left = sorted({self._left(each) for each in self._after.all if _is_left_of(each, denial)})
-                after = "; ".join(left)
-                after = ABSENT if after in ("", was) else after
+                resources, was = denial.shown or denial.statement.resources, _whole(denial)
+                left = sorted({_whole(each) for each in self._after.all if _is_left_of(each, denial)})
+                after = ABSENT if left in ([], [was]) else "; ".join(left)
                 request = hits.request if hits else None
                 yield Widening(
                     "weaker-denial", denial, denial.who, denial.statement.actions, resources, was, after, request
                 )
                 return
-
-    def _left(self, right: Right) -> str:
-        return right.summary(right.statement.actions, right.shown or right.statement.resources)
 
     def _hits(
         self, right: Right, subject: str, old: Policies, new: Policies, goal: Callable[[Policies, Policies], Goal]
@@ -226,8 +222,10 @@ class Comparison:
         if hopeless(frozenset([*old.statements, *new.statements])):
             return _NO_HITS
         known = {key: value for key, value in values.items() if not key.startswith("${")}
-        requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
-        first = requests.first(region, target, hopeless)
+        key = (old, new, tuple(known.items()))
+        if key not in self._requests:
+            self._requests[key] = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
+        first = (requests := self._requests[key]).first(region, target, hopeless)
         if first is None:
             return _NO_HITS
         if region.allows and not any(each.allows for each in old.statements):
@@ -255,6 +253,10 @@ class _Hits:
 
 
 _NO_HITS = _Hits(frozenset(), frozenset(), Request("", ""))
+
+
+def _whole(right: Right) -> str:
+    return right.summary(right.statement.actions, right.shown or right.statement.resources)
 
 
 def _is_left_of(right: Right, denial: Right) -> bool:
