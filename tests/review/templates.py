@@ -83,10 +83,10 @@ def changed(change: Change, before: Templates) -> Templates:
     return after
 
 
-def compare_changes(changes: Iterable[Change]) -> dict[str, Comparison]:
-    """Each change of the default templates, by the change's name. The CDK's diff runs once for all of them."""
+def compare_changes(changes: Iterable[Change], variant: str = "default") -> dict[str, Comparison]:
+    """Each change of a variant's templates, by the change's name. The CDK's diff runs once for all of them."""
     by_name = {change.__name__: change for change in changes}
-    before = golden()
+    before = golden(variant)
     compared = compare([(before, changed(change, before)) for change in by_name.values()])
     return dict(zip(by_name, compared, strict=True))
 

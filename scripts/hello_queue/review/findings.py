@@ -14,6 +14,7 @@ WHY = {
     "stale-golden": "Whoever reads tests/golden reads something else than what is deployed: run make golden.",
     "weaker-review": "This decides what the review, cdk-nag or the CDK CLI reports or asks before a deployment.",
     "silenced-rule": "cdk-nag finds this, but the app hides it: acknowledge it with its reason, or correct it.",
+    "escalation": "With these rights, their holder can take all other rights.",
     "wider-rights": "A principal may do what it could not do before.",
     "weaker-condition": "A condition (TLS, MFA, a source) that limited this right is weaker or gone.",
     "weaker-denial": "Something that was denied is now allowed, or denied in fewer cases.",
@@ -52,6 +53,8 @@ class Finding:
         before: the value before the change.
         after: the value after the change.
         witness: one request that is allowed now and was not before, as a sentence; or "".
+        action: its action, or "".
+        on: its resource, or "".
     """
 
     kind: str
@@ -62,6 +65,8 @@ class Finding:
     before: str
     after: str
     witness: str = field(default="", compare=False)
+    action: str = field(default="", compare=False)
+    on: str = field(default="", compare=False)
 
     @property
     def id(self) -> str:

@@ -1,27 +1,18 @@
-"""The rights in a template, and what one template allows that another did not.
-
-Rights are compared by who has them, not by where they are written: a policy that moves, is renamed, or turns from
-inline to managed gives no one anything new. Where it is not certain that an old right covers a new one, the new one
-counts as wider: a needless question is better than a missing one.
-"""
+"""The rights in templates: what their policies allow and deny, and to whom."""
 
 from __future__ import annotations
 
-import itertools
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from hello_queue.review.naming import Names
+from hello_queue.review.right import ANYONE, Right, Rights
+from hello_queue.review.rights.statements import Statement, listed, parse, resource_pattern, undecided
 from hello_queue.review.synthesis import Template, Templates
 
-_PRINCIPALS = {
-    "AWS::IAM::User": "user",
-    "AWS::IAM::Group": "group",
-    "AWS::IAM::Role": "role",
-}
+IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Group": "group", "AWS::IAM::Role": "role"}
 _ATTACHED_BY = {"Users": "user", "Groups": "group", "Roles": "role", "UserName": "user", "GroupName": "group"}
 _ATTACHED_BY |= {"RoleName": "role"}
 _POLICIES_AS_TEXT = ("PolicyDocument", "ResourcePolicy", "KeyPolicy", "Policy", "AccessPolicy", "InlinePolicy")
@@ -29,162 +20,225 @@ _ATTACHED_TO = ("Queues", "Topics", "Bucket", "SecretId")
 _POLICIES = tuple(
     f"AWS::IAM::{kind}" for kind in ("Policy", "ManagedPolicy", "UserPolicy", "GroupPolicy", "RolePolicy")
 )
-
-ALL_BUT = "everything but "
-
-
-@dataclass(frozen=True)
-class Right:
-    """One action that a principal is allowed or denied.
-
-    Attributes:
-        who: the principal.
-        effect: Allow or Deny.
-        action: may have wildcards.
-        resource: may have wildcards.
-        condition: as JSON with sorted keys.
-        but: the actions excluded by NotAction.
-        attached: for a resource policy, the resource that has it.
-        where: the resource that contains the statement, as stack/logical id.
-    """
-
-    who: str
-    effect: str
-    action: str
-    resource: str
-    condition: str = "{}"
-    but: frozenset[str] = frozenset()
-    attached: str = ""
-    where: str = field(default="", compare=False)
-
-    def __str__(self) -> str:
-        return self.summary([self])
-
-    @staticmethod
-    def summary(rights: list[Right]) -> str:
-        """Rights that differ only in their actions, as one line."""
-        first = rights[0]
-        actions = sorted(f"{ALL_BUT}{', '.join(sorted(each.but))}" if each.but else each.action for each in rights)
-        condition = "" if first.condition == "{}" else f" if {first.condition}"
-        of = "" if first.attached in first.resource else f" (of {first.attached})"
-        return f"{first.effect.lower()} {', '.join(actions)} on {first.resource}{of}{condition}"
-
-    def covers(self, other: Right) -> bool:
-        """Whether this right includes the other, conditions aside."""
-        if (self.who, self.effect, self.attached) != (other.who, other.effect, other.attached):
-            return False
-        if not self._covers_resource(other):
-            return False
-        if self.but:
-            if other.but:
-                return all(any(contains(theirs, ours) for theirs in other.but) for ours in self.but)
-            return not any(overlap(ours, other.action) for ours in self.but)
-        return self.action == "*" or (not other.but and contains(self.action, other.action))
-
-    def _covers_resource(self, other: Right) -> bool:
-        if self.resource.startswith(ALL_BUT):  # not a pattern
-            return self.resource == other.resource
-        return contains(self.resource, other.resource, ignore_case=False)
-
-    @property
-    def conditions(self) -> set[tuple[str, str, str]]:
-        """Each condition as operator, key and value."""
-        document = json.loads(self.condition)
-        if not isinstance(document, Mapping) or not all(isinstance(keys, Mapping) for keys in document.values()):
-            return {("decided at deploy time", "", self.condition)}
-        return {
-            (operator, key, json.dumps(value)) for operator, keys in document.items() for key, value in keys.items()
-        }
+_MANAGED = {
+    "AdministratorAccess": Statement(True, ("*",)),
+    "IAMFullAccess": Statement(True, ("iam:*",)),
+    "PowerUserAccess": Statement(True, ("iam:*", "organizations:*", "account:*"), but_actions=True),
+}
+"""What matters of policies of AWS. The documents of all others are not known here."""
+_LAMBDA_CONDITIONS = {"SourceArn": "ArnLike", "SourceAccount": "StringEquals", "PrincipalOrgID": "StringEquals"}
 
 
-def contains(wide: str, narrow: str, *, ignore_case: bool = True) -> bool:
-    """Whether pattern ``wide`` matches everything that ``narrow`` matches. Actions ignore case, ARNs do not."""
-    # A ? in the wide one does not match a * in the narrow one, which can be longer.
-    pattern = "".join({"*": ".*", "?": "[^*]"}.get(character, re.escape(character)) for character in wide)
-    return re.fullmatch(pattern, narrow, re.DOTALL | (re.IGNORECASE if ignore_case else 0)) is not None
-
-
-def overlap(one: str, other: str) -> bool:
-    """Whether two patterns may match the same text; also True if that is uncertain."""
-    if "*" not in one + other and "?" not in one + other:
-        return one.lower() == other.lower()
-    before_one, before_other = (re.split(r"[*?]", text.lower(), maxsplit=1)[0] for text in (one, other))
-    return before_one.startswith(before_other) or before_other.startswith(before_one)
-
-
-def rights(templates: Templates) -> set[Right]:
+def rights_of(templates: Templates) -> Rights:
     """Everything that the templates' policies allow and deny.
 
-    A resource with a Condition may not exist: what it allows counts, what it denies does not.
+    A resource with a Condition may not exist: whether its statements hold is not known before the deployment.
     """
-    return {
-        replace(right, where=f"{stack}/{logical_id}")
-        for stack, template in templates.items()
-        for logical_id, right in _rights(template)
-        if right.effect == "Allow" or "Condition" not in template["Resources"][logical_id]
+    found = Rights()
+    for stack, template in templates.items():
+        resources = template.get("Resources", {})
+        for logical_id, right in _Reader(template, found).rights():
+            condition = resources[logical_id].get("Condition")
+            if condition:
+                statement = right.statement
+                unknown = undecided(f"the template's condition {condition}")
+                right = replace(right, statement=replace(statement, conditions=(*statement.conditions, unknown)))
+            found.all.append(replace(right, where=f"{stack}/{logical_id}"))
+    return found
+
+
+class _Reader:
+    """Reads the rights in one template."""
+
+    def __init__(self, template: Template, rights: Rights) -> None:
+        self._names, self._rights = Names(template), rights
+        self._resources: Mapping[str, Any] = {
+            logical_id: resource
+            for logical_id, resource in template.get("Resources", {}).items()
+            if isinstance(resource, Mapping) and isinstance(resource.get("Type"), str)
+        }
+        self._holders: dict[str, list[str]] = {}  # of managed policies in this template
+        self._limits: set[str] = set()  # managed policies that are permissions boundaries
+
+    def rights(self) -> Iterator[tuple[str, Right]]:
+        for logical_id, resource in self._resources.items():
+            for right in self._of_identity(logical_id, resource):
+                yield logical_id, right
+        for user, group, _ in members(self._resources, self._names):
+            self._rights.members.setdefault(f"user {user}", set()).add(f"group {group}")
+        for logical_id, resource in self._resources.items():
+            for right in self._of_resource(logical_id, resource):
+                yield logical_id, right
+
+    def _of_identity(self, logical_id: str, resource: Mapping[str, Any]) -> Iterator[Right]:
+        """The rights that come from managed policies outside the template; notes who has those inside."""
+        kind, names = IDENTITIES.get(resource["Type"]), self._names
+        if not kind:
+            return
+        properties, who = resource.get("Properties", {}), f"{kind} {names.of(logical_id)}"
+        self._rights.aliases[names.text({"Fn::GetAtt": [logical_id, "Arn"]})] = who
+        for policy in listed(properties.get("ManagedPolicyArns")):
+            if self._is_here(policy):
+                self._holders.setdefault(policy["Ref"], []).append(who)
+                continue
+            arn = names.text(policy)
+            own_account = ":iam::aws:policy/" not in arn
+            name = arn.rpartition("/")[2]
+            known = None if own_account else _MANAGED.get(name)
+            label = "" if name == "AdministratorAccess" and known else f"everything in {arn}"
+            statement = known or Statement(True, (f"managed-policy:{_plain(arn)}",))
+            yield Right(who, statement, label=label, is_identity=True)
+            if not known:
+                self._rights.incomplete.add(who)
+                if own_account or "Deny" in name:
+                    denial = Statement(False, ("*",), conditions=(undecided(f"{arn} denies it"),))
+                    yield Right(who, denial, label=f"what {arn} denies", is_identity=True)
+        boundary = properties.get("PermissionsBoundary")
+        if self._is_here(boundary):
+            self._limits.add(boundary["Ref"])
+            document = self._resources[boundary["Ref"]].get("Properties", {}).get("PolicyDocument")
+            limits = self._statements(document, [who], names.of(boundary["Ref"]))
+            self._rights.boundaries[who] = tuple(right.statement for right in limits if right.is_certain)
+
+    def _is_here(self, policy: Any) -> bool:
+        return isinstance(policy, Mapping) and set(policy) == {"Ref"} and policy["Ref"] in self._resources
+
+    def _of_resource(self, logical_id: str, resource: Mapping[str, Any]) -> Iterator[Right]:
+        kind, properties, names = resource["Type"], resource.get("Properties", {}), self._names
+        name = names.of(logical_id)
+        if kind in _POLICIES:
+            who = list(self._holders.get(logical_id, ()))
+            for attribute, principal in _ATTACHED_BY.items():
+                who += [f"{principal} {names.name(each)}" for each in listed(properties.get(attribute))]
+            if who or logical_id not in self._limits:
+                yield from self._statements(
+                    properties.get("PolicyDocument"), who or [f"any holder of policy {name}"], name
+                )
+        elif kind in IDENTITIES:
+            for policy in listed(properties.get("Policies")):
+                readable = isinstance(policy, Mapping) and "PolicyDocument" in policy
+                yield from self._statements(
+                    policy["PolicyDocument"] if readable else policy, [f"{IDENTITIES[kind]} {name}"], name
+                )
+            for right in self._statements(properties.get("AssumeRolePolicyDocument"), None, f"role {name}"):
+                yield replace(right, world=f"role {name}")
+        elif kind == "AWS::Lambda::Permission":
+            yield from self._statements(_lambda_permission(properties), None, name)
+        else:
+            yield from self._of_documents(logical_id, properties)
+
+    def _of_documents(self, logical_id: str, properties: Mapping[str, Any]) -> Iterator[Right]:
+        """The rights in whatever looks like a policy, as those of queues, topics, secrets, buckets and keys do."""
+        names = self._names
+        attached = [each for key in _ATTACHED_TO for each in listed(properties.get(key))]
+        for document in _documents(properties, names):
+            for right in self._statements(document, None, names.of(logical_id)):
+                if not attached:
+                    own = names.of(logical_id)
+                    yield replace(right, attached=own, world=own)
+                for target in attached:
+                    yield from self._narrowed(right, target)
+
+    def _narrowed(self, right: Right, target: Any) -> Iterator[Right]:
+        """The right of a resource policy, on nothing but its resource."""
+        name, statement = self._names.name(target), right.statement
+        right = replace(right, attached=name)
+        arns = self._arns(target)
+        if statement.but_resources or not right.is_certain:
+            yield right
+            return
+        for text in statement.resources:
+            one = resource_pattern(text)
+            inside = any(resource_pattern(arn).matches(text) for arn in arns)
+            covered = (text,) if inside else tuple(arn for arn in arns if one.matches(arn))
+            # What a policy says about another resource has no effect; an Allow counts all the same.
+            if covered or statement.allows:
+                yield replace(right, statement=replace(statement, resources=covered or (text,)), shown=(text,))
+
+    def _arns(self, target: Any) -> list[str]:
+        """The ARNs of the resource that a policy belongs to."""
+        names = self._names
+        if self._is_here(target):
+            kind = self._resources[target["Ref"]]["Type"]
+            if kind == "AWS::SQS::Queue":
+                return [names.text({"Fn::GetAtt": [target["Ref"], "Arn"]})]
+            if kind == "AWS::SNS::Topic":  # its Ref is its ARN
+                return [names.text(target), names.text({"Fn::GetAtt": [target["Ref"], "TopicArn"]})]
+        name = names.name(target)
+        if self._is_here(target) and self._resources[target["Ref"]]["Type"] == "AWS::S3::Bucket":
+            own = [f"arn:${{AWS::Partition}}:s3:::{name}", names.text({"Fn::GetAtt": [target["Ref"], "Arn"]})]
+            return [*own, *(f"{each}/*" for each in own)]
+        return [names.text(target)]
+
+    def _statements(self, document: Any, who: list[str] | None, where: str) -> Iterator[Right]:
+        """The rights in a policy document: those of ``who``, or of the principals that its statements name."""
+        names = self._names
+        if document is None:
+            return
+        if not isinstance(document, Mapping) or "Statement" not in document:
+            yield from self._unreadable(document, who)
+            return
+        for source in listed(document["Statement"]):
+            readable = isinstance(source, Mapping) and source.get("Effect") in ("Allow", "Deny")
+            if not readable or not ("Action" in source or "NotAction" in source):
+                yield from self._unreadable(source, who)
+                continue
+            plain = {**source, "Condition": names.plain(source.get("Condition", {}))}
+            for element in ("Action", "NotAction", "Resource", "NotResource"):
+                if element in source:
+                    plain[element] = [names.text(each) for each in listed(source[element])]
+            if "Resource" not in plain and "NotResource" not in plain:
+                plain["Resource"] = [where]
+            condition = json.dumps(plain["Condition"], sort_keys=True)
+            excepted = frozenset(_principals({"Principal": source.get("NotPrincipal")}, names))
+            for statement, _ in parse({"Statement": plain}):
+                for holder in who if who is not None else _principals(source, names):
+                    yield Right(
+                        holder,
+                        statement,
+                        condition,
+                        excepted=excepted if "NotPrincipal" in source else frozenset(),
+                        is_identity=who is not None,
+                    )
+
+    def _unreadable(self, policy: Any, who: list[str] | None) -> Iterator[Right]:
+        """What is decided at deploy time, by Fn::If for example, may allow anything."""
+        text = json.dumps(self._names.plain(policy), sort_keys=True)
+        statement = Statement(True, (f"unreadable:{_plain(text)}",))
+        for holder in who if who is not None else ["any principal it names"]:
+            yield Right(holder, statement, label=f"anything in: {text}", is_identity=who is not None)
+
+
+def members(resources: Mapping[str, Any], names: Names) -> Iterator[tuple[str, str, str]]:
+    """User, group, and the logical id of the resource that adds the one to the other."""
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::IAM::User":
+            for group in listed(properties.get("Groups")):
+                yield names.of(logical_id), names.name(group), logical_id
+        if resource["Type"] == "AWS::IAM::UserToGroupAddition":
+            for user in listed(properties.get("Users")):
+                yield names.name(user), names.name(properties.get("GroupName")), logical_id
+
+
+def _plain(text: str) -> str:
+    """The text without wildcards, as the name of an action."""
+    return text.translate({ord("*"): "+", ord("?"): "+"})
+
+
+def _lambda_permission(properties: Mapping[str, Any]) -> Mapping[str, Any]:
+    conditions: dict[str, dict[str, Any]] = {}
+    for name, operator in _LAMBDA_CONDITIONS.items():
+        if name in properties:
+            conditions.setdefault(operator, {})[f"aws:{name}"] = properties[name]
+    statement = {
+        "Effect": "Allow",
+        "Principal": {"Service": properties.get("Principal")},
+        "Action": properties.get("Action"),
+        "Resource": properties.get("FunctionName"),
+        "Condition": conditions,
     }
-
-
-def _rights(template: Template) -> Iterator[tuple[str, Right]]:
-    names = Names(template)
-    resources = template.get("Resources", {})
-    attached: dict[str, list[str]] = {}
-    for logical_id, resource in resources.items():
-        kind = _PRINCIPALS.get(resource["Type"])
-        for policy in resource.get("Properties", {}).get("ManagedPolicyArns", []) if kind else []:
-            who = f"{kind} {names.of(logical_id)}"
-            if isinstance(policy, Mapping) and set(policy) == {"Ref"} and policy["Ref"] in resources:
-                attached.setdefault(policy["Ref"], []).append(who)
-            else:
-                yield logical_id, _managed(who, names.text(policy))
-    for logical_id, resource in resources.items():
-        for right in _rights_of_resource(logical_id, resource, attached.get(logical_id, []), names):
-            yield logical_id, right
-
-
-def _managed(who: str, arn: str) -> Right:
-    """The right that a managed policy grants whose document is not in the template."""
-    if arn.endswith(":iam::aws:policy/AdministratorAccess"):
-        return Right(who, "Allow", "*", "*")
-    return Right(who, "Allow", f"everything in {arn}", "*")
-
-
-def _rights_of_resource(
-    logical_id: str, resource: Mapping[str, Any], holders: list[str], names: Names
-) -> Iterator[Right]:
-    kind, properties = resource["Type"], resource.get("Properties", {})
-    name = names.of(logical_id)
-    if kind in _POLICIES:
-        who = list(holders)
-        for attribute, principal in _ATTACHED_BY.items():
-            who += [f"{principal} {names.name(each)}" for each in _listed(properties.get(attribute))]
-        yield from _statements(properties.get("PolicyDocument"), who or [f"any holder of policy {name}"], name, names)
-        return
-    if kind in _PRINCIPALS:
-        who = [f"{_PRINCIPALS[kind]} {name}"]
-        for policy in _listed(properties.get("Policies")):
-            readable = isinstance(policy, Mapping) and "PolicyDocument" in policy
-            yield from _statements(policy["PolicyDocument"] if readable else policy, who, name, names)
-        yield from _statements(properties.get("AssumeRolePolicyDocument"), None, f"role {name}", names)
-        return
-    if kind == "AWS::Lambda::Permission":
-        condition = {
-            key: properties[key] for key in ("SourceArn", "SourceAccount", "PrincipalOrgID") if key in properties
-        }
-        statement = {
-            "Effect": "Allow",
-            "Principal": {"Service": properties.get("Principal")},
-            "Action": properties.get("Action"),
-            "Resource": properties.get("FunctionName"),
-            **({"Condition": {"Equals": condition}} if condition else {}),
-        }
-        yield from _statements({"Statement": [statement]}, None, name, names)
-        return
-    # Any other resource: whatever looks like a policy, as those of queues, topics, secrets, buckets and keys do.
-    targets = [names.name(each) for key in _ATTACHED_TO for each in _listed(properties.get(key))] or [name]
-    for document in _documents(properties, names):
-        for right in _statements(document, None, name, names):
-            yield from (replace(right, attached=target) for target in targets)
+    return {"Statement": [statement]}
 
 
 def _documents(value: Any, names: Names, key: str = "") -> Iterator[Any]:
@@ -206,87 +260,16 @@ def _documents(value: Any, names: Names, key: str = "") -> Iterator[Any]:
             yield from _documents(each, names, key)
 
 
-def _statements(document: Any, who: list[str] | None, where: str, names: Names) -> Iterator[Right]:
-    """The rights in a policy document: those of ``who``, or of the principals that its statements name."""
-    if document is None:
-        return
-    if not isinstance(document, Mapping) or "Statement" not in document:
-        yield from _unreadable(document, who, names)
-        return
-    for statement in _listed(document["Statement"]):
-        readable = isinstance(statement, Mapping) and statement.get("Effect") in ("Allow", "Deny")
-        if not readable or not ("Action" in statement or "NotAction" in statement):
-            yield from _unreadable(statement, who, names)
-            continue
-        holders = who if who is not None else _principals(statement, names)
-        condition = _text_of(statement.get("Condition", {}), names)
-        resources = [names.text(each) for each in _listed(statement.get("Resource"))] or [where]
-        if "NotResource" in statement:
-            but = ", ".join(sorted(names.text(each) for each in _listed(statement["NotResource"])))
-            resources = [f"{ALL_BUT}{but}"]
-        excluded = frozenset(names.text(each) for each in _listed(statement.get("NotAction")))
-        actions = ["*"] if excluded else [names.text(each) for each in _listed(statement.get("Action"))]
-        for holder, action, resource in itertools.product(holders, actions, resources):
-            yield Right(holder, statement["Effect"], action, resource, condition, excluded)
-
-
-def _unreadable(policy: Any, who: list[str] | None, names: Names) -> Iterator[Right]:
-    """What is decided at deploy time, by Fn::If for example, may allow anything."""
-    for holder in who if who is not None else ["any principal it names"]:
-        yield Right(holder, "Allow", f"anything in: {_text_of(policy, names)}", "*")
-
-
 def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
     if "NotPrincipal" in statement:
-        return [f"anyone but {_text_of(statement['NotPrincipal'], names)}"]
+        return [f"{ANYONE} but {json.dumps(names.plain(statement['NotPrincipal']), sort_keys=True)}"]
     principal = statement.get("Principal", "*")
     if not isinstance(principal, Mapping):
         principal = {"AWS": principal}
-    return [_holder(kind, names.text(each)) for kind, values in principal.items() for each in _listed(values)]
+    return [_holder(kind, names.text(each)) for kind, values in principal.items() for each in listed(values)]
 
 
 def _holder(kind: str, name: str) -> str:
     if name == "*":
-        return "anyone"
+        return ANYONE
     return name if kind == "AWS" else f"{kind.lower()} {name}"
-
-
-def _text_of(document: Any, names: Names) -> str:
-    return json.dumps(names.plain(document), sort_keys=True)
-
-
-def _listed(value: Any) -> list[Any]:
-    if value is None:
-        return []
-    return value if isinstance(value, list) else [value]
-
-
-@dataclass(frozen=True)
-class Widening:
-    """A right that is new or has weaker conditions, or a denial that is gone or narrower.
-
-    Attributes:
-        right: the new right; or what is left of the denial; or the denial itself, if nothing is left.
-        before: the right under its old conditions, or the old denial; None if the right is new.
-    """
-
-    right: Right
-    before: Right | None
-
-
-def widenings(before: Iterable[Right], after: Iterable[Right]) -> list[Widening]:
-    """What ``after`` allows or no longer denies, compared with ``before``."""
-    before, after = set(before), set(after)
-    found = []
-    for right in sorted(after - before, key=str):
-        if right.effect == "Allow":
-            covering = [old for old in before if old.covers(right)]
-            # Additional conditions narrow a right; fewer or other ones do not.
-            if not any(old.conditions <= right.conditions for old in covering):
-                found.append(Widening(right, min(covering, key=str) if covering else None))
-    for right in sorted((right for right in before - after if right.effect == "Deny"), key=str):
-        # Fewer conditions deny more.
-        if not any(new.covers(right) and new.conditions <= right.conditions for new in after):
-            left = [new for new in after if (new.who, new.effect, new.resource) == (right.who, "Deny", right.resource)]
-            found.append(Widening(min(left, key=str) if left else right, right))
-    return found

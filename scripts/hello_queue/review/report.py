@@ -140,7 +140,7 @@ def _facts(finding: Finding, variants: list[str]) -> Iterator[tuple[str, str]]:
     yield "before", short(finding.before)
     yield "after", short(finding.after)
     if finding.witness:
-        yield "so", short(finding.witness)
+        yield "example", short(finding.witness)
     where = ", ".join(part for part in (finding.stack, finding.resource, finding.attribute) if part)
     others = len(variants) - 1
     with_ = "" if "default" in variants else f"; with {variants[0]}" + (f" and {others} more" if others else "")

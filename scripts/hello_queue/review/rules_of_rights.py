@@ -2,64 +2,151 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 
-from hello_queue.review import permissions
 from hello_queue.review.changes import Change
 from hello_queue.review.findings import ABSENT, Finding
 from hello_queue.review.naming import Names
-from hello_queue.review.synthesis import Templates
+from hello_queue.review.permissions import members, rights_of
+from hello_queue.review.right import Rights
+from hello_queue.review.rights.actions import is_known
+from hello_queue.review.rights.actions import pattern as action_pattern
+from hello_queue.review.rights.ways import Way
+from hello_queue.review.synthesis import Template, Templates
+from hello_queue.review.widenings import Comparison, Widening
+from hello_queue.review.witness import witness
 
 
 def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> Iterator[Finding]:
+    if before == after:
+        return
     gone = {change.name_before for change in changes if change.before} - {
         Names(template).of(logical_id) for template in after.values() for logical_id in template.get("Resources", {})
     }
-    groups: dict[tuple[str, ...], list[permissions.Widening]] = {}
-    for widening in permissions.widenings(permissions.rights(before), permissions.rights(after)):
-        right, old = widening.right, widening.before
-        if right.effect == "Deny":
-            assert old is not None
-            if old.who.partition(" ")[2] in gone or old.resource.rpartition(":")[2] in gone:
-                continue  # its principal or resource is gone too
-            kind = "weaker-denial"
-        else:
-            trust = right.action.startswith("sts:AssumeRole")
-            kind = "weaker-condition" if old else "new-trust" if trust else "wider-rights"
-        # Rights that differ only in their actions are one decision.
-        bounds = (old.resource, old.condition) if old else ()
-        groups.setdefault((kind, right.where, right.who, right.resource, right.condition, *bounds), []).append(widening)
-    for (kind, where, who, *_), group in groups.items():
-        old_rights = list(dict.fromkeys(widening.before for widening in group if widening.before))
-        new_rights = [widening.right for widening in group]
-        was = permissions.Right.summary(old_rights) if old_rights else ABSENT
-        now = ABSENT if new_rights == old_rights else permissions.Right.summary(new_rights)
-        stack, _, resource = where.partition("/")
-        what = f"{who}: {was if kind == 'weaker-denial' else now}"
-        yield Finding(kind, what, stack, resource, f"what {who} may do", was, now)
+    old, new = rights_of(before), rights_of(after)
+    comparison = Comparison(old, new)
+    groups = _grouped([each for each in comparison.widenings() if not _is_gone(each, gone)])
+    ways = {who: comparison.ways(who) for who in sorted({one.who for each in groups for one in each if _is_own(one)})}
+    for group in sorted(groups, key=lambda group: not _opens(group, ways)):
+        yield _finding(group, ways)
+    yield from _unknown_actions(old, new)
+
+
+def _is_own(widening: Widening) -> bool:
+    """Whether it is about what the holder's own policies say."""
+    return widening.right.is_identity and widening.request is not None
+
+
+def _opens(group: list[Widening], ways: Mapping[str, list[Way]]) -> list[Way]:
+    """The ways to which these widenings contribute."""
+    patterns = [action_pattern(each) for each in _actions(group)]
+    statement = group[0].right.statement
+    return [
+        way
+        for way in (ways.get(group[0].who, []) if _is_own(group[0]) else [])
+        if any(
+            statement.but_actions != any(one.matches(action.split()[0].lower()) for one in patterns)
+            for action in way.needs
+        )
+    ]
+
+
+def _is_gone(widening: Widening, gone: set[str]) -> bool:
+    """Whether a denial is gone with its principal or resource."""
+    if widening.right.statement.allows:
+        return False
+    names = [widening.who.partition(" ")[2], *(each.rpartition(":")[2] for each in widening.resources)]
+    return bool({*names, widening.right.attached} & gone)
+
+
+def _grouped(found: list[Widening]) -> list[list[Widening]]:
+    """The widenings that are one decision: those of one policy that differ in their actions, resources or holders."""
+
+    def merged(groups: list[list[Widening]], key: Callable[[list[Widening]], object]) -> list[list[Widening]]:
+        together: dict[object, list[Widening]] = {}
+        for group in groups:
+            together.setdefault((_decision(group[0]), key(group)), []).extend(group)
+        return list(together.values())
+
+    groups = merged([[each] for each in found], lambda group: (group[0].who, group[0].resources))
+    groups = merged(groups, lambda group: (group[0].who, frozenset(_actions(group))))
+    return merged(groups, lambda group: (frozenset(_actions(group)), frozenset(_resources(group))))
+
+
+def _decision(widening: Widening) -> tuple[object, ...]:
+    right = widening.right
+    kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
+    return (widening.kind, right.where, right.label, widening.before, *kept)
+
+
+def _actions(group: list[Widening]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(action for each in group for action in each.actions))
+
+
+def _resources(group: list[Widening]) -> tuple[str, ...]:
+    return tuple(dict.fromkeys(text for each in group for text in each.resources))
+
+
+def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
+    first, open_ = group[0], _opens(group, ways)
+    who = ", ".join(dict.fromkeys(each.who for each in group))
+    stack, _, resource = first.right.where.partition("/")
+    allows = first.right.statement.allows
+    now = first.right.summary(_actions(group), _resources(group)) if allows else first.after
+    what = f"{who}: {now if allows else first.before}"
+    kind = first.kind
+    if open_:
+        kind, what = (
+            "escalation",
+            f"{who} can become administrator through {open_[0]}: {now if allows else first.before}",
+        )
+    return Finding(
+        kind,
+        what,
+        stack,
+        resource,
+        f"what {who} may do",
+        first.before,
+        now,
+        witness=witness(who, first.request) + _more(open_[1:]),
+        action=first.request.action if first.request else "",
+        on=first.request.resource if first.request else "",
+    )
+
+
+def _more(ways: list[Way]) -> str:
+    if not ways:
+        return ""
+    return f"; also through {ways[0]}" + (f" and {len(ways) - 1} more ways" if len(ways) > 1 else "")
+
+
+def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
+    """Actions that AWS does not have: misspelled, perhaps, so that a denial denies nothing."""
+    old = {(right.who, action) for right in before.all for action in right.statement.actions}
+    for right in after.all:
+        for action in right.statement.actions if right.is_certain else ():
+            if (right.who, action) not in old and not is_known(action):
+                stack, _, resource = right.where.partition("/")
+                what = f"{right.who}: no action of AWS is called {action}"
+                yield Finding("unknown-effect", what, stack, resource, "Action", ABSENT, action)
 
 
 def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
-    old = {(user, group) for user, group, *_ in _members(before)}
-    for user, group, stack, resource in _members(after):
-        if (user, group) not in old:
-            yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group)
+    old = {(user, group) for template in before.values() for user, group, _ in _members(template)}
+    new = [(stack, *each) for stack, template in after.items() for each in _members(template) if each[:2] not in old]
+    comparison = Comparison(rights_of(before), rights_of(after)) if new else None
+    for stack, user, group, resource in new:
+        assert comparison is not None
+        request = comparison.membership(f"user {user}", f"group {group}")
+        shown = witness(f"user {user}", request) if request else ""
+        ways = comparison.ways(f"user {user}") if request else []
+        if ways:
+            shown += f"; {user} can become administrator through {ways[0]}{_more(ways[1:])}"
+        yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group, witness=shown)
 
 
-def _members(templates: Templates) -> Iterator[tuple[str, str, str, str]]:
-    """User, group, and the stack and resource that add the one to the other."""
-    for stack, template in templates.items():
-        names = Names(template)
-        for logical_id, resource in template.get("Resources", {}).items():
-            properties = resource.get("Properties", {})
-            if resource["Type"] == "AWS::IAM::User":
-                groups = properties.get("Groups", [])
-                for group in groups if isinstance(groups, list) else [groups]:
-                    yield names.of(logical_id), names.name(group), stack, logical_id
-            if resource["Type"] == "AWS::IAM::UserToGroupAddition":
-                users = properties.get("Users", [])
-                for user in users if isinstance(users, list) else [users]:
-                    yield names.name(user), names.name(properties.get("GroupName")), stack, logical_id
+def _members(template: Template) -> Iterator[tuple[str, str, str]]:
+    return members(template.get("Resources", {}), Names(template))
 
 
 def identities(change: Change) -> Iterator[Finding]:

@@ -74,7 +74,8 @@ def _more_variants() -> dict[str, dict[str, str]]:
             settings |= {"access_key": "0", "second_access_key": "0"}
         found[" + ".join(next(iter(flag)) for flag in on)] = settings
     names = {**_OTHERS, "second_access_key": "0", "worker_batch_window_seconds": "9", "fifo": "false"}
-    return {**found, "other names and numbers": names}
+    pollers = {"workers": "lambda", "worker_pollers_min": "2", "worker_pollers_max": "20"}
+    return {**found, "other names and numbers": names, "worker_pollers_min": pollers}
 
 
 REVIEWED: Variants = {**VARIANTS, **_more_variants()}

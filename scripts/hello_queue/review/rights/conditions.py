@@ -1,0 +1,214 @@
+"""The condition operators of IAM, and one value of a context key for each way in which several conditions hold.
+
+How operators treat absent keys and several values:
+https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_condition_operators.html
+"""
+
+from __future__ import annotations
+
+import contextlib
+import itertools
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from ipaddress import ip_address, ip_network
+from typing import Any
+
+from hello_queue.review.rights.patterns import Pattern, texts
+
+Value = tuple[str, ...] | None
+"""The values of a context key in a request; None if the request does not have the key."""
+
+UNKNOWN = "?"
+"""The operator of a condition that may hold or not, whatever the request is: an unknown operator, for example."""
+
+_ALWAYS_PRESENT = ("aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:viaawsservice")
+_BOOLEAN = ("aws:multifactorauthpresent", "aws:principalisawsservice", "aws:securetransport", "aws:viaawsservice")
+_SETS = 8
+"""Of a key with several values, each set of so many values is tried, and of more values each set of two."""
+
+_KINDS = {"string": "text", "arn": "text", "binary": "text", "numeric": "number", "date": "date", "bool": "bool"}
+_KINDS |= {"ipaddress": "address", "null": ""}
+_SUFFIXES = {
+    "string": ("equals", "notequals", "equalsignorecase", "notequalsignorecase", "like", "notlike"),
+    "arn": ("equals", "notequals", "like", "notlike"),
+    "numeric": (*("equals", "notequals", "lessthan", "lessthanequals"), "greaterthan", "greaterthanequals"),
+    "binary": ("equals",),
+}
+_SUFFIXES["date"] = _SUFFIXES["numeric"]
+_OPERATORS = {family + suffix: family for family, suffixes in _SUFFIXES.items() for suffix in suffixes}
+_OPERATORS |= {"bool": "bool", "ipaddress": "ipaddress", "notipaddress": "ipaddress", "null": "null"}
+
+
+@dataclass(frozen=True)
+class Condition:
+    """One operator on one key.
+
+    Attributes:
+        operator: in lower case, without ForAllValues, ForAnyValue and IfExists.
+        key: the context key, in lower case, or what is unknown.
+        values: what the policy lists.
+        over: "all" or "any" value of the key, or "".
+        if_exists: whether it holds without the key.
+        name: the key as the policy writes it.
+    """
+
+    operator: str
+    key: str
+    values: tuple[str, ...] = ()
+    over: str = ""
+    if_exists: bool = False
+    name: str = field(default="", compare=False)
+
+    @classmethod
+    def parse(cls, operator: str, key: str, values: Sequence[str]) -> Condition:
+        """The condition; if it cannot be modelled, one that is `UNKNOWN` and the same for the same text."""
+        name, over = operator.lower(), ""
+        for prefix, which in (("forallvalues:", "all"), ("foranyvalue:", "any")):
+            if name.startswith(prefix):
+                name, over = name.removeprefix(prefix), which
+        if_exists = name.endswith("ifexists")
+        name = name.removesuffix("ifexists")
+        condition = cls(name, key.lower(), tuple(values), over, if_exists, key)
+        try:
+            known = name in _OPERATORS and values
+            if known and condition.kind not in ("", "text", "bool"):
+                for value in values:
+                    condition.compares(value, value)
+        except ValueError:
+            known = False
+        if not known or (name == "null" and over):
+            return cls(UNKNOWN, f"{operator} {key} {' or '.join(sorted(values))}")
+        return condition
+
+    @property
+    def kind(self) -> str:
+        """The kind of values that it compares."""
+        return _KINDS[_OPERATORS[self.operator]] if self.operator != UNKNOWN else ""
+
+    @property
+    def is_negated(self) -> bool:
+        return "not" in self.operator
+
+    def pattern(self, value: str) -> Pattern:
+        """A value of a text operator as a pattern."""
+        ignore_case = "ignorecase" in self.operator
+        if self.operator.startswith("arn"):
+            return Pattern(value, segments=True)
+        return Pattern(value, exact="like" not in self.operator, ignore_case=ignore_case)
+
+    def holds(self, actual: Value) -> bool:
+        """Whether it holds for the key's values in a request."""
+        if self.operator == UNKNOWN:
+            return actual is not None
+        if self.operator == "null":
+            return any((actual is None) == (value.lower() == "true") for value in self.values)
+        if actual is None:
+            return self.if_exists or self.over == "all" or (self.is_negated and not self.over)
+        # A negated operator on several values in a policy means none of them.
+        each = (any(self.compares(one, value) for value in self.values) != self.is_negated for one in actual)
+        return all(each) if self.over == "all" or (self.is_negated and not self.over) else any(each)
+
+    def compares(self, actual: str, value: str) -> bool:
+        """Compare by the operator without its negation.
+
+        Raises:
+            ValueError: the policy's value is not of the operator's kind.
+        """
+        if self.kind == "text":
+            return self.pattern(value).matches(actual)
+        if self.kind == "bool":
+            return actual.lower() == value.lower()
+        if self.kind == "address":
+            network = ip_network(value, strict=False)
+            return _readable(ip_address, actual) and ip_address(actual) in network
+        read: Any = number if self.kind == "number" else date
+        right = read(value)
+        if not _readable(read, actual):
+            return False
+        left = read(actual)
+        if "less" in self.operator:
+            return bool(left < right or ("equals" in self.operator and left == right))
+        if "greater" in self.operator:
+            return bool(left > right or ("equals" in self.operator and left == right))
+        return bool(left == right)
+
+
+def number(text: str) -> float:
+    return float(text)
+
+
+def date(text: str) -> datetime:
+    """An ISO 8601 date, or seconds since 1970."""
+    if text.replace(".", "", 1).isdigit() and len(text) > 4:
+        return datetime.fromtimestamp(float(text), timezone.utc)
+    found = datetime.fromisoformat(text.replace("Z", "+00:00"))
+    return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
+
+
+def _readable(read: Any, text: str) -> bool:
+    try:
+        read(text)
+    except (ValueError, OverflowError):
+        return False
+    return True
+
+
+def values_of(key: str, conditions: Sequence[Condition], fixed: Value = None) -> dict[tuple[bool, ...], Value]:
+    """One value of a key for each way in which the conditions on it hold or not.
+
+    Args:
+        key: in lower case.
+        conditions: all on this key.
+        fixed: the value that the key is known to have.
+
+    Raises:
+        TooComplexError: there are too many ways.
+    """
+    found: dict[tuple[bool, ...], Value] = {}
+    for value in _candidates(key, conditions) if fixed is None else [fixed]:
+        found.setdefault(tuple(condition.holds(value) for condition in conditions), value)
+    return found
+
+
+def _candidates(key: str, conditions: Sequence[Condition]) -> Iterator[Value]:
+    single = list(dict.fromkeys(_single(key, conditions)))
+    yield from ((each,) for each in single)
+    if key not in _ALWAYS_PRESENT:
+        yield None
+    if any(condition.over for condition in conditions):
+        for size in range(2, len(single) + 1 if len(single) <= _SETS else 3):
+            yield from itertools.combinations(single, size)
+
+
+def _single(key: str, conditions: Sequence[Condition]) -> Iterable[str]:
+    kinds: Mapping[str, list[Condition]] = {
+        kind: [each for each in conditions if each.kind == kind] for kind in ("bool", "address", "number", "date")
+    }
+    if key in _BOOLEAN or kinds["bool"]:
+        yield from ("true", "false")
+    elif kinds["address"]:
+        yield from ("203.0.113.7", "2001:db8::7")
+        for value in (value for each in kinds["address"] for value in each.values):
+            network = ip_network(value, strict=False)
+            yield str(network.network_address)
+            if int(network.broadcast_address) + 1 < 2**network.max_prefixlen:
+                yield str(network.broadcast_address + 1)
+    elif kinds["number"]:
+        numbers = sorted({number(value) for each in kinds["number"] for value in each.values}) or [0.0]
+        whole = all(each.is_integer() for each in numbers)
+        between = [] if whole else [(one + other) / 2 for one, other in itertools.pairwise(numbers)]
+        for each in [*numbers, *(one + step for one in numbers for step in (-1, 1)), *between]:
+            yield str(int(each)) if each.is_integer() else str(each)
+    elif kinds["date"]:
+        for moment in sorted({date(value) for one in kinds["date"] for value in one.values}):
+            for step in (0, -1, 1):
+                with contextlib.suppress(OverflowError):
+                    yield (moment + timedelta(seconds=step)).isoformat()
+    else:
+        patterns = [each.pattern(value) for each in conditions if each.kind == "text" for value in each.values]
+        unique = list(dict.fromkeys(patterns))
+        filled = [each.text.replace("*", "any").replace("?", "x") for each in unique if not each.exact]
+        yield from texts(
+            [[each] for each in unique], [*(each.text for each in unique if each.exact), *filled, "any"]
+        ).values()

@@ -1,0 +1,169 @@
+"""Patterns with ``*`` and ``?``, and one text for each way in which several of them match or do not match."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+STATES = 20_000
+"""How many states of the automaton are visited at most."""
+
+_FILLERS = "xyzabcdefghijklmnopqrstuvw0123456789XYZABCDEFGHIJKLMNOPQRSTUVW-_.~+=@,;!#%&()[]"
+
+
+class TooComplexError(Exception):
+    """The patterns divide the texts into more parts than can be looked at."""
+
+
+@dataclass(frozen=True)
+class Pattern:
+    """What a policy compares a text with.
+
+    Attributes:
+        text: in which ``*`` matches any text and ``?`` any character.
+        exact: whether the two are literal instead.
+        ignore_case: as in actions and StringEqualsIgnoreCase.
+        segments: whether wildcards end at a colon, as they do in the first five parts of an ARN condition.
+    """
+
+    text: str
+    exact: bool = False
+    ignore_case: bool = False
+    segments: bool = False
+
+    @functools.cached_property
+    def _expression(self) -> re.Pattern[str]:
+        parts = []
+        for literal, (any_, loop) in self.tokens():
+            parts.append(loop + (re.escape(literal) if literal else any_))
+        return re.compile("".join(parts), re.DOTALL | (re.IGNORECASE if self.ignore_case else 0))
+
+    def tokens(self) -> list[tuple[str, tuple[str, str]]]:
+        """Each character, or "" for ``?``, with what ``?`` and a preceding ``*`` match, as regular expressions.
+
+        The last token is "" for the end, with the ``*`` before it.
+        """
+        found: list[tuple[str, tuple[str, str]]] = []
+        star, colons = False, 0
+        for character in self.text:
+            one = "[^:]" if self.segments and colons < 5 else "."
+            if character == "*" and not self.exact:
+                star = True
+                continue
+            literal = character if self.exact or character != "?" else ""
+            found.append((literal, (one, f"{one}*" if star else "")))
+            star = False
+            colons += character == ":"
+        one = "[^:]" if self.segments and colons < 5 else "."
+        return [*found, ("", ("", f"{one}*" if star else ""))]
+
+    def matches(self, text: str) -> bool:
+        return self._expression.fullmatch(text) is not None
+
+
+def texts(
+    groups: Sequence[Sequence[Pattern]], candidates: Iterable[str] = (), *, within: int | None = None
+) -> dict[int, str]:
+    """One text for each combination of groups that match it, where there is any such text.
+
+    Args:
+        groups: each matches what any of its patterns matches, and has its bit in the keys of the result, by its index.
+        candidates: preferred to a text that is made up.
+        within: the index of a group that must match.
+
+    Raises:
+        TooComplexError: there are too many combinations.
+    """
+    found: dict[int, str] = {}
+    for text in candidates:
+        matched = sum(1 << index for index, each in enumerate(groups) if any(one.matches(text) for one in each))
+        found.setdefault(matched, text)
+    for matched, text in _Automaton(groups, within).shortest().items():
+        found.setdefault(matched, text)
+    return {bits: text for bits, text in found.items() if within is None or bits >> within & 1}
+
+
+class _Automaton:
+    """All patterns side by side, one bit for each position in each of them; the automaton is built as it is walked.
+
+    Positions that no longer matter are dropped, which keeps the number of states small: those before a later ``*`` that
+    is reached, and all others of a group as soon as it matches whatever follows.
+    """
+
+    def __init__(self, groups: Sequence[Sequence[Pattern]], within: int | None) -> None:
+        self._takes: dict[str, int] = {}  # positions that a character takes, by character
+        self._any = self._any_but_colon = self._loop = self._loop_but_colon = self._start = 0
+        self._ends: list[int] = []
+        self._drops: dict[int, int] = {}  # positions that no longer matter once a position is reached
+        self._needed = 0
+        position = 1
+        for index, group in enumerate(groups):
+            first, ends, whole = position, 0, []
+            for pattern in group:
+                self._start |= position
+                beginning = position
+                for literal, (any_, loop) in pattern.tokens():
+                    if loop:
+                        self._loop_but_colon |= position
+                    if loop == ".*":
+                        self._loop |= position
+                        self._drops[position] = position - beginning
+                    for character in {literal.lower(), literal.upper()} if pattern.ignore_case else {literal}:
+                        if character:
+                            self._takes[character] = self._takes.get(character, 0) | position
+                    if any_ and not literal:
+                        self._any_but_colon |= position
+                        self._any |= position if any_ == "." else 0
+                    position <<= 1
+                ends |= position >> 1
+                if self._loop & position >> 1:
+                    whole.append(position >> 1)
+            for end in whole:
+                self._drops[end] = (position - first) & ~end
+            self._ends.append(ends)
+            if index == within:
+                self._needed = position - first
+        self._forgetful = sum(self._drops)
+        filler = next((each for each in _FILLERS if each not in self._takes), "\u00b7")
+        self._takes.setdefault(":", 0)
+        self._takes.setdefault(filler, 0)
+        self._filler = filler
+
+    def shortest(self) -> dict[int, str]:
+        """The shortest text for each combination of matching groups."""
+        start = self._reduced(self._start, 0)
+        found: dict[int, str] = {}
+        seen = {start: ""}
+        ahead = [start]
+        while ahead:
+            following = []
+            for state in ahead:
+                for character, takes in self._takes.items():
+                    if not state & takes and character not in (":", self._filler):
+                        continue  # it leads where the filler leads
+                    colon = character == ":"
+                    any_, loop = (self._any, self._loop) if colon else (self._any_but_colon, self._loop_but_colon)
+                    after = ((state & (takes | any_)) << 1) | (state & loop)
+                    after = self._reduced(after, state)
+                    if after in seen or (self._needed and not after & self._needed):
+                        continue
+                    if len(seen) > STATES:
+                        raise TooComplexError
+                    seen[after] = seen[state] + character
+                    following.append(after)
+                    matched = sum(1 << index for index, end in enumerate(self._ends) if after & end)
+                    found.setdefault(matched, seen[after])
+            ahead = following
+        return found
+
+    def _reduced(self, state: int, before: int) -> int:
+        """A state without the positions that no longer matter."""
+        reached = state & self._forgetful & ~before
+        while reached:
+            position = 1 << (reached.bit_length() - 1)
+            if state & position:
+                state &= ~self._drops[position]
+            reached &= ~position
+        return state

@@ -1,0 +1,136 @@
+"""Statements of policies, as the decision compares them."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+from hello_queue.review.rights.conditions import UNKNOWN, Condition
+from hello_queue.review.rights.patterns import Pattern
+
+_VARIABLE = re.compile(r"\$\{([\w-]+:(?!:)[^},]+)(?:, *'([^']*)')?\}")
+"""A policy variable such as ${aws:username}. The names that CloudFormation fills in have no colon, or two."""
+
+_ESCAPES = {"${*}": "*", "${?}": "?", "${$}": "$"}
+
+
+@dataclass(frozen=True)
+class Statement:
+    """What is allowed or denied to whoever the policy is for.
+
+    Attributes:
+        allows: whether the effect is Allow.
+        actions: patterns.
+        resources: patterns.
+        conditions: all of them must hold.
+        but_actions: whether the actions are those of NotAction.
+        but_resources: whether the resources are those of NotResource.
+    """
+
+    allows: bool
+    actions: tuple[str, ...]
+    resources: tuple[str, ...] = ("*",)
+    conditions: tuple[Condition, ...] = ()
+    but_actions: bool = False
+    but_resources: bool = False
+
+    def assuming(self, values: Mapping[str, str]) -> Statement:
+        """The statement with variables replaced by their values."""
+        if not values or "${" not in repr(self):
+            return self
+        return replace(
+            self,
+            resources=tuple(_filled(each, values) for each in self.resources),
+            conditions=tuple(
+                replace(one, values=tuple(_filled(value, values) for value in one.values)) for one in self.conditions
+            ),
+        )
+
+
+def resource_pattern(text: str) -> Pattern:
+    """A resource of a policy. ``${*}`` and the like are the characters themselves."""
+    for escape, character in _ESCAPES.items():
+        text = text.replace(escape, character if character == "$" else "\u2217")
+    return Pattern(text)
+
+
+def _filled(text: str, values: Mapping[str, str]) -> str:
+    for name, value in values.items():
+        if name.startswith("${"):
+            text = text.replace(name, value)
+    return _VARIABLE.sub(lambda found: values.get(found[1].lower(), found[0]), text)
+
+
+def variables(statements: Iterator[Statement]) -> set[str]:
+    """The policy variables that occur, as context keys in lower case."""
+    texts = (
+        text
+        for each in statements
+        for text in (*each.resources, *(value for one in each.conditions for value in one.values))
+    )
+    return {found[1].lower() for text in texts for found in _VARIABLE.finditer(text)}
+
+
+def listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def parse_conditions(block: Any) -> tuple[Condition, ...]:
+    """The conditions of a statement. What cannot be modelled is `UNKNOWN`."""
+    if not isinstance(block, Mapping) or not all(isinstance(keys, Mapping) for keys in block.values()):
+        return (undecided(block),)
+    found = []
+    for operator, keys in block.items():
+        for key, values in keys.items():
+            texts = [_as_text(value) for value in listed(values)]
+            if any(_is_undecided(value) for value in listed(values)):
+                found.append(undecided({operator: {key: values}}))
+            else:
+                found.append(Condition.parse(operator, key, texts))
+    return tuple(found)
+
+
+def undecided(value: Any) -> Condition:
+    """A condition that holds or does not, and nobody knows before the deployment."""
+    return Condition(UNKNOWN, value if isinstance(value, str) else json.dumps(value, sort_keys=True))
+
+
+def _is_undecided(value: Any) -> bool:
+    return isinstance(value, (Mapping, list)) or (isinstance(value, str) and value.startswith('{"'))
+
+
+def _as_text(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def parse(document: Mapping[str, Any]) -> Iterator[tuple[Statement, Mapping[str, Any]]]:
+    """The statements of a policy document, each with what it was made of.
+
+    A resource that is decided at deploy time is any, on a condition that nobody knows.
+    """
+    for each in listed(document["Statement"]):
+        but_actions, but_resources = "NotAction" in each, "NotResource" in each
+        actions = tuple(map(_as_text, listed(each["NotAction" if but_actions else "Action"])))
+        resources = listed(each.get("NotResource" if but_resources else "Resource"))
+        conditions = parse_conditions(each.get("Condition", {}))
+        later = [resource for resource in resources if _is_undecided(resource)]
+        certain = tuple(str(resource) for resource in resources if resource not in later)
+        allows = each["Effect"] == "Allow"
+        if certain or not later:
+            yield Statement(allows, actions, certain or ("*",), conditions, but_actions, but_resources), each
+        for resource in later:
+            yield Statement(allows, actions, ("*",), (*conditions, undecided(resource)), but_actions), each
+
+
+def split(statement: Statement) -> Iterator[Statement]:
+    """The statement as one for each action and resource, where that has the same meaning."""
+    actions = [statement.actions] if statement.but_actions else [(each,) for each in statement.actions]
+    resources = [statement.resources] if statement.but_resources else [(each,) for each in statement.resources]
+    for action, resource in itertools.product(actions, resources):
+        yield replace(statement, actions=action, resources=resource)

