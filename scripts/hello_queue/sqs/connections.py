@@ -72,9 +72,6 @@ class Connections:
 
     def close(self) -> None:
         """Close the idle connections."""
-        if self._check is not None:
-            self._check.cancel()
-            self._check = None
         for connection in self._idle:
             connection.close()
         self._idle.clear()

@@ -23,9 +23,7 @@ from hello_queue.sqs.read_ahead import ReadAhead
 from hello_queue.sqs.retries import RetryPolicy, Stopped
 from hello_queue.sqs.transports import Transport
 
-_GRACE_IS_OVER = (
-    "the grace period is over: messages that are still being handled are received again after their visibility timeout"
-)
+_GRACE_IS_OVER = "the grace period is over: what is still being handled is received again after its visibility timeout"
 
 
 class Consumer:
@@ -142,8 +140,7 @@ class Consumer:
             return
         self._stopping.set()
         self._poller.stop()
-        waiting = self._runner.withdraw() + (self._groups.withdraw() if self._groups is not None else [])
-        self._return(waiting)
+        self._return(self._runner.withdraw() + (self._groups.withdraw() if self._groups is not None else []))
         self._done.flush()
         self._check_idle()
 
@@ -261,9 +258,8 @@ class Consumer:
             self._return([lease])
         else:
             self.counts.add("failed")
-            message = lease.message
-            text = f"message {message.id} failed at receive {message.receive_count}: {describe(error)}"
-            self._report(Notice(text, level=logging.ERROR, message=message, error=error))
+            text = f"message {lease.message.id} failed at receive {lease.message.receive_count}: {describe(error)}"
+            self._report(Notice(text, level=logging.ERROR, message=lease.message, error=error))
             self._release(lease)
 
     def _release(self, lease: Lease) -> None:
