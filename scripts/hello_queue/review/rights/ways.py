@@ -120,7 +120,8 @@ def new_ways(holder: str, before: Policies, after: Policies) -> list[Way]:
     if before == after:
         return []
     now = _open(holder, after, WAYS)
-    return [way for way in now if way not in _open(holder, before, now)] if now else []
+    known = _open(holder, before, now)
+    return [way for way in now if way not in known]
 
 
 def _open(holder: str, policies: Policies, ways: Sequence[Way]) -> list[Way]:
