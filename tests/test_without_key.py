@@ -26,7 +26,7 @@ READ_ONLY = {
             "Action": [
                 *("cloudformation:DescribeStacks", "cloudformation:DescribeStackResources"),
                 *("cloudformation:ListStackResources", "cloudformation:GetTemplate"),
-                *("iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy"),
+                *("iam:Get*", "iam:List*", "iam:SimulatePrincipalPolicy", "iam:SimulateCustomPolicy"),
                 "sqs:GetQueueAttributes",
                 "sqs:GetQueueUrl",
             ],

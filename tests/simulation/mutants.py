@@ -35,9 +35,7 @@ MUTANTS = {
     "what was not begun counts as handled": Mutant(
         "sqs.consumer", "lease.started_at is not None and error is None", "error is None"
     ),
-    "lease not checked before deleting": Mutant(
-        "sqs.leases", "if not lease.lost and now < lease.until:", "if not lease.lost:"
-    ),
+    "lease not checked before deleting": Mutant("sqs.leases", "if lease.is_held(now):", "if not lease.lost:"),
     "failed deletes count as deleted": Mutant(
         "sqs.leases", "if is_final(failure):\n                settled", "if True:\n                settled"
     ),
