@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -51,6 +52,15 @@ def test_seeds_are_shared_and_counted() -> None:
     done = simulate("--first", "100", "--seeds", "4", "--processes", "2")
     assert done.returncode == 0
     assert done.stdout.startswith("seeds 100 to 103\n4 seeds, 0 failed: ")
+
+
+def test_a_long_run_goes_on_where_its_log_ends(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    first = simulate("--first=0", "--seeds=10", f"--log={log}")
+    again = simulate("--first=0", "--seeds=10", f"--log={log}")
+    assert first.stdout == again.stdout
+    assert first.stdout.startswith("10 seeds, 0 failed"), first.stderr
+    assert len(log.read_text().splitlines()) == 1
 
 
 def test_a_failure_is_shrunk() -> None:
