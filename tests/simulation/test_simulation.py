@@ -1,6 +1,6 @@
 """The engine keeps its promises in simulated worlds, and the simulation finds an engine that does not.
 
-A few seeds are part of the tests; `make simulate` runs more, and .ci/run fresh ones.
+A few seeds are part of the tests; `make simulate` runs fresh ones.
 """
 
 from __future__ import annotations
