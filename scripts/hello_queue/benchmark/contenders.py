@@ -91,10 +91,6 @@ def _python(script: str, how: str, *arguments: str) -> Command:
     return lambda url, count, size: [*program, url, str(count), str(size), *arguments]
 
 
-def _aiobotocore(kind: str, at_once: int) -> Command:
-    return _python("with_aiobotocore.py", kind, str(at_once))
-
-
 def _contenders(kind: str, node: str, node_script: str, ours: Command) -> list[Contender]:
     return [
         Contender(CEILING, _ceiling(kind), at_once=64),

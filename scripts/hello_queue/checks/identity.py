@@ -74,31 +74,22 @@ def _removable_check(name: str, expected: Sequence[str], find: Callable[[], Remo
 
 def _group_policies(iam: IAMClient, group: str) -> Removable:
     pages = iam.get_paginator("list_attached_group_policies").paginate(GroupName=group)
-    attached = [policy for page in pages for policy in page["AttachedPolicies"]]
-    return [
-        *(
-            (each["PolicyName"], _command("detach-group-policy", group_name=group, policy_arn=each["PolicyArn"]))
-            for each in attached
-        ),
-        *(
-            (each, _command("delete-group-policy", group_name=group, policy_name=each))
-            for each in iam.list_group_policies(GroupName=group)["PolicyNames"]
-        ),
-    ]
+    attached = [(each["PolicyName"], each["PolicyArn"]) for page in pages for each in page["AttachedPolicies"]]
+    return _policies("group", group, attached, iam.list_group_policies(GroupName=group)["PolicyNames"])
 
 
 def _user_policies(iam: IAMClient, user: str) -> Removable:
     pages = iam.get_paginator("list_attached_user_policies").paginate(UserName=user)
-    attached = [policy for page in pages for policy in page["AttachedPolicies"]]
+    attached = [(each["PolicyName"], each["PolicyArn"]) for page in pages for each in page["AttachedPolicies"]]
+    return _policies("user", user, sorted(attached), iam.list_user_policies(UserName=user)["PolicyNames"])
+
+
+def _policies(kind: str, name: str, attached: Sequence[tuple[str, str]], inline: Sequence[str]) -> Removable:
+    """The managed policies of a group or user, given by name and ARN, and its inline policies."""
+    of = {f"{kind}_name": name}
     return [
-        *sorted(
-            (each["PolicyName"], _command("detach-user-policy", user_name=user, policy_arn=each["PolicyArn"]))
-            for each in attached
-        ),
-        *(
-            (each, _command("delete-user-policy", user_name=user, policy_name=each))
-            for each in iam.list_user_policies(UserName=user)["PolicyNames"]
-        ),
+        *((each, _command(f"detach-{kind}-policy", **of, policy_arn=arn)) for each, arn in attached),
+        *((each, _command(f"delete-{kind}-policy", **of, policy_name=each)) for each in inline),
     ]
 
 

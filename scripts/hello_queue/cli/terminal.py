@@ -1,7 +1,8 @@
-"""Foreign text (a message, an exception, an argument, a response of AWS) made safe to print."""
+"""Foreign text (a message, an exception, an argument, a response of AWS) made safe to print, also as Markdown."""
 
 from __future__ import annotations
 
+import re
 import unicodedata
 
 
@@ -15,6 +16,12 @@ def printable(text: str) -> str:
     if text.isprintable():
         return text
     return "".join(each if _is_harmless(each) else _escaped(each) for each in text)
+
+
+def in_markdown(text: str) -> str:
+    """The text on one line, as `printable` makes it, with Markdown and HTML escaped."""
+    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    return re.sub(r"([\\`*_\[\]()#@!|~])", r"\\\1", escaped)
 
 
 def _is_harmless(character: str) -> bool:

@@ -1,18 +1,17 @@
 """A rehearsal as text for a terminal, as JSON, and as Markdown for a pull request.
 
-Names, error messages and findings are the change's author's: `printable` escapes them, so that they cannot drive a
-terminal or imitate a line of the report.
+Names, error messages and findings are the change's author's: `printable` and `in_markdown` escape them, so that they
+cannot drive a terminal or imitate a line of the report.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import json
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from hello_queue.cli.terminal import printable
+from hello_queue.cli.terminal import in_markdown, printable
 from hello_queue.rehearsal.observations import Observation
 
 
@@ -72,16 +71,10 @@ def as_json(rehearsal: Rehearsal) -> str:
 def as_markdown(rehearsal: Rehearsal) -> str:
     """The rehearsal for a pull request."""
     rows = [
-        f"| {'**disagrees** ' if each.agrees is False else ''}{_escaped(each.about)} | {_escaped(each.seen)} | "
-        f"{_escaped(each.said)} |"
+        f"| {'**disagrees** ' if each.agrees is False else ''}{in_markdown(each.about)} | {in_markdown(each.seen)} | "
+        f"{in_markdown(each.said)} |"
         for each in rehearsal.observations
     ]
     title = f"## The change, rehearsed: {rehearsal.verdict}"
     took = f"Deployed over `{rehearsal.base}` in a local AWS, in {rehearsal.seconds:.0f} s."
     return "\n".join([title, "", took, "", "| | seen | the review |", "|---|---|---|", *rows]) + "\n"
-
-
-def _escaped(text: str) -> str:
-    """The text with Markdown and HTML escaped."""
-    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return re.sub(r"([\\`*_\[\]()#@!|~])", r"\\\1", escaped)

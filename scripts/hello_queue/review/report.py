@@ -1,7 +1,7 @@
 """A review as text for a terminal and as Markdown for a pull request.
 
-The author of a change chooses names, descriptions, code and reasons. `_plain` and `_markdown` escape them, here and
-nowhere else, so that they cannot drive a terminal or imitate a line of the report.
+The author of a change chooses names, descriptions, code and reasons. `printable` and `in_markdown` escape them, here
+and nowhere else, so that they cannot drive a terminal or imitate a line of the report.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from hello_queue.cli.terminal import printable
+from hello_queue.cli.terminal import in_markdown, printable
 from hello_queue.review.findings import WHY, Finding, Note, short
 
 _ACCEPT = "To accept one, add it to tests/golden/accepted.yaml in this change, with a reason:"
@@ -59,35 +59,35 @@ def as_text(review: Review) -> str:
 
 
 def _text(review: Review) -> Iterator[str]:
-    yield f"Compared with {_plain(review.base)}: {review.verdict}"
-    yield f"Looked at {_plain(review.scope)}"
+    yield f"Compared with {printable(review.base)}: {review.verdict}"
+    yield f"Looked at {printable(review.scope)}"
     for finding, variants in review.open.items():
-        yield f"DECIDE  {_plain(short(finding.id))}"
+        yield f"DECIDE  {printable(short(finding.id))}"
         for name, value in _facts(finding, variants):
-            yield f"  {name:<6}  {_plain(value)}"
+            yield f"  {name:<6}  {printable(value)}"
     if review.open:
         yield _ACCEPT
         yield f"  - finding: {_quoted(short(next(iter(review.open)).id))}"
         yield "    reason: ..."
     for finding, reason in review.accepted.items():
-        yield f"ACCEPTED  {_plain(short(finding.id))}"
-        yield f"  before  {_plain(short(finding.before))}"
-        yield f"  after   {_plain(short(finding.after))}"
-        yield f"  reason  {_plain(reason)}"
+        yield f"ACCEPTED  {printable(short(finding.id))}"
+        yield f"  before  {printable(short(finding.before))}"
+        yield f"  after   {printable(short(finding.after))}"
+        yield f"  reason  {printable(reason)}"
     if review.notes or review.other_notes:
         yield ""
         yield "All changes:"
     for note in review.notes:
-        yield f"  {_plain(note.stack)}  {_plain(short(note.text))}"
+        yield f"  {printable(note.stack)}  {printable(short(note.text))}"
     for variant, notes in review.other_notes.items():
-        yield f"  with {_plain(variant)}:"
+        yield f"  with {printable(variant)}:"
         for note in notes:
-            yield f"    {_plain(note.stack)}  {_plain(short(note.text))}"
+            yield f"    {printable(note.stack)}  {printable(short(note.text))}"
     for title, detail in review.details.items():
         yield ""
-        yield f"Details of {_plain(title)}:"
+        yield f"Details of {printable(title)}:"
         # Indented, so that a line of a template is not taken for one of the report's.
-        yield from (f"  {_plain(line)}" for line in detail.rstrip().split("\n"))
+        yield from (f"  {printable(line)}" for line in detail.rstrip().split("\n"))
 
 
 def as_markdown(review: Review) -> str:
@@ -97,20 +97,20 @@ def as_markdown(review: Review) -> str:
 
 def failure_as_markdown(reason: str) -> str:
     """What takes the place of a review that could not be made, so that an older one does not stay."""
-    return f"## What changes in AWS: nobody knows\n\nThe review failed: {_markdown(reason)}\n"
+    return f"## What changes in AWS: nobody knows\n\nThe review failed: {in_markdown(reason)}\n"
 
 
 def _markdown_lines(review: Review) -> Iterator[str]:
     yield f"## What changes in AWS: {review.verdict}"
     yield ""
-    yield f"Compared with {_markdown(review.base)}, in {_markdown(review.scope)}."
+    yield f"Compared with {in_markdown(review.base)}, in {in_markdown(review.scope)}."
     if review.open:
         yield from ("", "### To decide")
         for finding, variants in review.open.items():
             yield ""
-            yield f"- **{finding.kind}**: {_markdown(short(finding.what))}"
+            yield f"- **{finding.kind}**: {in_markdown(short(finding.what))}"
             for name, value in _facts(finding, variants):
-                yield f"  - {name}: {_markdown(value)}"
+                yield f"  - {name}: {in_markdown(value)}"
         yield from ("", _ACCEPT, "")
         yield from _fenced(
             "yaml", [f"- finding: {_quoted(short(finding.id))}\n  reason: ..." for finding in review.open]
@@ -118,21 +118,21 @@ def _markdown_lines(review: Review) -> Iterator[str]:
     if review.accepted:
         yield from ("", "### Accepted in this change", "")
         for finding, reason in review.accepted.items():
-            yield f"- **{finding.kind}**: {_markdown(short(finding.what))}"
-            yield f"  - before: {_markdown(short(finding.before))}"
-            yield f"  - after: {_markdown(short(finding.after))}"
-            yield f"  - reason: {_markdown(reason)}"
+            yield f"- **{finding.kind}**: {in_markdown(short(finding.what))}"
+            yield f"  - before: {in_markdown(short(finding.before))}"
+            yield f"  - after: {in_markdown(short(finding.after))}"
+            yield f"  - reason: {in_markdown(reason)}"
     if review.notes or review.other_notes:
         yield from ("", "### All changes", "")
         for note in review.notes:
-            yield f"- {_markdown(note.stack)}: {_markdown(short(note.text))}"
+            yield f"- {in_markdown(note.stack)}: {in_markdown(short(note.text))}"
         for variant, notes in review.other_notes.items():
-            yield f"- with {_markdown(variant)}:"
+            yield f"- with {in_markdown(variant)}:"
             for note in notes:
-                yield f"  - {_markdown(note.stack)}: {_markdown(short(note.text))}"
+                yield f"  - {in_markdown(note.stack)}: {in_markdown(short(note.text))}"
     for title, detail in review.details.items():
-        yield from ("", f"<details><summary>Details of {_markdown(title)}</summary>", "")
-        yield from _fenced("", [_plain(line) for line in detail.rstrip().split("\n")])
+        yield from ("", f"<details><summary>Details of {in_markdown(title)}</summary>", "")
+        yield from _fenced("", [printable(line) for line in detail.rstrip().split("\n")])
         yield "</details>"
 
 
@@ -156,14 +156,3 @@ def _fenced(language: str, lines: list[str]) -> Iterator[str]:
 def _quoted(text: str) -> str:
     """The text as a YAML string on one line."""
     return "'" + text.replace("'", "''") + "'" if text.isprintable() else json.dumps(text)
-
-
-def _plain(text: str) -> str:
-    """Foreign text, on one line for a terminal."""
-    return printable(text)
-
-
-def _markdown(text: str) -> str:
-    """Foreign text, on one line with Markdown and HTML escaped."""
-    escaped = printable(text).replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    return "".join(f"\\{character}" if character in r"\`*_[]()#@!|~" else character for character in escaped)

@@ -88,9 +88,6 @@ class RefusedError(Exception):
     """The app refuses a variant. The message is its last line."""
 
 
-Syntheses = Mapping[str, "Synthesis | RefusedError"]
-
-
 def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True) -> dict[str, Any]:
     """Run the app of a working tree as cdk.json says, for each variant.
 
