@@ -33,6 +33,9 @@ GRACE_SECONDS = 10
 """How long a command may take to stop after a signal before it is killed."""
 
 
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class Stopped(BaseException):
     """This process received a signal to stop."""
 
@@ -47,7 +50,7 @@ def main() -> int:
         "command", nargs="*", metavar="-- COMMAND", help="the command and its arguments (default: stay up until Ctrl-C)"
     )
     arguments = options.parse_args()
-    for signum in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for signum in _SIGNALS:
         signal.signal(signum, _stop)
     if arguments.command:
         threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
@@ -77,11 +80,14 @@ def run_command(instance: Instance, command: list[str]) -> int:
     try:
         status = process.wait()
     except Stopped as stopped:
+        for signum in _SIGNALS:  # a second signal ends the grace period
+            signal.signal(signum, lambda *_: _signal_all(process, signal.SIGKILL))
         _signal_all(process, stopped.signum)
         with contextlib.suppress(subprocess.TimeoutExpired):
             process.wait(GRACE_SECONDS)
         raise
     finally:
+        _ignore_signals()
         _signal_all(process, signal.SIGKILL)
         process.wait()
         if instance.process.poll() is None:
@@ -115,7 +121,13 @@ def _region(name: str) -> str:
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:
+    _ignore_signals()  # another one would end the cleanup, and this process without its exit status
     raise Stopped(signum)
+
+
+def _ignore_signals() -> None:
+    for signum in _SIGNALS:
+        signal.signal(signum, signal.SIG_IGN)
 
 
 def _stop_with_parent(parent: int) -> None:

@@ -83,6 +83,7 @@ def main() -> int:
         functools.partial(_load, arguments.handler, arguments.failures, log),
         report if log is None else logs.report,
         arguments.processes,
+        arguments.grace,
     )
     began = time.monotonic()
 
@@ -118,7 +119,7 @@ def main() -> int:
         stack.enter_context(show_progress())
         gc.freeze()  # what exists by now, mostly libraries, stays: looking at it again and again costs a tenth
         try:
-            finished = consumers.run(arguments.grace)
+            finished = consumers.run()
         except UsageError:
             raise  # nothing was processed
         except Exception as raised:

@@ -117,7 +117,7 @@ def test_a_command_that_does_not_exist(home: Path) -> None:
 @needs_proc
 @pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
 def test_a_signal_leaves_no_process_and_no_file(home: Path, ended_by: signal.Signals) -> None:
-    """The command has children and ignores signals."""
+    """The command has children and ignores signals. Signals go on coming until the launcher has ended."""
     stubborn = "trap '' INT TERM HUP; sleep 1000 & echo up; while true; do sleep 1; done"
     running = start(home, *LOCAL_AWS, "--", "sh", "-c", f"(sleep 1000 &); {stubborn}")
     read_until(running, "up")
@@ -125,7 +125,7 @@ def test_a_signal_leaves_no_process_and_no_file(home: Path, ended_by: signal.Sig
     os.kill(running.pid, ended_by)
     until = time.monotonic() + 20
     while running.poll() is None and time.monotonic() < until:  # the second signal ends the ten seconds of grace
-        time.sleep(0.2)
+        time.sleep(0.01)
         if ended_by != signal.SIGKILL:
             os.kill(running.pid, ended_by)
     assert running.wait(1) == (-signal.SIGKILL if ended_by == signal.SIGKILL else 128 + ended_by)

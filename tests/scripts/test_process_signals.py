@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +47,24 @@ def test_a_signal_while_worker_processes_start(aws: Aws, queue: str, tmp_path: P
     assert "Traceback" not in errors
     assert "killed" not in errors
     assert worker.process.returncode in (0, 130, -signal.SIGTERM)
+
+
+def test_worker_processes_end_with_a_parent_that_never_runs_them(aws: Aws, queue: str, tmp_path: Path) -> None:
+    """A signal can come between the start of the worker processes and `Consumers.run`."""
+    program = f"""
+from hello_queue.sqs.consumer_config import ConsumerConfig
+from hello_queue.sqs.consumers import Consumers
+
+def load():
+    return print
+
+if __name__ == "__main__":
+    consumers = Consumers(ConsumerConfig(url={queue!r}), load, print, processes=2, grace=30)
+    raise SystemExit(3)"""
+    (tmp_path / "interrupted.py").write_text(program)
+    command = [sys.executable, "interrupted.py"]
+    ended = subprocess.run(command, cwd=tmp_path, env=aws.instance.environment(), timeout=30, check=False)
+    assert ended.returncode == 3
 
 
 def test_a_second_signal_ends_it_at_once(aws: Aws, queue: str, tmp_path: Path) -> None:

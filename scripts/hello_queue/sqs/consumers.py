@@ -32,12 +32,16 @@ class Consumers:
         load: returns the handler; called in each process.
         report: see `hello_queue.sqs.notices`; called in each process.
         processes: how many consumers. 1: in this process.
+        grace: see `Consumer.run`.
     """
 
-    def __init__(self, config: ConsumerConfig, load: Callable[[], Handler], report: Report, processes: int) -> None:
+    def __init__(
+        self, config: ConsumerConfig, load: Callable[[], Handler], report: Report, processes: int, grace: float
+    ) -> None:
+        self._grace = grace
         self._consumer = BlockingConsumer(config, load(), report) if processes == 1 else None
         workers = processes if processes > 1 else 0
-        self._workers = [WorkerProcess(_consume, config, load, report) for _ in range(workers)]
+        self._workers = [WorkerProcess(_consume, config, load, report, grace) for _ in range(workers)]
         self._worker_counts = [Counts().snapshot() for _ in self._workers]
         self._finished = True
         self._error: Exception | None = None
@@ -55,16 +59,16 @@ class Consumers:
         for worker in self._workers:
             worker.stop()
 
-    def run(self, grace: float) -> bool:
+    def run(self) -> bool:
         """See `Consumer.run`. The first worker process that fails stops the others.
 
         Raises:
             HelloQueueError: a worker process has ended before it finished. The message has its exit status.
         """
         if self._consumer is not None:
-            return self._consumer.run(grace)
+            return self._consumer.run(self._grace)
         threads = [
-            threading.Thread(target=self._follow, args=(number, worker, grace), daemon=True)
+            threading.Thread(target=self._follow, args=(number, worker), daemon=True)
             for number, worker in enumerate(self._workers)
         ]
         for thread in threads:
@@ -75,9 +79,8 @@ class Consumers:
             raise self._error
         return self._finished
 
-    def _follow(self, number: int, worker: WorkerProcess, grace: float) -> None:
+    def _follow(self, number: int, worker: WorkerProcess) -> None:
         try:
-            worker.send(grace)
             while not isinstance(answer := worker.receive(), bool):
                 if isinstance(answer, Exception):
                     raise answer
@@ -99,11 +102,12 @@ class Consumers:
         self.stop()
 
 
-def _consume(connection: Connection, config: ConsumerConfig, load: Callable[[], Handler], report: Report) -> None:
-    """The main function of a worker process. It receives the grace period, sends counts at intervals, and at the end
-    whether every handler has finished, or the error."""
+def _consume(
+    connection: Connection, config: ConsumerConfig, load: Callable[[], Handler], report: Report, grace: float
+) -> None:
+    """The main function of a worker process. It sends counts at intervals, and at the end whether every handler has
+    finished, or the error."""
     wait_for_stop = stopped_by_parent()
-    grace = connection.recv()
     result: bool | Exception
     try:
         consumer = BlockingConsumer(config, load(), report)

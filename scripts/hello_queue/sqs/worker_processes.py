@@ -39,11 +39,6 @@ class WorkerProcess:
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
 
-    def send(self, value: Any) -> None:
-        """Send a value. If the worker has ended, `receive` reports it."""
-        with contextlib.suppress(OSError):
-            self._connection.send(value)
-
     def receive(self) -> Any:
         """Wait for the next value that the worker sends.
 
