@@ -22,7 +22,12 @@ WORKER_MODULES = ("__init__.py", "sqs/__init__.py", "sqs/handlers.py", "sqs/lamb
 
 ENTRY_POINT = "hello_queue.sqs.lambda_worker.handle"
 PYTHON_VERSION = "3.14"
+_GLIBC_MINOR_VERSION = 34
+"""Lambda's runtime for this Python has Amazon Linux 2023's glibc, 2.34:
+https://docs.aws.amazon.com/linux/al2023/ug/compare-with-al2.html"""
+
 _TARGET = (
+    *(f"--platform=manylinux_2_{minor}_x86_64" for minor in range(_GLIBC_MINOR_VERSION, 16, -1)),
     "--platform=manylinux2014_x86_64",
     "--only-binary=:all:",
     f"--python-version={PYTHON_VERSION}",

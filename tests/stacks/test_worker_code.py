@@ -37,14 +37,14 @@ def files(directory: Path) -> dict[str, bytes]:
     return {str(path.relative_to(directory)): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
-def make_wheel(directory: Path) -> Path:
+def make_wheel(directory: Path, tag: str = "py3-none-any") -> Path:
     """A wheel with a module and a console script."""
     directory.mkdir(parents=True)
-    wheel = directory / "needed-1.0-py3-none-any.whl"
+    wheel = directory / f"needed-1.0-{tag}.whl"
     with zipfile.ZipFile(wheel, "w") as archive:
         archive.writestr("needed.py", "answer = 42\n")
         archive.writestr("needed-1.0.dist-info/METADATA", "Metadata-Version: 2.1\nName: needed\nVersion: 1.0\n")
-        archive.writestr("needed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        archive.writestr("needed-1.0.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: " + tag + "\n")
         archive.writestr("needed-1.0.dist-info/entry_points.txt", "[console_scripts]\nneeded = needed:main\n")
         archive.writestr("needed-1.0.dist-info/RECORD", "")
     return wheel
@@ -70,6 +70,21 @@ def test_the_requirements_are_included_and_the_result_is_the_same_everywhere(fol
     assert collected[0] == collected[1]
     metadata = {f"needed-1.0.dist-info/{name}" for name in ("METADATA", "WHEEL", "entry_points.txt")}
     assert collected[0].keys() == {"orders.py", "needed.py", "bin/ours", *metadata, *MODULES}
+
+
+@pytest.mark.parametrize("platform", ["manylinux2014", "manylinux_2_34"])
+def test_wheels_for_lambda_are_installed(folder: Path, tmp_path: Path, platform: str) -> None:
+    wheel = make_wheel(tmp_path / "wheels", f"cp314-cp314-{platform}_x86_64")
+    (folder / "requirements.txt").write_text(f"{wheel}\n")
+    collect_code(folder, tmp_path / "collected")
+    assert (tmp_path / "collected/needed.py").exists()
+
+
+def test_a_wheel_that_lambda_cannot_load_is_refused(folder: Path, tmp_path: Path) -> None:
+    wheel = make_wheel(tmp_path / "wheels", "cp314-cp314-manylinux_2_35_x86_64")
+    (folder / "requirements.txt").write_text(f"{wheel}\n")
+    with pytest.raises(SettingsError, match="not a supported wheel"):
+        collect_code(folder, tmp_path / "collected")
 
 
 def asset_hash(output: Path, **settings: str) -> str:
