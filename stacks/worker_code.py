@@ -129,8 +129,9 @@ def collect_code(folder: Path, directory: Path) -> None:
 
 
 def _install(requirements: Path, directory: Path) -> None:
-    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-compile", f"--target={directory}", *_TARGET]
-    done = subprocess.run([*command, f"--requirement={requirements}"], capture_output=True, text=True, check=False)
+    pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+    command = [*pip, "--no-compile", f"--target={directory}", *_TARGET, f"--requirement={requirements}"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     if done.returncode:
         last = (done.stderr.strip().splitlines() or ["pip printed no reason"])[-1]
         raise SettingsError(f"worker_folder: {requirements} cannot be installed for Lambda: {last}")
