@@ -37,8 +37,10 @@ class Checks:
         left = [each for each in handled if not each.stored.deleted and each.stored.handle == each.handle]
         if finished and len(left) > counts["expired"] + counts["undeleted"] and not self._world.is_unlucky:
             oracle.violated(f"{process} says that it deleted {left[0].handle}")
-        if finished and counts["undeleted"] and not self._world.main.fifo:
-            oracle.violated(f"{process} gave up deleting {counts['undeleted']} messages")
+        grace = self._world.scenario.grace
+        has_time = process.stopped_at is None or now < process.stopped_at + grace
+        if finished and counts["undeleted"] and has_time and not self._world.main.fifo:
+            oracle.violated(f"{process} gave up deleting {counts['undeleted']} messages before it had to")
         for receipt in receipts:
             if finished and receipt.result == "later" and receipt.handle not in oracle.postponed:
                 oracle.violated(f"{process} has not postponed {receipt.handle}")

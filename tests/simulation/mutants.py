@@ -191,6 +191,9 @@ FOUND: dict[int, str] = {
     48: "after a failure in a FIFO queue, messages were received without a bound",
     115: "an altered message was dropped as a duplicate of itself",
     21: "lines after one that could not be sent were sent before it",
+    1795599656157: "while deletes failed, messages were received and handled again and again",
+    1795599656106: "deletes that were given up at the end of the grace period were taken for a broken promise",
+    1795599656074: "the same, without an answer to the extension",
 }
 """Seeds that have failed, and what they found."""
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Coroutine
 from typing import Any
 
 from hello_queue.aws.clients import READ_TIMEOUT_SECONDS
 from hello_queue.sqs.consumer_config import ConsumerConfig
-from hello_queue.sqs.deletions import Deletions
+from hello_queue.sqs.deletions import MAX_UNDELETED, Deletions
 from hello_queue.sqs.groups import Groups
 from hello_queue.sqs.handler_tasks import HandlerTasks
 from hello_queue.sqs.handler_threads import HandlerThreads
@@ -21,9 +20,10 @@ from hello_queue.sqs.polling import Poller
 from hello_queue.sqs.queues import is_fifo
 from hello_queue.sqs.read_ahead import ReadAhead
 from hello_queue.sqs.retries import RetryPolicy, Stopped
+from hello_queue.sqs.task_set import TaskSet
 from hello_queue.sqs.transports import Transport
 
-_GRACE_IS_OVER = "the grace period is over: what is still being handled is received again after its visibility timeout"
+_GRACE_IS_OVER = "the grace period is over: what is not deleted by now is received again after its visibility timeout"
 
 
 class Consumer:
@@ -91,10 +91,10 @@ class Consumer:
             self._runner = HandlerThreads(self._call_handler, config.concurrency, self._finished)
         self._unhandled = 0
         self._ahead = ReadAhead(config.concurrency)
-        self._done = Deletions(lambda leases: self._start(self._delete(leases)))
-        self._receiving: set[asyncio.Task[None]] = set()
+        self._done = Deletions(lambda leases: self._tasks.start(self._delete(leases)))
+        self._receiving = TaskSet(self._ended)
         self._returning: list[Lease] = []
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks = TaskSet(self._ended)
         self._error: Exception | None = None
         self._is_over = False
         self._stopping = asyncio.Event()
@@ -107,7 +107,8 @@ class Consumer:
             grace: after a stop, how many seconds handlers have to finish.
 
         Returns:
-            Whether every handler that was called has finished.
+            Whether every handler that was called has finished. What it handled and SQS did not delete in time is among
+            the counts: "expired" and "undeleted".
 
         Raises:
             CannotGoOn: a handler raised it.
@@ -124,9 +125,8 @@ class Consumer:
             except (asyncio.TimeoutError, TimeoutError):
                 self._retries.stop()
                 self._report(Notice(_GRACE_IS_OVER))
-            for tasks in (self._receiving, self._tasks):  # a receive is not cut off, and what it returns goes back
-                if tasks:
-                    await asyncio.wait(tasks, timeout=READ_TIMEOUT_SECONDS)
+            await self._receiving.wait(READ_TIMEOUT_SECONDS)  # none is cut off, and what it returns goes back
+            await self._tasks.wait(READ_TIMEOUT_SECONDS)
         finally:
             self._is_over = True
             heartbeat.cancel()
@@ -154,12 +154,15 @@ class Consumer:
     def _receive_more(self) -> None:
         """Begin as many receives as are useful."""
         while number := self._poller.reserve(self._room()):
-            self._start(self._receive(number), self._receiving)
+            self._receiving.start(self._receive(number))
         if self._poller.is_exhausted and not self._held:
             self.stop()
 
     def _room(self) -> float:
         """How many more messages could begin soon."""
+        undeleted = len(self._held) - self._unhandled
+        if undeleted >= MAX_UNDELETED or (undeleted and self._retries.is_failing):
+            return 0  # what is handled now would be handled again
         room = self._ahead.most - self._unhandled - self._poller.asked
         if self._groups is None or not self._groups.any_failed(self._loop.time()):
             return room
@@ -251,7 +254,7 @@ class Consumer:
     def _failed(self, lease: Lease, error: BaseException) -> None:
         if isinstance(error, RetryLater):
             self.counts.add("postponed")
-            self._start(self._leases.postpone(lease, error.seconds))
+            self._tasks.start(self._leases.postpone(lease, error.seconds))
             self._release(lease)
         elif isinstance(error, CannotGoOn):
             self._fail(error)
@@ -273,7 +276,7 @@ class Consumer:
         if not (self._stopping.is_set() and self._receiving) and self._returning:
             returning, self._returning = self._returning, []
             self._held.difference_update(returning)
-            self._start(self._leases.give_back(returning))
+            self._tasks.start(self._leases.give_back(returning))
 
     async def _delete(self, leases: list[Lease]) -> None:
         try:
@@ -282,15 +285,8 @@ class Consumer:
             self._held.difference_update(leases)
         self._receive_more()
 
-    def _start(self, work: Coroutine[Any, Any, None], tasks: set[asyncio.Task[None]] | None = None) -> None:
-        tasks = self._tasks if tasks is None else tasks
-        task = asyncio.ensure_future(work)
-        tasks.add(task)
-        task.add_done_callback(tasks.discard)
-        task.add_done_callback(self._ended)
-
-    def _ended(self, task: asyncio.Task[None]) -> None:
-        if not task.cancelled() and (error := task.exception()) is not None:
+    def _ended(self, error: BaseException | None) -> None:
+        if error is not None:
             self._fail(error)
         self._return([])
         self._check_idle()

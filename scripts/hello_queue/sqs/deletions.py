@@ -10,6 +10,9 @@ from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
 
 LINGER_SECONDS = 0.05
 """How long a handled message waits for others, to be deleted in one batch."""
+MAX_UNDELETED = 10_000
+"""How many handled messages may wait for SQS to delete them before no more are received. It bounds the memory, and is
+more than any rate of handling needs while SQS answers."""
 
 
 class Deletions:

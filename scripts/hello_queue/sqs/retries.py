@@ -85,6 +85,11 @@ class RetryPolicy:
         """End all waiting."""
         self._stop.set()
 
+    @property
+    def is_failing(self) -> bool:
+        """Whether none has succeeded since the last one failed."""
+        return self._failing_since is not None
+
     def succeeded(self) -> None:
         self._failing_since = None
 
