@@ -9,15 +9,20 @@ import hashlib
 from collections.abc import Mapping
 from typing import Any
 
+_NEW = hashlib.md5(usedforsecurity=False)
+"""To copy it takes half the time of making another one."""
+
 
 def body_md5(body: str) -> str:
     """The digest of a message body."""
-    return hashlib.md5(body.encode(), usedforsecurity=False).hexdigest()
+    digest = _NEW.copy()
+    digest.update(body.encode())
+    return digest.hexdigest()
 
 
 def attributes_md5(attributes: Mapping[str, Mapping[str, Any]]) -> str:
     """The digest of message attributes, as SendMessage takes them and ReceiveMessage returns them."""
-    digest = hashlib.md5(usedforsecurity=False)
+    digest = _NEW.copy()
     for name in sorted(attributes):
         attribute = attributes[name]
         binary = "StringValue" not in attribute

@@ -7,15 +7,15 @@ import time
 from collections.abc import Callable
 
 FEWEST = 16
-SAMPLE_SECONDS = 0.05
+SAMPLE_SECONDS = 0.02
 _WAITING, _BUSY = 0.8, 0.95
 
 
 class Concurrency:
     """A number of calls that follows what is of use, up and down.
 
-    While this process mostly waits for responses, more calls in flight help: the number doubles. While it computes all
-    the time, they only wait for each other: the number falls.
+    While this process mostly waits for responses, more calls in flight help: the number doubles, and grows slowly while
+    it waits little. While it computes all the time, they only wait for each other: the number falls slowly.
 
     Args:
         most: the upper limit.
@@ -40,7 +40,9 @@ class Concurrency:
             before = self.wanted
             if share < _WAITING:
                 self.wanted = min(self._most, self.wanted * 2)
-            elif share > _BUSY:
-                self.wanted = max(self._fewest, self.wanted * 3 // 4)
+            elif share < _BUSY:
+                self.wanted = min(self._most, self.wanted * 9 // 8)
+            else:
+                self.wanted = max(self._fewest, self.wanted * 7 // 8)
             if self.wanted != before:
                 changed()

@@ -36,7 +36,8 @@ class Sender:
         self._concurrency = concurrency
         self._order = GroupOrder(fifo=message_format.fifo)
         self._taking = asyncio.Lock()
-        self._stop = asyncio.Event()
+        self._stopped = False
+        self._reading: asyncio.Task[None] | None = None
         self._tasks: set[asyncio.Task[None]] = set()
         self._working = 0
         self._order_broken = False
@@ -59,7 +60,9 @@ class Sender:
     def stop(self) -> None:
         """Finish the lines that were taken, and take no more. Those after them may have been sent already, and would be
         sent again."""
-        self._stop.set()
+        self._stopped = True
+        if self._reading is not None:
+            self._reading.cancel()
 
     def _begin_tasks(self) -> None:
         while self._working < self._concurrency.wanted:
@@ -102,19 +105,16 @@ class Sender:
 
     async def _take(self) -> tuple[int, list[Line]]:
         """The next lines; none at the end of the input, or after a stop."""
-        if self._stop.is_set():
-            return 0, []
-        if self._lines.ready:
-            return self._lines.take(MAX_BATCH_ENTRIES)
-        reading = asyncio.ensure_future(self._lines.read())
-        stopping = asyncio.ensure_future(self._stop.wait())
-        await asyncio.wait((reading, stopping), return_when=asyncio.FIRST_COMPLETED)
-        for task in (reading, stopping):
-            task.cancel()
-        if self._stop.is_set():
-            return 0, []
-        reading.result()
-        return self._lines.take(MAX_BATCH_ENTRIES)
+        if not self._stopped and not self._lines.ready:
+            self._reading = asyncio.current_task()
+            try:
+                await self._lines.read()
+            except asyncio.CancelledError:
+                if not self._stopped:
+                    raise
+            finally:
+                self._reading = None
+        return (0, []) if self._stopped else self._lines.take(MAX_BATCH_ENTRIES)
 
 
 def parse(message_format: MessageFormat, first: int, lines: Sequence[Line], outcome: Outcome) -> list[Entry]:
