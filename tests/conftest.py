@@ -69,10 +69,16 @@ def interruptible() -> None:
 
 
 @pytest.fixture(scope="session")
-def assemblies(tmp_path_factory: pytest.TempPathFactory) -> Assemblies:
-    """The assemblies of this test run, which its processes share."""
+def shared_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of this test run, which its processes share."""
     base = tmp_path_factory.getbasetemp()
-    return Assemblies((base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "assemblies")
+    return base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+
+
+@pytest.fixture(scope="session")
+def assemblies(shared_folder: Path) -> Assemblies:
+    """The assemblies of this test run, which its processes share."""
+    return Assemblies(shared_folder / "assemblies")
 
 
 @pytest.fixture(scope="session")

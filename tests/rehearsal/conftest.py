@@ -2,18 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-import pytest
-
 from tests.local_aws.test_launcher import home
-from tests.review.conftest import Repository
+from tests.review.conftest import repository
 
-__all__ = ["home"]
-
-
-@pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    folder = tmp_path / "repository"
-    folder.mkdir()
-    return Repository(folder)
+__all__ = ["home", "repository"]

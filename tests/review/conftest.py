@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
+import hashlib
 import importlib.util
 import io
 import json
 import os
+import pickle
 import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -21,12 +24,39 @@ import pytest
 from hello_queue.cli.main import run
 from hello_queue.project import ROOT
 from hello_queue.review import working_tree
-from hello_queue.review.synthesis import DEFAULT, Variants
+from hello_queue.review.synthesis import DEFAULT, REVIEWED, VARIANTS, Variants, synthesize
 
 ONE: Variants = {DEFAULT: {}}
 """Quicker than all variants. The golden files of the others are out of date then."""
 
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process of a test run makes this."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+class Syntheses:
+    """What the app synthesizes in a tree, which a test run does once for all trees with the same code and variants."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def synthesize(self, variants: Variants, root: Path, *, isolated: bool = True) -> dict[str, Any]:
+        self._folder.mkdir(exist_ok=True)
+        code = [root / "app.py", root / "cdk.json", root / "cdk.context.json"]
+        code += sorted(path for name in ("stacks", "scripts") for path in (root / name).rglob("*.py"))
+        content = [(str(path.relative_to(root)), path.read_text()) for path in code if path.exists()]
+        kept = self._folder / hashlib.sha256(repr((content, variants, isolated)).encode()).hexdigest()
+        with locked(kept):
+            if not kept.exists():
+                kept.write_bytes(pickle.dumps(synthesize(variants, root, isolated=isolated)))
+        found: dict[str, Any] = pickle.loads(kept.read_bytes())  # noqa: S301  (this test run wrote it)
+        return found
 
 
 def _script(name: str) -> Any:
@@ -39,10 +69,17 @@ def _script(name: str) -> Any:
 
 
 class Repository:
-    """A copy of the project under git, with one commit."""
+    """A copy of the project under git, with one commit. It is made once, in ``original``."""
 
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: Path, original: Path | None = None) -> None:
+        self.folder, self._syntheses = folder, Syntheses(folder.with_suffix(".syntheses"))
+        if original:
+            with locked(original):
+                if not original.exists():
+                    Repository(original)
+            shutil.copytree(original, folder, symlinks=True, dirs_exist_ok=True)
+            self._syntheses = Syntheses(original.with_suffix(".syntheses"))
+            return
         ignored = shutil.ignore_patterns("__pycache__", "node_modules", "*.egg-info")
         for name in ("stacks", "scripts", "tests/golden"):
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -97,17 +134,32 @@ main()
     def review(self, *arguments: str, base: str = "HEAD", variants: Variants = ONE) -> subprocess.CompletedProcess[str]:
         """Run review.py on this repository, in this process, without AWS variables and network."""
         script = _script("review")
-        command = ["review.py", f"--base={base}", *arguments]
+        with (
+            mock.patch.object(working_tree, "REVIEWED", variants),
+            mock.patch.object(working_tree, "synthesize", self._syntheses.synthesize),
+        ):
+            return self._run(["review.py", f"--base={base}", *arguments], lambda: script.main(self.folder))
+
+    def golden(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """Run golden.py on this repository, in this process."""
+        script = _script("golden")
+        syntheses = self._syntheses.synthesize(REVIEWED, self.folder)
+        with (
+            mock.patch.object(script, "ROOT", self.folder),
+            mock.patch.object(script, "synthesize", return_value={name: syntheses[name] for name in VARIANTS}),
+        ):
+            return self._run(["golden.py", *arguments], script.main)
+
+    def _run(self, command: list[str], main: Callable[[], int]) -> subprocess.CompletedProcess[str]:
         output, errors, status = io.StringIO(), io.StringIO(), 0
         with (
             mock.patch.object(sys, "argv", command),
-            mock.patch.object(working_tree, "REVIEWED", variants),
             mock.patch.dict(os.environ, _bare(), clear=True),
             contextlib.redirect_stdout(output),
             contextlib.redirect_stderr(errors),
         ):
             try:
-                run(lambda: script.main(self.folder))
+                run(main)
             except SystemExit as exit_:
                 status = int(exit_.code or 0)
         return subprocess.CompletedProcess(command, status, output.getvalue(), errors.getvalue())
@@ -125,5 +177,5 @@ def _bare() -> Mapping[str, str]:
 
 
 @pytest.fixture
-def repository(tmp_path: Path) -> Repository:
-    return Repository(tmp_path)
+def repository(tmp_path: Path, shared_folder: Path) -> Repository:
+    return Repository(tmp_path / "repository", shared_folder / "repository")

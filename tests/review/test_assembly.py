@@ -126,12 +126,20 @@ def test_any_json_is_a_template(template: Any) -> None:
         ("requireApproval", "never", True),
         ("requireApproval", "any-change", False),
         ("context", {"delay_seconds": 9}, False),
+        ("context", {"@aws-cdk/core:checkSecretUsage": False}, True),
+        ("context", {"@aws-cdk/core:validateAgainstDefaultRules": True}, False),
         ("notices", True, False),
     ],
 )
 def test_cdk_json(name: str, value: Any, decided: bool) -> None:
     found = list(project_file({"app": "python3 app.py"}, {"app": "python3 app.py", name: value}))
     assert [finding.kind for finding in found] == ["weaker-review"] * decided
+
+
+def test_a_cdk_json_without_the_checks_of_the_cdk() -> None:
+    flag = "@aws-cdk/core:validateAgainstDefaultRules"
+    (found,) = project_file({"context": {flag: True}}, {})
+    assert found.id == f"weaker-review: the CDK checks less on synthesis: context.{flag}: none"
 
 
 def test_code_that_is_new_under_another_name() -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
 from typing import Any
 
 import pytest
@@ -16,6 +15,7 @@ from hello_queue.review.synthesis import DEFAULT, REVIEWED, VARIANTS
 from stacks.setting_kinds import kind_of
 from stacks.settings import FIELDS
 from tests.conftest import Aws, Synth
+from tests.review.conftest import Repository
 
 GOLDEN = ROOT / synthesis.GOLDEN
 
@@ -26,10 +26,31 @@ def own_settings() -> dict[str, Any]:
     return {name: value for name, value in context.items() if name in FIELDS}
 
 
-def test_they_are_up_to_date() -> None:
-    command = [sys.executable, "scripts/golden.py", "--check"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+def test_they_are_up_to_date(repository: Repository) -> None:
+    done = repository.golden("--check")
     assert done.returncode == 0, done.stderr
+
+
+def test_what_is_out_of_date_is_listed_and_written(repository: Repository) -> None:
+    golden = repository.folder / synthesis.GOLDEN
+    (golden / "default/HelloQueueIdentity.yaml").write_text("Resources: {}\n")
+    (golden / "acknowledgments.yaml").unlink()
+    (golden / "other=1").mkdir()
+    (golden / "other=1/HelloQueueIdentity.yaml").write_text("Resources: {}\n")
+    repository.accept("a finding", "a reason")
+    files = ["acknowledgments.yaml", "default/HelloQueueIdentity.yaml", "other=1/HelloQueueIdentity.yaml"]
+    stale = repository.golden("--check")
+    assert stale.returncode == 1
+    expected = [f"tests/golden/{name} is out of date: run `make golden`" for name in files]
+    assert stale.stderr.splitlines() == expected
+    assert not (golden / "acknowledgments.yaml").exists()
+
+    written = repository.golden()
+    verbs = ["wrote", "wrote", "removed"]
+    expected = [f"{verb} tests/golden/{name}" for verb, name in zip(verbs, files, strict=True)]
+    assert (written.returncode, written.stdout.splitlines()) == (0, expected)
+    assert repository.golden("--check").returncode == 0
+    assert repository.git("status", "--short").split() == ["??", "tests/golden/accepted.yaml"]
 
 
 @pytest.mark.parametrize("variant", VARIANTS)

@@ -220,6 +220,10 @@ ROWS = tuple(
         ("stack", "stackName", nothing, "deployed-elsewhere: {} is deployed under another name"),
         ("stack", "*", nothing, "deployed-elsewhere: {} is deployed in another way"),
         ("asset", "*", nothing, "deployed-elsewhere: {} is published in another way"),
+        *(
+            ("cdk.json", f"context.@aws-cdk/core:{name}", ON, "weaker-review: the CDK checks less on synthesis")
+            for name in ("checkSecretUsage", "validateAgainstDefaultRules")
+        ),
         ("cdk.json", "context*", anything, "settings: what they change is synthesized"),
         ("cdk.json", "requireApproval", one_of("any-change", "broadening"), "weaker-review: the CLI asks less often"),
         *(
