@@ -17,6 +17,7 @@ from typing import Any
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
 from hello_queue.local_aws.instance import Instance, local_aws
 from hello_queue.project import ROOT, environment_with_tools
@@ -33,6 +34,8 @@ NO_CHANGES: Environment = {}
 DEFAULTS = {name: json.dumps(field.default).strip('"') for name, field in FIELDS.items()}
 """The settings of the tests, whatever a team has put into cdk.json."""
 Synth = Callable[..., dict[str, Template]]
+OFTEN: Any = {"Delay": 0.1, "MaxAttempts": 300}
+"""How a waiter of CloudFormation asks. boto3 accepts fractions of a second."""
 
 
 def pytest_xdist_auto_num_workers() -> int:
@@ -59,6 +62,18 @@ class Assemblies:
 
                 app.build(context=context, outdir=str(assembly)).synth()
         return assembly
+
+    def stacks(self, **settings: Any) -> list[tuple[str, str, list[dict[str, str]]]]:
+        """Name, template and tags of each stack that is not empty, in the order of their deployment."""
+        assembly = self.synthesize(**settings)
+        found = []
+        for name, artifact in json.loads((assembly / "manifest.json").read_text())["artifacts"].items():
+            if artifact["type"] == "aws:cloudformation:stack":
+                template = (assembly / artifact["properties"]["templateFile"]).read_text()
+                tags = [{"Key": key, "Value": value} for key, value in artifact["properties"]["tags"].items()]
+                if "Resources" in json.loads(template):
+                    found.append((name, template, tags))
+        return found
 
 
 @pytest.fixture(autouse=True)
@@ -168,6 +183,28 @@ class Aws:
             options += ["--app", str(self._assemblies.synthesize(**settings))]
         return self.run("cdk", verb, "--all", *options, *arguments, check=check)
 
+    def deploy(self, **settings: Any) -> None:
+        """What ``cdk("deploy")`` does, by CloudFormation's API in a tenth of the CDK CLI's time, without assets."""
+        cloudformation = self.client("cloudformation")
+        existing = {stack["StackName"] for stack in cloudformation.describe_stacks()["Stacks"]}
+        for name, template, tags in self._assemblies.stacks(**settings):
+            verb = "update" if name in existing else "create"
+            call = getattr(cloudformation, f"{verb}_stack")
+            try:
+                call(StackName=name, TemplateBody=template, Tags=tags, Capabilities=["CAPABILITY_NAMED_IAM"])
+            except ClientError as error:
+                if "No updates are to be performed" not in str(error):
+                    raise
+                continue
+            cloudformation.get_waiter(f"stack_{verb}_complete").wait(StackName=name, WaiterConfig=OFTEN)
+
+    def destroy(self, **settings: Any) -> None:
+        """What ``cdk("destroy")`` does, by CloudFormation's API."""
+        cloudformation = self.client("cloudformation")
+        for name, _, _ in reversed(self._assemblies.stacks(**settings)):
+            cloudformation.delete_stack(StackName=name)
+            cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=OFTEN)
+
 
 def start(assemblies: Assemblies) -> Iterator[Aws]:
     """An empty local AWS."""
@@ -177,9 +214,9 @@ def start(assemblies: Assemblies) -> Iterator[Aws]:
 
 @pytest.fixture(scope="session")
 def aws(assemblies: Assemblies) -> Iterator[Aws]:
-    """A local AWS for all tests of a process, with the default deployment: `cdk deploy` as a person runs it."""
+    """A local AWS for all tests of a process, with the default deployment."""
     for running in start(assemblies):
-        running.cdk("deploy", run_app=True)
+        running.deploy()
         yield running
 
 

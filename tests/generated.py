@@ -101,7 +101,7 @@ def main() -> None:
     screens.write()
     with tempfile.TemporaryDirectory() as directory:
         for aws in start(Assemblies(Path(directory))):
-            aws.cdk("deploy")
+            aws.deploy()
             texts = {path: path.read_text() for path in DOCUMENTS}
             for path, text in refreshed(texts, pieces(aws)).items():
                 path.write_text(text)

@@ -18,11 +18,11 @@ USER = "console-Administrator"
 @pytest.fixture
 def key(aws: Aws) -> Iterator[tuple[str, str]]:
     """The access key of a deployment with console access: id and secret."""
-    aws.cdk("deploy", **SETTINGS)
+    aws.deploy(**SETTINGS)
     secret = aws.client("secretsmanager").get_secret_value(SecretId=f"{USER}/access-key")["SecretString"]
     content = json.loads(secret)
     yield content["AccessKeyId"], content["SecretAccessKey"]
-    aws.cdk("destroy", **SETTINGS)
+    aws.destroy(**SETTINGS)
 
 
 def test_the_console_requires_mfa_and_the_access_key_does_not(aws: Aws, key: tuple[str, str]) -> None:

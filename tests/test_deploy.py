@@ -65,7 +65,7 @@ def test_plain_http_is_denied(aws: Aws) -> None:
 def test_the_life_cycle_of_a_deployment(empty_aws: Aws) -> None:
     """Deploy, deploy again, update in place, destroy. Nothing is left."""
     before = existing(empty_aws)
-    empty_aws.cdk("deploy")
+    empty_aws.cdk("deploy", run_app=True)
     created_at = queue_attributes(empty_aws, "test")["CreatedTimestamp"]
     assert existing(empty_aws)["users"] == ["Administrator"]
 
@@ -92,7 +92,7 @@ def test_two_deployments_side_by_side(aws: Aws) -> None:
     """The second one, without administrators, leaves the first one unchanged, and leaves nothing behind."""
     before = existing(aws)
     settings: dict[str, Any] = {"deployment": "side", "administrator_access": "false", "access_key": 0}
-    aws.cdk("deploy", **settings)
+    aws.deploy(**settings)
     both = existing(aws)
     assert set(both["users"]) - set(before["users"]) == {"side-Administrator"}
     assert both["groups"] == before["groups"]
@@ -100,7 +100,7 @@ def test_two_deployments_side_by_side(aws: Aws) -> None:
     without_a_key = aws.script("smoke_test.py", "--deployment", "side", "--longest-delay", "0")
     assert " 0 failed" in without_a_key.stdout
     assert "has no access key" in aws.script("credentials.py", "export", "--deployment", "side", check=False).stderr
-    aws.cdk("destroy", **settings)
+    aws.destroy(**settings)
     assert existing(aws) == before
 
 
@@ -114,14 +114,14 @@ def refused(call: Any, **parameters: Any) -> bool:
 
 def test_removing_the_user_from_administrators(empty_aws: Aws) -> None:
     """administrator_access=false on an existing deployment: the scripts still work, everything else is refused."""
-    empty_aws.cdk("deploy")
+    empty_aws.deploy()
     iam = empty_aws.client("iam")
     created = iam.create_access_key(UserName="Administrator")["AccessKey"]
     key = created["AccessKeyId"], created["SecretAccessKey"]
     by_user = {"AWS_ACCESS_KEY_ID": key[0], "AWS_SECRET_ACCESS_KEY": key[1]}
     assert not refused(empty_aws.client("iam", key).list_users)
 
-    empty_aws.cdk("deploy", administrator_access="false")
+    empty_aws.deploy(administrator_access="false")
     assert existing(empty_aws)["groups"] == []
     empty_aws.script("send.py", "--author", "Ada", env=by_user)
     assert "Hello World (author: Ada)" in empty_aws.script("process.py", "--count", "1", env=by_user).stdout

@@ -14,7 +14,7 @@ from tests.generated import DOCUMENTS, README, pictures, pieces, refreshed
 
 
 def test_the_generated_parts_are_up_to_date(empty_aws: Aws) -> None:
-    empty_aws.cdk("deploy")
+    empty_aws.deploy()
     texts = {path: path.read_text() for path in DOCUMENTS}
     for path, text in {**refreshed(texts, pieces(empty_aws)), **pictures(empty_aws)}.items():
         assert path.read_text() == text, f"{path.name} is stale: run `make docs`"

@@ -42,9 +42,9 @@ CALLABLE = ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "iam:ListUsers",
 
 @pytest.fixture(scope="module")
 def deployed(aws: Aws) -> Iterator[Aws]:
-    aws.cdk("deploy", **SETTINGS)
+    aws.deploy(**SETTINGS)
     yield aws
-    aws.cdk("destroy", **SETTINGS)
+    aws.destroy(**SETTINGS)
 
 
 @pytest.fixture(scope="module")

@@ -164,9 +164,9 @@ def advised(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture
 def staging(aws: Aws) -> Iterator[None]:
-    aws.cdk("deploy", deployment="staging", administrator_access="false", delay_seconds=0)
+    aws.deploy(deployment="staging", administrator_access="false", delay_seconds=0)
     yield
-    aws.cdk("destroy", deployment="staging", administrator_access="false", delay_seconds=0)
+    aws.destroy(deployment="staging", administrator_access="false", delay_seconds=0)
 
 
 @pytest.mark.usefixtures("staging")

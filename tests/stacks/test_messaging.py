@@ -94,5 +94,5 @@ def test_destroy_is_refused_until_a_deploy_without_keep_data(aws: Aws) -> None:
     assert "TerminationProtection" in destroyed.stdout + destroyed.stderr
     assert sqs.get_queue_url(QueueName="safe-test")
     aws.cdk("deploy", **settings)
-    aws.cdk("destroy", **settings)
+    aws.destroy(**settings)
     assert sqs.list_queues(QueueNamePrefix="safe-").get("QueueUrls", []) == []

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 from urllib.parse import urlsplit
 
 import boto3
+import botocore.session
 from botocore.config import Config
 from botocore.exceptions import BotoCoreError
+from botocore.loaders import Loader, create_loader
 
 from hello_queue.errors import HelloQueueError
 
@@ -82,7 +85,10 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         HelloQueueError: boto3 cannot use the configuration, such as an invalid AWS_ENDPOINT_URL.
     """
     key, config = options.get("key"), options.get("config")
+    core = botocore.session.get_session()
+    core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
     session = boto3.Session(
+        botocore_session=core,
         aws_access_key_id=key.key_id if key else None,
         aws_secret_access_key=key.secret if key else None,
         profile_name=options.get("profile"),
@@ -101,3 +107,9 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
             "profile"
         ) from None
     return made
+
+
+@functools.cache
+def _loader(data_path: str | None) -> Loader:
+    """What botocore reads about services. A session of its own for each client would read it anew, for 70 ms."""
+    return create_loader(data_path)
