@@ -28,7 +28,7 @@ from hello_queue.cli.failed_file import failed_file
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import Failures, bar, tell
+from hello_queue.cli.progress import Failures, bar, tell, tell_copies
 from hello_queue.errors import UsageError
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
@@ -195,13 +195,7 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
         tell(_stopped_at(progress))
     else:
         _print(_counts(progress))
-    if progress.maybe_twice:
-        tell(f"{progress.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
-    if progress.corrupted:
-        tell(
-            f"{progress.corrupted:,} copies are in the queue with other content than was sent (by their MD5 digests): "
-            "the messages were sent again"
-        )
+    tell_copies(progress.maybe_twice, progress.corrupted)
 
 
 def _print(result: str) -> None:

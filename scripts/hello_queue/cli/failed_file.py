@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hello_queue.cli.new_file import write_all
 from hello_queue.errors import HelloQueueError, UsageError
 
 
@@ -41,8 +42,7 @@ def failed_file(name: str) -> Iterator[Callable[[bytes], None]]:
 def _append(descriptor: int, name: str, data: bytes) -> None:
     size = os.fstat(descriptor).st_size
     try:
-        while data:
-            data = data[os.write(descriptor, data) :]
+        write_all(descriptor, data)
     except OSError as error:
         os.ftruncate(descriptor, size)
         os.lseek(descriptor, size, os.SEEK_SET)

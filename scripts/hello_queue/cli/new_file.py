@@ -57,10 +57,8 @@ def new_private_file(option: str, name: str) -> Iterator[Callable[[str], None]]:
         raise UsageError(f"{option} {name!r} cannot be written: {error.strerror}") from None
 
     def write(line: str) -> None:
-        data = f"{line}\n".encode()
         try:
-            while data:
-                data = data[os.write(descriptor, data) :]
+            write_all(descriptor, f"{line}\n".encode())
         except OSError as error:
             raise _unwritable(option, name, error) from None
 
@@ -79,6 +77,12 @@ def new_private_file(option: str, name: str) -> Iterator[Callable[[str], None]]:
     finally:
         os.close(descriptor)
         partial.unlink(missing_ok=True)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: one call of the system may write a part."""
+    while data:
+        data = data[os.write(descriptor, data) :]
 
 
 def _unwritable(option: str, name: str, error: OSError) -> HelloQueueError:

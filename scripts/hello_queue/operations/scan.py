@@ -9,6 +9,7 @@ any point leaves the messages that were held hidden until their visibility timeo
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -20,7 +21,7 @@ from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.checksums import is_intact
 from hello_queue.sqs.handlers import from_receive
-from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
+from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, unhiding
 from hello_queue.sqs.retries import RetryPolicy, is_transient, may_have_acted
 from hello_queue.sqs.transports import Transport
 
@@ -191,23 +192,20 @@ class Scan:
         now = asyncio.get_running_loop().time()
         handles = [handle for handle, until in self._held if until > now + 1]
         self._held.clear()
-        batches = [handles[start : start + MAX_BATCH_ENTRIES] for start in range(0, len(handles), MAX_BATCH_ENTRIES)]
-        for start in range(0, len(batches), CONNECTIONS):
-            errors = await asyncio.gather(*(self._unhide(each) for each in batches[start : start + CONNECTIONS]))
+        left = len(handles)
+        batches = unhiding(handles)
+        while some := list(itertools.islice(batches, CONNECTIONS)):
+            errors = await asyncio.gather(*(self._unhide(each) for each in some))
             failed = [error for error in errors if error is not None]
             if failed:
-                left = sum(len(each) for each in batches[start:])
                 self._report(
                     f"up to {left:,} messages could not be made visible again, and are so within {self._hold:,} s: "
                     f"{explain(failed[0])}"
                 )
                 return
+            left -= sum(map(len, some))
 
-    async def _unhide(self, handles: Sequence[str]) -> aws.ClientError | aws.BotoCoreError | None:
-        entries: list[dict[str, Any]] = [
-            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-            for number, handle in enumerate(handles)
-        ]
+    async def _unhide(self, entries: Sequence[Any]) -> aws.ClientError | aws.BotoCoreError | None:
         try:
             await self._transport.call("ChangeMessageVisibilityBatch", {"QueueUrl": self._url, "Entries": entries})
         except (aws.ClientError, aws.BotoCoreError) as error:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hello_queue.errors import HelloQueueError
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
 MAX_BATCH_ENTRIES = 10
 """The maximum number of entries of a batch call, and of messages of a ReceiveMessage call:
@@ -44,11 +45,14 @@ def dead_letter_queue(sqs: SQSClient, url: str) -> str:
 
 def give_back(sqs: SQSClient, url: str, receipt_handles: Sequence[str]) -> None:
     """Return received messages to the queue: they are visible again at once."""
+    for entries in unhiding(receipt_handles):
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+
+def unhiding(receipt_handles: Sequence[str]) -> Iterator[list[ChangeMessageVisibilityBatchRequestEntryTypeDef]]:
+    """The entries of the ChangeMessageVisibilityBatch calls that make received messages visible again."""
     for start in range(0, len(receipt_handles), MAX_BATCH_ENTRIES):
-        sqs.change_message_visibility_batch(
-            QueueUrl=url,
-            Entries=[
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
-            ],
-        )
+        yield [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
+        ]
