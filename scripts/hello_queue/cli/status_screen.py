@@ -14,8 +14,11 @@ if TYPE_CHECKING:
     from rich.live import Live
     from rich.text import Text
 
+    from hello_queue.operations.group_sample import GroupSample
+
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.:-=+*#"
+SHOWN_GROUPS = 20
 SPARKS = 40
 """The most values that a sparkline shows: one a character, the latest last."""
 
@@ -85,6 +88,24 @@ def _drained_in(samples: Sequence[QueueSample]) -> str:
     if drained is None:
         return "never" if change_per_second(samples[-2], samples[-1]) > 0 else "not draining"
     return duration(drained)
+
+
+def group_lines(sample: GroupSample) -> Text:
+    """Messages and age by message group, the largest groups first."""
+    from rich.text import Text
+
+    head = f"  by message group, in a sample of {sample.messages:,} of about {sample.visible:,} visible messages"
+    lines = [Text.assemble(foreign(sample.queue, style="bold"), head)]
+    if sample.groups:
+        lines.append(Text(f"  {'messages':>10}{'oldest':>12}  group", style="dim"))
+    groups = sorted(sample.groups.items(), key=lambda item: (-item[1].messages, item[0] or ""))
+    for name, group in groups[:SHOWN_GROUPS]:
+        figures = f"  {group.messages:>10,}{duration(group.oldest_seconds):>12}  "
+        lines.append(Text.assemble(figures, Text("no group", style="dim") if name is None else foreign(name)))
+    if more := groups[SHOWN_GROUPS:]:
+        messages = sum(group.messages for _, group in more)
+        lines.append(Text(f"  {messages:>10,}{'':>12}  in {len(more):,} more groups", style="dim"))
+    return Text("\n").join(lines)
 
 
 class Screen:

@@ -2,7 +2,8 @@
 queue is visible again afterwards.
 
 A message that was received is hidden from the scan and from others until it is given back, so that it is not received
-twice. Its receive count grows by one, which has no effect in a queue that has no dead-letter queue itself. A crash at
+twice. Its receive count grows by one, which has no effect in a queue that has no dead-letter queue itself; in another
+queue only a sample may be taken (see `hello_queue.operations.group_sample`). A crash at
 any point leaves the messages that were held hidden until their visibility timeout expires, and changes nothing else.
 """
 
@@ -135,7 +136,8 @@ class Scan:
             try:
                 await action(list(picked.values()))
             except Exception:  # what was not deleted is visible again at once, as after a crash it is later
-                self._held.extend((each.received["ReceiptHandle"], each.until) for each in picked.values())
+                if removes:
+                    self._held.extend((each.received["ReceiptHandle"], each.until) for each in picked.values())
                 raise
         self.missing.difference_update(picked)
 
