@@ -26,8 +26,10 @@ from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import Instance, local_aws
 
 EXAMPLES = """\
-  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status
-  python scripts/local_aws.py                            stay up, and print exports for another terminal"""
+  python scripts/local_aws.py -- npx cdk deploy --all
+      run one command, then stop, and exit with its status
+  python scripts/local_aws.py
+      stay up, and print exports for another terminal"""
 
 GRACE_SECONDS = 10
 """How long a command may take to stop after a signal before it is killed."""

@@ -47,11 +47,12 @@ MAX_SAMPLE = 1_000
 """Messages in a sample by message group: all of them are hidden at once, for some seconds."""
 
 EXAMPLES = """\
-  python scripts/status.py                       once
-  python scripts/status.py --watch 5             a screen that is redrawn every 5 seconds, until Ctrl-C
-  python scripts/status.py --watch 5 --samples 3 three rows
-  python scripts/status.py --watch 60 --json     a line of JSON every minute
-  python scripts/status.py --groups 200          who fills the queue? A sample of up to 200 messages"""
+  python scripts/status.py                        once
+  python scripts/status.py --watch 5              redrawn every 5 seconds
+  python scripts/status.py --watch 5 --samples 3  three times
+  python scripts/status.py --watch 60 --json      a line of JSON every minute
+  python scripts/status.py --groups 200           who fills the queue? A sample
+                                                  of up to 200 messages"""
 
 HEADINGS = (
     "visible",
@@ -189,21 +190,21 @@ def _width(heading: str) -> int:
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument(
-        "--watch", metavar="SECONDS", type=number(1, 86_400), help="take a sample every SECONDS seconds, until Ctrl-C"
+    shown = options.add_argument_group("what to show")
+    shown.add_argument(
+        "--watch", metavar="SECONDS", type=number(1, 86_400), help="a sample every SECONDS seconds, until Ctrl-C"
     )
-    options.add_argument(
-        "--samples", metavar="N", type=number(1, 1_000_000_000), default=0, help="with --watch: stop after N samples"
+    shown.add_argument(
+        "--samples", metavar="N", type=number(1, 1_000_000_000), help="with --watch: stop after N samples"
     )
-    options.add_argument(
+    shown.add_argument(
         "--groups",
         metavar="N",
         type=number(1, MAX_SAMPLE),
-        default=0,
-        help="also show messages and age by message group, in a sample of up to N messages. Each of them counts as "
-        "received once",
+        help="also messages and age by message group, in a sample of up to N messages. Each of them counts as received "
+        "once more",
     )
-    options.add_argument("--json", action="store_true", help="print each sample as a line of JSON")
+    shown.add_argument("--json", action="store_true", help="print a line of JSON for each sample")
     add_queue_options(options)
     arguments = options.parse_args()
     if arguments.samples and not arguments.watch:
