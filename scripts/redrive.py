@@ -57,8 +57,9 @@ def main() -> int:
     acts = arguments.move or arguments.delete
     if not (acts and selection and arguments.yes):
         found, scan = look(queues, selection, arguments.first)
-        if not found and acts:
-            tell(f"there is nothing to {'move' if arguments.move else 'delete'}: {queues.nothing(scan, selection)}")
+        if not found:
+            nothing = f"there is nothing to {'move' if arguments.move else 'delete'}: " if acts else ""
+            tell(nothing + queues.nothing(scan, selection))
         else:
             failures = None
             if arguments.failures is not None:

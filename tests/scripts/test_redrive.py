@@ -105,8 +105,9 @@ def test_nothing_moves_without_confirmation(aws: Aws, pair: Pair) -> None:
 
 
 def test_an_empty_dead_letter_queue(aws: Aws, pair: Pair) -> None:
-    done = aws.script(*pair.move)
-    assert "there is nothing to move: the dead-letter queue is empty" in done.stderr
+    for arguments, nothing in ((pair.move, "there is nothing to move: "), (pair.move[:3], "")):
+        done = aws.script(*arguments)
+        assert (done.stdout, done.stderr) == ("", f"{nothing}the dead-letter queue is empty\n")
 
 
 def test_the_operators_policy_is_enough(aws: Aws, deployed_queue: str) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hello_queue.cli.screen import foreign, mark
-from hello_queue.operations.metrics import Alarm, QueueSample, change_per_second, seconds_to_drain
+from hello_queue.operations.metrics import METRICS, Alarm, QueueSample, change_per_second, seconds_to_drain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
@@ -65,6 +65,8 @@ def picture(console: Console, samples: Sequence[QueueSample], notes: Sequence[st
     lines += [foreign(note, style="yellow") for note in notes]
     if now.minute:
         lines.append(Text(f"The rates and the age are CloudWatch's of {now.minute:%H:%M} UTC", style="dim"))
+    elif METRICS not in now.errors:
+        lines.append(Text("CloudWatch has no rates and no age yet: they come minutes late", style="dim"))
     for line in lines:
         line.rstrip()
     return Text("\n").join(lines)

@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _WINDOW = datetime.timedelta(minutes=10)
 _PERIOD_SECONDS = 60
 
+METRICS = "the metrics in CloudWatch"
+"""Their name among the errors of a sample."""
+
 Statistic = Literal["Maximum", "Sum"]
 _METRICS: tuple[tuple[str, Statistic], ...] = (
     ("ApproximateAgeOfOldestMessage", "Maximum"),
@@ -95,7 +98,7 @@ def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> Queue
     try:
         minute, values = _metrics(cloudwatch, url.rpartition("/")[2])
     except (ClientError, BotoCoreError) as error:
-        errors["the metrics in CloudWatch"] = error
+        errors[METRICS] = error
     alarms = None
     try:
         alarms = _alarms(cloudwatch, url.rpartition("/")[2])
