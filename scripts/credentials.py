@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.aws.errors import is_denied
 from hello_queue.cli.main import DONE, run
-from hello_queue.cli.options import DEFAULT_QUEUE, parser
+from hello_queue.cli.options import DEFAULT_QUEUE, deployment_name, parser, profile_name, region_name, secret_name
 from hello_queue.cli.progress import tell
 from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 from hello_queue.deployment.access_key import access_key_secret, owner_of, read_access_key, user_name
@@ -267,10 +267,26 @@ def _command(commands: Any, name: str, description: str) -> argparse.ArgumentPar
     sentence = f"{description[0].upper()}{description[1:]}."
     command: argparse.ArgumentParser = commands.add_parser(name, help=description, description=sentence)
     key = command.add_argument_group("which key")
-    key.add_argument("--deployment", metavar="NAME", help="that of this deployment (default: the one without a name)")
-    key.add_argument("--secret", metavar="NAME", help="that in this secret, if you may not read the stack's outputs")
-    key.add_argument("--region", metavar="NAME", help="the secret's region (default: your profile's)")
-    key.add_argument("--as", dest="as_profile", metavar="PROFILE", help="read it with this profile (default: yours)")
+    key.add_argument(
+        "--deployment",
+        metavar="NAME",
+        type=deployment_name,
+        help="that of this deployment (default: the one without a name)",
+    )
+    key.add_argument(
+        "--secret",
+        metavar="NAME",
+        type=secret_name,
+        help="that in this secret, if you may not read the stack's outputs",
+    )
+    key.add_argument("--region", metavar="NAME", type=region_name, help="the secret's region (default: your profile's)")
+    key.add_argument(
+        "--as",
+        dest="as_profile",
+        metavar="PROFILE",
+        type=profile_name,
+        help="read it with this profile (default: yours)",
+    )
     return command
 
 

@@ -34,6 +34,9 @@ from hello_queue.operations.selection import Selection
 from hello_queue.sqs.failures import last_failures
 from hello_queue.sqs.queues import is_fifo
 
+FIRST = 20
+"""How many messages are shown, if nothing else was said."""
+
 EXAMPLES = """\
   python scripts/redrive.py                            show the first messages
   python scripts/redrive.py --failures failures.jsonl  and why they failed
@@ -183,8 +186,7 @@ def _parse() -> argparse.Namespace:
         "--first",
         metavar="N",
         type=number(1, 10_000),
-        default=20,
-        help="show this many messages, or open them with --edit",
+        help=f"show, or open with --edit, up to N messages; {FIRST} without this option",
     )
     how.add_argument(
         "--failures", metavar="FILE", help="show why each message failed, from the file of process.py --failures"
@@ -192,6 +194,12 @@ def _parse() -> argparse.Namespace:
     how.add_argument("--yes", action="store_true", help="with --move or --delete: do not ask for confirmation")
     how.add_argument("--json", action="store_true", help="show a line of JSON for each message")
     arguments = options.parse_args()
+    if arguments.first is not None and (arguments.move or arguments.delete or arguments.dump is not None):
+        options.error(
+            f"--first {arguments.first} limits what is shown or edited, and nothing else: leave it out, and pick "
+            "messages with --id, --match or --where"
+        )
+    arguments.first = arguments.first or FIRST
     if arguments.yes and not (arguments.move or arguments.delete):
         options.error("--yes needs --move or --delete")
     fields = [name for name, _ in arguments.where]

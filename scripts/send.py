@@ -139,7 +139,7 @@ def _input(name: str) -> Iterator[int]:
     """The descriptor of the file to send."""
     if name == "-":
         if sys.stdin is None:
-            raise UsageError("--file -: stdin is closed")
+            raise UsageError("--file -: stdin is closed. Redirect it, or name a file")
         yield sys.stdin.fileno()
         return
     try:

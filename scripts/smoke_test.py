@@ -21,7 +21,7 @@ import json
 from hello_queue.checks.deployment import deployment_checks
 from hello_queue.checks.model import Check
 from hello_queue.cli.main import DONE, FAILED, run
-from hello_queue.cli.options import number, parser
+from hello_queue.cli.options import deployment_name, number, parser
 from hello_queue.cli.progress import tell
 from hello_queue.cli.smoke_screen import print_checks
 
@@ -62,7 +62,11 @@ def _as_json(check: Check) -> dict[str, object]:
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument(
-        "--deployment", metavar="NAME", default="", help="the deployment's name (default: the one without a name)"
+        "--deployment",
+        metavar="NAME",
+        type=deployment_name,
+        default="",
+        help="the deployment's name (default: the one without a name)",
     )
     times = options.add_argument_group("how long to wait")
     times.add_argument(

@@ -199,9 +199,36 @@ def deployment_name(text: str) -> str:
 
 
 def message_id(text: str) -> str:
-    """An argparse type: the id of a message."""
+    """An argparse type: the id of a message.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html"""
+    if not re.fullmatch(r"[!-~]{1,100}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:60]!r} is not the id of a message: 1 to 100 ASCII characters, as redrive.py shows it"
+        )
+    return text
+
+
+def secret_name(text: str) -> str:
+    """An argparse type: the name or ARN of a secret.
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html"""
+    if not re.fullmatch(r"[A-Za-z0-9/_+=.@:-]{1,2048}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:60]!r} is not the name or ARN of a secret: 1 to 2,048 letters, digits and /_+=.@:-"
+        )
+    return text
+
+
+def region_name(text: str) -> str:
+    """An argparse type: a region."""
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", text):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not an AWS region such as us-east-1")
+    return text
+
+
+def profile_name(text: str) -> str:
+    """An argparse type: a profile."""
     if not text:
-        raise argparse.ArgumentTypeError("'' is empty: give the id of a message, as redrive.py shows it")
+        raise argparse.ArgumentTypeError("'' is empty: give the name of a profile, or leave the option out")
     return text
 
 

@@ -127,7 +127,10 @@ class Mover:
             if outcome.refused:
                 number, _, reason = outcome.refused[0]
                 refused = dead_letters[number].message.id
-                raise HelloQueueError(f"message {refused} cannot be sent, and stays in the dead-letter queue: {reason}")
+                raise HelloQueueError(
+                    f"message {refused} cannot be sent, and stays in the dead-letter queue: {reason}. To correct it: "
+                    f"redrive.py --edit --id {refused}"
+                )
             if outcome.error is not None:
                 raise outcome.error
 

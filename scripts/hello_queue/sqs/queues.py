@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hello_queue.errors import HelloQueueError
@@ -34,13 +34,26 @@ def dead_letter_queue(sqs: SQSClient, url: str) -> str:
     Raises:
         HelloQueueError: the queue has no dead-letter queue.
     """
-    policy = json.loads(attributes(sqs, url).get("RedrivePolicy", "{}"))
+    account, name = dead_letter_name(attributes(sqs, url), url)
+    return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+
+
+def dead_letter_name(found: Mapping[str, str], url: str) -> tuple[str, str]:
+    """The account and the name of a queue's dead-letter queue.
+
+    Args:
+        found: the queue's attributes.
+
+    Raises:
+        HelloQueueError: the queue has no dead-letter queue.
+    """
+    policy = json.loads(found.get("RedrivePolicy", "{}"))
     if "deadLetterTargetArn" not in policy:
         raise HelloQueueError(
-            f"{url} has no dead-letter queue. If it is a dead-letter queue itself, name the queue that it belongs to"
+            f"{url} has no dead-letter queue. If it is one itself, name the queue that it belongs to: --queue NAME"
         )
     *_, account, name = policy["deadLetterTargetArn"].split(":")
-    return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+    return account, name
 
 
 def give_back(sqs: SQSClient, url: str, receipt_handles: Sequence[str]) -> None:
