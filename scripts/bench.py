@@ -49,7 +49,7 @@ EXAMPLES = """\
 
 def main() -> int:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="default: %(default)s")
+    options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="measure each so often")
     options.add_argument("--record", metavar="FILE", type=Path, help="write every figure to this file, as JSON")
     arguments = options.parse_args()
     rounds = arguments.rounds

@@ -1,7 +1,7 @@
 """Write the access key of the deployment's user, from Secrets Manager, to where it is used.
 
-It is read with your own credentials, which need the right to read the secret. Files are written with mode 0600, and
-nothing that exists is overwritten without --force.
+The key is read with your own credentials, which need the right to read the secret. Files are written with mode 0600.
+Nothing that exists is overwritten without --force.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from botocore.exceptions import ClientError
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.aws.errors import is_denied
 from hello_queue.cli.main import DONE, run
-from hello_queue.cli.options import DEFAULT_QUEUE, parser
+from hello_queue.cli.options import DEFAULT_QUEUE, deployment_name, parser, profile_name, region_name, secret_name
 from hello_queue.cli.progress import tell
 from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 from hello_queue.deployment.access_key import access_key_secret, owner_of, read_access_key, user_name
@@ -36,11 +36,14 @@ from hello_queue.deployment.stacks import DeployedStack
 from hello_queue.errors import HelloQueueError, UsageError
 
 EXAMPLES = """\
-  python scripts/credentials.py profile queue             a profile, as `aws configure` writes it;
-                                                          then: AWS_PROFILE=queue python scripts/send.py
-  python scripts/credentials.py profile queue --process   a profile that fetches the key each time and stores nothing
-  python scripts/credentials.py csv key.csv               the console's .csv, for `aws configure import --csv`
-  eval "$(python scripts/credentials.py export)"          for this shell only"""
+  python scripts/credentials.py profile queue
+      a profile; then: AWS_PROFILE=queue python scripts/send.py
+  python scripts/credentials.py profile queue --process
+      a profile that fetches the key each time and stores nothing
+  python scripts/credentials.py csv key.csv
+      the console's .csv, for `aws configure import --csv`
+  eval "$(python scripts/credentials.py export)"
+      for this shell only"""
 
 KEY_LIFETIME = timedelta(hours=1)
 """After how long a process that uses `credential_process` fetches the key again. The key itself does not expire; this
@@ -261,11 +264,29 @@ def _parse() -> argparse.Namespace:
 
 
 def _command(commands: Any, name: str, description: str) -> argparse.ArgumentParser:
-    command: argparse.ArgumentParser = commands.add_parser(name, help=description, description=description)
-    command.add_argument("--deployment", metavar="NAME", help="the deployment (default: the one without a name)")
-    command.add_argument("--secret", metavar="NAME", help="the secret, if you may not read the stack's outputs")
-    command.add_argument("--region", metavar="NAME", help="the secret's region (default: boto3's)")
-    command.add_argument("--as", dest="as_profile", metavar="PROFILE", help="the profile that reads the secret")
+    sentence = f"{description[0].upper()}{description[1:]}."
+    command: argparse.ArgumentParser = commands.add_parser(name, help=description, description=sentence)
+    key = command.add_argument_group("which key")
+    key.add_argument(
+        "--deployment",
+        metavar="NAME",
+        type=deployment_name,
+        help="that of this deployment (default: the one without a name)",
+    )
+    key.add_argument(
+        "--secret",
+        metavar="NAME",
+        type=secret_name,
+        help="that in this secret, if you may not read the stack's outputs",
+    )
+    key.add_argument("--region", metavar="NAME", type=region_name, help="the secret's region (default: your profile's)")
+    key.add_argument(
+        "--as",
+        dest="as_profile",
+        metavar="PROFILE",
+        type=profile_name,
+        help="read it with this profile (default: yours)",
+    )
     return command
 
 

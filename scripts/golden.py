@@ -19,8 +19,8 @@ from hello_queue.project import ROOT
 from hello_queue.review.synthesis import GOLDEN, VARIANTS, RefusedError, stale_files, synthesize
 
 EXAMPLES = """\
-  python scripts/golden.py            write the templates (`make golden`)
-  python scripts/golden.py --check    only check whether they are up to date"""
+  python scripts/golden.py           write the templates (`make golden`)
+  python scripts/golden.py --check   only check whether they are up to date"""
 
 
 def main() -> int:

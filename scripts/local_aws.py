@@ -9,10 +9,8 @@ from __future__ import annotations
 import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 
 # isort: split
-import argparse
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -21,13 +19,15 @@ import time
 from types import FrameType
 
 from hello_queue.cli.main import DONE, run
-from hello_queue.cli.options import parser
+from hello_queue.cli.options import parser, region_name
 from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import Instance, local_aws
 
 EXAMPLES = """\
-  python scripts/local_aws.py -- npx cdk deploy --all    run one command, then stop; exit with its status
-  python scripts/local_aws.py                            stay up, and print exports for another terminal"""
+  python scripts/local_aws.py -- npx cdk deploy --all
+      run one command, then stop, and exit with its status
+  python scripts/local_aws.py
+      stay up, and print exports for another terminal"""
 
 GRACE_SECONDS = 10
 """How long a command may take to stop after a signal before it is killed."""
@@ -45,7 +45,7 @@ class Stopped(BaseException):
 
 def main() -> int:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--region", default="us-east-1", type=_region, help="the region (default: %(default)s)")
+    options.add_argument("--region", default="us-east-1", type=region_name, help="the region (default: %(default)s)")
     options.add_argument(
         "command", nargs="*", metavar="-- COMMAND", help="the command and its arguments (default: stay up until Ctrl-C)"
     )
@@ -76,7 +76,7 @@ def run_command(instance: Instance, command: list[str]) -> int:
             preexec_fn=lambda: instance.guard(os.getpid()),
         )
     except OSError as error:
-        raise HelloQueueError(f"{command[0]}: {error.strerror}") from error
+        raise HelloQueueError(f"{command[0]!r} cannot be started: {error.strerror}") from error
     try:
         status = process.wait()
     except Stopped as stopped:
@@ -112,12 +112,6 @@ def stay_up(instance: Instance) -> int:
             return DONE
         raise
     raise HelloQueueError(f"the local AWS died. Its log ends:\n{instance.log_tail()}")
-
-
-def _region(name: str) -> str:
-    if not re.fullmatch(r"[a-z]{2}(-[a-z]+)+-[0-9]", name):
-        raise argparse.ArgumentTypeError(f"{name!r} is not an AWS region such as us-east-1")
-    return name
 
 
 def _stop(signum: int, frame: FrameType | None) -> None:

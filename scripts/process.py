@@ -26,7 +26,7 @@ from hello_queue.aws.clients import client
 from hello_queue.cli import logs
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
-from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
+from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import Failures, bar, tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
@@ -44,24 +44,27 @@ UNHIDDEN_SECONDS = 30
 """The visibility timeout that replaces a queue's of 0, with which each message would be received again and again."""
 
 EXAMPLES = """\
-  python scripts/process.py                     until the queue has been empty for 20 seconds
-  python scripts/process.py --count 1           one message
-  python scripts/process.py --forever --handler orders:book --concurrency 16 --stats 60
-                                                pass each message to the function book in ./orders.py, until stopped"""
+  python scripts/process.py             until the queue was empty for 20 seconds
+  python scripts/process.py --count 1   one message
+  python scripts/process.py --forever --handler orders:book --concurrency 16
+                                        pass each message to the function book
+                                        in ./orders.py, until stopped"""
 
 MORE = """\
-handlers:
-  A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
-  done. If it raises an exception, sys.exit included, the message has failed and is received again.
-  scripts/hello_queue/sqs/handlers.py documents the exceptions with a meaning. What it logs with Python's logging (INFO
-  and above) appears among the records of --forever or --log, in the same format. With --processes 2 or more, a handler
-  that ends its process (os._exit, a crash in C code) is reported; with one process, only the exit status shows it.
+A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
+done. If it raises an exception, sys.exit included, the message has failed and is received again.
+scripts/hello_queue/sqs/handlers.py documents the exceptions with a meaning. What a handler logs with Python's logging
+(INFO and above) appears among the records of --forever or --log, in the same format. With --processes 2 or more, a
+handler that ends its process (os._exit, a crash in C code) is reported; with one process, only its exit status shows.
 
 exit status:
-  0    all messages were handled and deleted. Also after Ctrl-C or SIGTERM, if all running handlers have finished
-  1    a handler failed at least once, a message was handled but not deleted, or processing stopped because of an error
+  0    all messages were handled and deleted. Also after Ctrl-C or SIGTERM, if
+       all running handlers have finished
+  1    a handler failed at least once, a message was handled but not deleted,
+       or processing stopped because of an error
   2    invalid arguments, or the handler cannot be loaded
-  130  interrupted before processing began, or by a second Ctrl-C (143: a second SIGTERM), which ends running handlers
+  130  interrupted before processing began, or by a second Ctrl-C (143: a second
+       SIGTERM), which ends running handlers
   141  the reader of the output went away (a closed pipe)"""
 
 
@@ -210,54 +213,55 @@ def _summary(counts: dict[str, int]) -> str:
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES, MORE)
-    options.add_argument(
-        "--handler", metavar="MODULE:FUNCTION", help="the function to pass each message to (default: print it)"
+    handling = options.add_argument_group("what to do with each message")
+    handling.add_argument(
+        "--handler", metavar="MODULE:FUNCTION", help="pass it to this function (default: print its body and author)"
     )
-    ends = options.add_mutually_exclusive_group()
-    ends.add_argument("--count", metavar="N", type=number(1, 1_000_000_000), help="stop after N messages")
-    ends.add_argument("--forever", action="store_true", help="do not stop when the queue is empty")
-    options.add_argument(
-        "--empty-after",
-        metavar="SECONDS",
-        type=number(0, 86_400),
-        default=20,
-        help="stop when no message has been received for this long (default: %(default)s)",
+    handling.add_argument(
+        "--failures",
+        metavar="FILE",
+        help="append a line of JSON to FILE for each failed message, from which redrive.py --failures shows why",
     )
-    options.add_argument(
-        "--log",
-        choices=sorted(logs.SHAPES),
-        help="report on stderr as a log, with times, levels and tracebacks: text, or a JSON object a line "
-        "(default: text with --forever, otherwise plain lines)",
-    )
-    add_queue_options(options)
-    many = options.add_argument_group("many messages")
-    add_load_options(options, many, concurrency=1, unit="messages each process handles at once", stats=0)
-    many.add_argument(
-        "--processes",
-        metavar="N",
-        type=number(1, 64),
-        default=1,
-        help="use N processes, for handlers that compute (default: 1)",
-    )
-    many.add_argument(
+    handling.add_argument(
         "--max-handling-time",
         metavar="SECONDS",
         type=number(1, 43_200),
         default=43_200,
-        help="keep a message for its handler for this long; after that, it is received again (default: %(default)s, "
-        "SQS's limit)",
+        help="keep it for its handler for this long; after that, it is received again",
     )
-    many.add_argument(
+    ends = options.add_argument_group("when to stop")
+    until = ends.add_mutually_exclusive_group()
+    until.add_argument("--count", metavar="N", type=number(1, 1_000_000_000), help="after N messages")
+    until.add_argument("--forever", action="store_true", help="not before Ctrl-C or SIGTERM")
+    ends.add_argument(
+        "--empty-after",
+        metavar="SECONDS",
+        type=number(0, 86_400),
+        default=20,
+        help="when no message has been received for this long",
+    )
+    ends.add_argument(
         "--grace",
         metavar="SECONDS",
         type=number(0, 86_400),
         default=30,
-        help="how long handlers may take to finish after Ctrl-C or SIGTERM (default: %(default)s)",
+        help="how long handlers may take to finish after Ctrl-C or SIGTERM",
     )
-    options.add_argument(
-        "--failures",
-        metavar="FILE",
-        help="append a line of JSON to FILE for each failed message, from which redrive.py --failures shows why",
+    add_queue_options(options)
+    load = add_load_options(options, concurrency=1, unit="messages that each process handles at once")
+    load.add_argument(
+        "--processes",
+        metavar="N",
+        type=number(1, 64),
+        default=1,
+        help="use N processes, for handlers that compute",
+    )
+    output = add_output_options(options, stats=0)
+    output.add_argument(
+        "--log",
+        choices=sorted(logs.SHAPES),
+        help="report on stderr as a log, with times, levels and tracebacks: text, or a JSON object a line "
+        "(default: text with --forever, otherwise plain lines)",
     )
     arguments = options.parse_args()
     if arguments.failures == "":

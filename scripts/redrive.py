@@ -34,15 +34,18 @@ from hello_queue.operations.selection import Selection
 from hello_queue.sqs.failures import last_failures
 from hello_queue.sqs.queues import is_fifo
 
+FIRST = 20
+"""How many messages are shown, if nothing else was said."""
+
 EXAMPLES = """\
-  python scripts/redrive.py                            show the first 20 messages
-  python scripts/redrive.py --failures failures.jsonl  and why they failed, from process.py --failures failures.jsonl
-  python scripts/redrive.py --match timeout            those whose body contains it
-  python scripts/redrive.py --move                     move all messages, after confirmation
+  python scripts/redrive.py                            show the first messages
+  python scripts/redrive.py --failures failures.jsonl  and why they failed
+  python scripts/redrive.py --match timeout            those that contain it
+  python scripts/redrive.py --move                     move all messages
   python scripts/redrive.py --move --where status=new --where customer.id=7
   python scripts/redrive.py --edit --id 5fea7756-0ea4-451a-a703-a558b933e274
-  python scripts/redrive.py --dump letters.jsonl       keep a copy of all; send.py --json-lines sends it again
-  python scripts/redrive.py --delete --match '^test'   delete what begins with it, after confirmation"""
+  python scripts/redrive.py --dump letters.jsonl       keep a copy of all
+  python scripts/redrive.py --delete --match '^test'   those that begin with it"""
 
 
 def main() -> int:
@@ -57,8 +60,9 @@ def main() -> int:
     acts = arguments.move or arguments.delete
     if not (acts and selection and arguments.yes):
         found, scan = look(queues, selection, arguments.first)
-        if not found and acts:
-            tell(f"there is nothing to {'move' if arguments.move else 'delete'}: {queues.nothing(scan, selection)}")
+        if not found:
+            nothing = f"there is nothing to {'move' if arguments.move else 'delete'}: " if acts else ""
+            tell(nothing + queues.nothing(scan, selection))
         else:
             failures = None
             if arguments.failures is not None:
@@ -150,7 +154,9 @@ def _parse() -> argparse.Namespace:
     actions = options.add_argument_group("what to do (default: show messages)").add_mutually_exclusive_group()
     actions.add_argument("--move", action="store_true", help="move messages to the queue, after confirmation")
     actions.add_argument(
-        "--edit", action="store_true", help="open messages in $VISUAL or $EDITOR, and move those that you change"
+        "--edit",
+        action="store_true",
+        help="open messages in $VISUAL or $EDITOR (default: vi); move what you change",
     )
     actions.add_argument(
         "--dump", metavar="FILE", help="create FILE with the messages, as send.py --json-lines takes them"
@@ -174,20 +180,26 @@ def _parse() -> argparse.Namespace:
         default=[],
         help="those whose body is JSON with this value; customer.id=7 looks into an object (may be repeated)",
     )
-    options.add_argument("--yes", action="store_true", help="with --move or --delete: do not ask for confirmation")
-    options.add_argument(
+    add_queue_options(options)
+    how = options.add_argument_group("how")
+    how.add_argument(
         "--first",
         metavar="N",
         type=number(1, 10_000),
-        default=20,
-        help="how many messages to show, or to open with --edit (default: 20)",
+        help=f"show, or open with --edit, up to N messages; {FIRST} without this option",
     )
-    options.add_argument("--json", action="store_true", help="show one line of JSON per message")
-    options.add_argument(
+    how.add_argument(
         "--failures", metavar="FILE", help="show why each message failed, from the file of process.py --failures"
     )
-    add_queue_options(options)
+    how.add_argument("--yes", action="store_true", help="with --move or --delete: do not ask for confirmation")
+    how.add_argument("--json", action="store_true", help="show a line of JSON for each message")
     arguments = options.parse_args()
+    if arguments.first is not None and (arguments.move or arguments.delete or arguments.dump is not None):
+        options.error(
+            f"--first {arguments.first} limits what is shown or edited, and nothing else: leave it out, and pick "
+            "messages with --id, --match or --where"
+        )
+    arguments.first = arguments.first or FIRST
     if arguments.yes and not (arguments.move or arguments.delete):
         options.error("--yes needs --move or --delete")
     fields = [name for name, _ in arguments.where]

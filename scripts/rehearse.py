@@ -34,9 +34,9 @@ from hello_queue.rehearsal.trees import Tree, extract
 from hello_queue.review.base import read_base
 
 EXAMPLES = """\
-  python scripts/rehearse.py                          against origin/main (`make rehearse`)
-  python scripts/rehearse.py --base HEAD~1            against the last commit
-  python scripts/rehearse.py --markdown rehearsal.md  also as Markdown"""
+  python scripts/rehearse.py                           against origin/main
+  python scripts/rehearse.py --base HEAD~1             against the last commit
+  python scripts/rehearse.py --markdown rehearsal.md   also as Markdown"""
 
 SCRIPTS = Path(__file__).resolve().parent
 

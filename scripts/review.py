@@ -22,10 +22,11 @@ from hello_queue.review.report import as_markdown, as_text, failure_as_markdown
 from hello_queue.review.working_tree import review_working_tree
 
 EXAMPLES = """\
-  python scripts/review.py                                     against origin/main (`make review`)
-  python scripts/review.py --base HEAD~1                       against the last commit
-  python scripts/review.py --fail-on data-loss,exposed-secret  exit with 1 for these only
-  python scripts/review.py --markdown review.md                also as Markdown"""
+  python scripts/review.py                        against origin/main
+  python scripts/review.py --base HEAD~1          against the last commit
+  python scripts/review.py --markdown review.md   also as Markdown
+  python scripts/review.py --fail-on data-loss,exposed-secret
+                                                  exit with 1 for these only"""
 
 
 def main(root: Path = ROOT) -> int:

@@ -32,8 +32,8 @@ from hello_queue.aws.clients import client
 from hello_queue.cli.failed_file import failed_file
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
-from hello_queue.cli.options import add_load_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import Failures, bar, tell
+from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
+from hello_queue.cli.progress import Failures, bar, tell, tell_copies
 from hello_queue.errors import UsageError
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
@@ -48,12 +48,14 @@ if TYPE_CHECKING:
 MAX_LINES = 1_000_000_000
 
 EXAMPLES = """\
-  python scripts/send.py                                  send "Hello World"
-  python scripts/send.py --author Ada 'Good morning'      with an author
-  python scripts/send.py --count 1000                     a thousand times
-  python scripts/send.py --file lines.txt                 each line is a message (- is stdin)
-  python scripts/send.py --file m.jsonl --json-lines      each line is {"body": "..."} with, optionally, "author",
-                                                          "attributes", "delay", "group", "deduplication_id\""""
+  python scripts/send.py                                send "Hello World"
+  python scripts/send.py --author Ada 'Good morning'    with an author
+  python scripts/send.py --group customer-7 'an order'  for a tenant
+  python scripts/send.py --count 1000                   a thousand times
+  python scripts/send.py --file lines.txt               each line is a message
+  python scripts/send.py --file m.jsonl --json-lines
+      each line is {"body": "..."} and, optionally, "author", "attributes",
+      "delay", "group" and "deduplication_id\""""
 
 
 def main() -> int:
@@ -143,7 +145,7 @@ def _input(name: str) -> Iterator[int]:
     """The descriptor of the file to send."""
     if name == "-":
         if sys.stdin is None:
-            raise UsageError("--file -: stdin is closed")
+            raise UsageError("--file -: stdin is closed. Redirect it, or name a file")
         yield sys.stdin.fileno()
         return
     try:
@@ -201,13 +203,7 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
         tell(_stopped_at(progress))
     else:
         _print(_counts(progress))
-    if progress.maybe_twice:
-        tell(f"{progress.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
-    if progress.corrupted:
-        tell(
-            f"{progress.corrupted:,} copies are in the queue with other content than was sent (by their MD5 digests): "
-            "the messages were sent again"
-        )
+    tell_copies(progress.maybe_twice, progress.corrupted)
 
 
 def _print(result: str) -> None:
@@ -223,16 +219,20 @@ def _print(result: str) -> None:
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("body", nargs="?", default="Hello World", help="the message (default: %(default)s)")
-    options.add_argument("--author", metavar="NAME", help="set the message attribute Author")
-    options.add_argument(
-        "--group", metavar="ID", help=f"message group ID (default: {DEFAULT_GROUP} in a FIFO queue, otherwise none)"
+    one = options.add_argument_group("the message")
+    one.add_argument("body", nargs="?", default="Hello World", help="its text (default: %(default)s)")
+    one.add_argument("--author", metavar="NAME", help="its message attribute Author (default: none)")
+    one.add_argument(
+        "--group",
+        metavar="ID",
+        help="its message group: within it, a FIFO queue keeps the order; in a standard queue, it names a tenant of a "
+        f"fair queue (default: none, in a FIFO queue {DEFAULT_GROUP!r})",
     )
-    options.add_argument(
+    one.add_argument(
         "--delay",
         metavar="SECONDS",
         type=number(0, MAX_DELAY_SECONDS),
-        help=f"0 to {MAX_DELAY_SECONDS} (default: the queue's delay); not for FIFO queues",
+        help="instead of the queue's delay; not in a FIFO queue",
     )
     add_queue_options(options)
     many = options.add_argument_group("many messages")
@@ -240,14 +240,13 @@ def _parse() -> argparse.Namespace:
     source.add_argument("--count", metavar="N", type=number(1, MAX_LINES), help="send the message N times")
     source.add_argument("--file", metavar="FILE", help="send each line of a file (- is stdin)")
     many.add_argument("--json-lines", action="store_true", help="the lines are JSON objects")
-    many.add_argument(
-        "--skip-blank", action="store_true", help="leave out blank lines, which otherwise fail (spaces are valid text)"
-    )
+    many.add_argument("--skip-blank", action="store_true", help="leave out blank lines, which otherwise fail")
     many.add_argument(
         "--skip", metavar="N", type=number(0, MAX_LINES), default=0, help="continue after the first N lines"
     )
     many.add_argument("--failed", metavar="FILE", help="create FILE with the lines that fail, to be sent again")
-    add_load_options(options, many, concurrency=256, unit="batches in progress", stats=5)
+    add_load_options(options, concurrency=256, unit="batches in progress")
+    add_output_options(options, stats=5)
     arguments = options.parse_args()
     if arguments.file is not None and arguments.body != options.get_default("body"):
         options.error("the message and --file exclude each other: give one of them")

@@ -21,16 +21,17 @@ import json
 from hello_queue.checks.deployment import deployment_checks
 from hello_queue.checks.model import Check
 from hello_queue.cli.main import DONE, FAILED, run
-from hello_queue.cli.options import number, parser
+from hello_queue.cli.options import deployment_name, number, parser
 from hello_queue.cli.progress import tell
 from hello_queue.cli.smoke_screen import print_checks
 
 EXAMPLES = """\
-  python scripts/smoke_test.py                          the default deployment
-  python scripts/smoke_test.py --wait 120               right after `cdk deploy`: wait for what is not there yet
-  python scripts/smoke_test.py --deployment staging     another deployment
-  python scripts/smoke_test.py --longest-delay 0        send no message to a queue with a delay
-  python scripts/smoke_test.py --json                   for a program"""
+  python scripts/smoke_test.py                        the default deployment
+  python scripts/smoke_test.py --wait 120             right after `cdk deploy`
+  python scripts/smoke_test.py --deployment staging   another deployment
+  python scripts/smoke_test.py --longest-delay 0      send no message to a queue
+                                                      with a delay
+  python scripts/smoke_test.py --json                 for a program"""
 
 
 def main() -> int:
@@ -61,32 +62,37 @@ def _as_json(check: Check) -> dict[str, object]:
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
     options.add_argument(
-        "--deployment", metavar="NAME", default="", help="the deployment's name (default: the one without a name)"
+        "--deployment",
+        metavar="NAME",
+        type=deployment_name,
+        default="",
+        help="the deployment's name (default: the one without a name)",
     )
-    options.add_argument("--verbose", action="store_true", help="show what was found also where nothing is wrong")
-    options.add_argument(
+    times = options.add_argument_group("how long to wait")
+    times.add_argument(
         "--wait",
         metavar="SECONDS",
         type=number(0, 3_600),
         default=0,
-        help="repeat checks that fail only because AWS does not know everywhere yet what was just deployed, for up to "
-        "SECONDS in all, 0 to 3,600 (default: %(default)s). What is wrong fails at once",
+        help="for what was just deployed and is not known everywhere in AWS yet, in all. What is wrong fails at once",
     )
-    options.add_argument("--json", action="store_true", help="print the checks as JSON")
-    options.add_argument(
+    times.add_argument(
         "--timeout",
         metavar="SECONDS",
         type=number(1, 600),
         default=30,
-        help="how long to wait for the test message after its delay, 1 to 600 (default: %(default)s)",
+        help="for the test message, after its delay",
     )
-    options.add_argument(
+    times.add_argument(
         "--longest-delay",
         metavar="SECONDS",
         type=number(0, 900),
         default=60,
-        help="send no test message if the queue's delay is longer, 0 to 900 (default: %(default)s)",
+        help="send no test message if the queue's delay is longer",
     )
+    output = options.add_argument_group("output")
+    output.add_argument("--verbose", action="store_true", help="show what was found also where nothing is wrong")
+    output.add_argument("--json", action="store_true", help="print the checks as JSON")
     return options.parse_args()
 
 

@@ -5,6 +5,10 @@ The age of the oldest message and the rates of sending and processing come from 
 all of the same minute, whose beginning is shown. What you may not read is shown as ?, with the reason on stderr. The
 queue's user may read the queue only; the policy NAME-operator (test-operator for the queue test) allows all of it.
 
+--groups shows messages and age by message group: the tenants of a fair queue. SQS does not count them, so a sample is
+received and returned at once. That takes one of its max_receive_count receives from each message in the sample: use it
+to find out who fills the queue, not in a cron job. It needs the policy NAME-queue-user.
+
 The exit status is 1 if the dead-letter queue has messages or cannot be read, so that a cron job can use it.
 """
 
@@ -21,6 +25,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from botocore.exceptions import ClientError
 
@@ -30,15 +35,24 @@ from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import tell
 from hello_queue.cli.screen import screen
-from hello_queue.cli.status_screen import SPARKS, count, duration, live, picture, rate
+from hello_queue.cli.status_screen import SPARKS, count, duration, group_lines, live, picture, rate
 from hello_queue.errors import UsageError
 from hello_queue.operations.metrics import QueueSample, change_per_second, seconds_to_drain, take_sample
+from hello_queue.sqs.queues import dead_letter_queue
+
+if TYPE_CHECKING:
+    from types_boto3_sqs import SQSClient
+
+MAX_SAMPLE = 1_000
+"""Messages in a sample by message group: all of them are hidden at once, for some seconds."""
 
 EXAMPLES = """\
-  python scripts/status.py                       once
-  python scripts/status.py --watch 5             a screen that is redrawn every 5 seconds, until Ctrl-C
-  python scripts/status.py --watch 5 --samples 3 three rows
-  python scripts/status.py --watch 60 --json     a line of JSON every minute"""
+  python scripts/status.py                        once
+  python scripts/status.py --watch 5              redrawn every 5 seconds
+  python scripts/status.py --watch 5 --samples 3  three times
+  python scripts/status.py --watch 60 --json      a line of JSON every minute
+  python scripts/status.py --groups 200           who fills the queue? A sample
+                                                  of up to 200 messages"""
 
 HEADINGS = (
     "visible",
@@ -68,6 +82,10 @@ def main() -> int:
             if not samples:
                 raise
             print(file=sys.stderr)
+    if arguments.groups:
+        _show_groups(arguments, sqs, url)
+        if samples[-1].dead_letters:
+            _show_groups(arguments, sqs, dead_letter_queue(sqs, url))
     return DONE if samples[-1].dead_letters == 0 else FAILED
 
 
@@ -102,6 +120,23 @@ def _shown(arguments: argparse.Namespace, url: str) -> Iterator[Show]:
     console = screen()
     with live(console) as display:
         yield lambda samples: display.draw(picture(console, samples, _notes(samples[-1], url)))
+
+
+def _show_groups(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> None:
+    """Take and show a sample of a queue's messages by message group."""
+    # Imported here, because the figures alone need no event loop.
+    from hello_queue.operations.group_sample import sample_groups
+    from hello_queue.sqs.blocking import run as run_loop
+
+    sample = run_loop(sample_groups(sqs, url, arguments.groups, tell))
+    if arguments.json:
+        groups = [{"group": name, **dataclasses.asdict(group)} for name, group in sample.groups.items()]
+        values = {"queue": sample.queue, "visible": sample.visible, "sampled": sample.messages, "groups": groups}
+        print(json.dumps(values), flush=True)
+    else:
+        screen().print(group_lines(sample))
+    if sample.ended:
+        tell(sample.ended)
 
 
 def _notes(sample: QueueSample, url: str) -> list[str]:
@@ -155,17 +190,29 @@ def _width(heading: str) -> int:
 
 def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument(
-        "--watch", metavar="SECONDS", type=number(1, 86_400), help="take a sample every SECONDS seconds, until Ctrl-C"
+    shown = options.add_argument_group("what to show")
+    shown.add_argument(
+        "--watch", metavar="SECONDS", type=number(1, 86_400), help="a sample every SECONDS seconds, until Ctrl-C"
     )
-    options.add_argument(
-        "--samples", metavar="N", type=number(1, 1_000_000_000), default=0, help="with --watch: stop after N samples"
+    shown.add_argument(
+        "--samples", metavar="N", type=number(1, 1_000_000_000), help="with --watch: stop after N samples"
     )
-    options.add_argument("--json", action="store_true", help="print each sample as a line of JSON")
+    shown.add_argument(
+        "--groups",
+        metavar="N",
+        type=number(1, MAX_SAMPLE),
+        help="also messages and age by message group, in a sample of up to N messages. Each of them counts as received "
+        "once more",
+    )
+    shown.add_argument("--json", action="store_true", help="print a line of JSON for each sample")
     add_queue_options(options)
     arguments = options.parse_args()
     if arguments.samples and not arguments.watch:
         raise UsageError(f"--samples {arguments.samples} has no effect without --watch: add --watch SECONDS")
+    if arguments.groups and arguments.watch:
+        raise UsageError(
+            f"--groups {arguments.groups} and --watch exclude each other: each sample takes a receive from messages"
+        )
     return arguments
 
 

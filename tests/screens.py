@@ -12,6 +12,7 @@ from rich.console import Console
 from hello_queue.checks.model import Check, Right
 from hello_queue.cli import smoke_screen, status_screen
 from hello_queue.cli.screen import screen
+from hello_queue.operations.group_sample import Group, GroupSample
 from hello_queue.operations.metrics import Alarm, QueueSample
 from hello_queue.project import ROOT
 
@@ -102,11 +103,17 @@ def show_first_status(console: Console) -> None:
     console.print(status_screen.picture(console, [sample], notes))
 
 
+def show_groups(console: Console) -> None:
+    groups: dict[str | None, Group] = {"customer-7": Group(171, 72.0), EVIL: Group(28, 3.0), None: Group(1)}
+    console.print(status_screen.group_lines(GroupSample("test", 4_790, 200, groups)))
+
+
 SCREENS: dict[str, Callable[[Console], None]] = {
     "smoke_test": lambda console: smoke_screen.show(console, checks(passed=True), verbose=False),
     "smoke_test_failed": lambda console: smoke_screen.show(console, checks(passed=False), verbose=False),
     "smoke_test_verbose": lambda console: smoke_screen.show(console, checks(passed=True), verbose=True),
     "status": show_first_status,
+    "status_groups": show_groups,
     "status_watch": show_status,
 }
 

@@ -184,9 +184,3 @@ def test_an_interrupted_run_names_the_message_that_it_leaves(aws: Aws, deployed_
     assert process.returncode == 130
     assert re.search("^message [0-9a-f-]{36} may still be in the queue, with the author smoke_test.py$", stderr, re.M)
     aws.client("sqs").purge_queue(QueueUrl=deployed_queue)
-
-
-def test_the_help_tells_when_no_message_is_sent(aws: Aws) -> None:
-    text = " ".join(aws.script("smoke_test.py", "--help").stdout.split())
-    assert "sent only if the queue has no messages, visible, in flight or delayed" in text
-    assert "If the queue has messages, the delivery check is skipped" in text

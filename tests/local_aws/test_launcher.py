@@ -110,7 +110,7 @@ def test_an_invalid_region(region: str) -> None:
 def test_a_command_that_does_not_exist(home: Path) -> None:
     done = local_aws(home, "no-such-command")
     assert done.returncode == 1
-    assert done.stderr == "local_aws.py: no-such-command: No such file or directory\n"
+    assert done.stderr == "local_aws.py: 'no-such-command' cannot be started: No such file or directory\n"
     assert list(home.iterdir()) == []
 
 

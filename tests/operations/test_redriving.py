@@ -180,3 +180,24 @@ def test_a_fault_at_any_call(
         elif action == "ReceiveMessage" and fault.lose_answer:
             assert "the answer to a receive was lost" in reported
     assert hit > 5
+
+
+def test_copies_with_other_content_are_reported(
+    aws: Aws, made: Make, path: FaultyPath, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The digest of a message in the first answer is another one, as if SQS had stored another body."""
+    for variable, value in path.variables().items():
+        monkeypatch.setenv(variable, value)
+
+    def corrupt(answer: dict[str, Any]) -> dict[str, Any]:
+        first, *rest = answer["Successful"]
+        return {"Successful": [{**first, "MD5OfMessageBody": "0" * 32}, *rest]}
+
+    first = Fault(edit=corrupt)
+    path.plan = lambda action, _: first if action == "SendMessageBatch" and path.count(action) == 1 else None
+    pair, queues = made()
+    assert WAYS["move"](queues, Path()) == 0
+    shown = capsys.readouterr()
+    assert shown.out.endswith(f"{len(PICKED)} moved\n")
+    assert "1 copy is in the queue with other content than was sent" in shown.err
+    assert len(all_bodies(aws, pair.url)) == len(PICKED) + 1

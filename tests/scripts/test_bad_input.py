@@ -38,6 +38,14 @@ def out_of_range(option: str, minimum: int, maximum: int) -> Iterator[tuple[list
         yield [f"{option}={value}"], NUMBER.format(value[:60], f"{minimum:,} to {maximum:,}")
 
 
+DEPLOYMENTS = [
+    (["--deployment", "a b"], "'a b' is not the name of a deployment"),
+    (["--deployment", "1a"], "'1a' is not the name of a deployment"),
+    (["--deployment", "ü"], "'ü' is not the name of a deployment"),
+    (["--deployment", "x" * 21], "is not the name of a deployment: up to 20"),
+    (["--deployment=-x"], "'-x' is not the name of a deployment"),
+]
+
 QUEUE_OPTIONS = [
     (["--queue", ""], "'' is not the name of a queue"),
     (["--queue", "a b"], "'a b' is not the name of a queue"),
@@ -50,11 +58,7 @@ QUEUE_OPTIONS = [
     (["--queue-url", "test"], "'test' is not a URL: it must begin with https://"),
     (["--queue-url", "https://"], "'https://' is not a URL"),
     (["--queue-url", "https://ü"], "'https://ü' is not a URL"),
-    (["--deployment", "a b"], "'a b' is not the name of a deployment"),
-    (["--deployment", "1a"], "'1a' is not the name of a deployment"),
-    (["--deployment", "ü"], "'ü' is not the name of a deployment"),
-    (["--deployment", "x" * 21], "is not the name of a deployment: up to 20"),
-    (["--deployment=-x"], "'-x' is not the name of a deployment"),
+    *DEPLOYMENTS,
     (["--queue", "a", "--queue-url", "https://x/q"], "not allowed with argument --queue"),
     (["--queue", "a", "--deployment", "b"], "not allowed with argument --queue"),
     (["--no-such-option"], "--no-such-option"),
@@ -112,13 +116,20 @@ INVALID_ARGUMENTS = {
     ],
     "status.py": [
         *out_of_range("--watch", 1, 86_400),
+        *out_of_range("--groups", 1, 1_000),
+        (["--groups", "5", "--watch", "5"], "--groups 5 and --watch exclude each other"),
         (["--samples", "2"], "--samples"),
         *QUEUE_OPTIONS,
     ],
     "redrive.py": [
         (["--yes"], "--yes needs --move or --delete"),
         (["--dump", "x", "--yes"], "--yes needs --move or --delete"),
-        (["--id", ""], "--id: '' is empty"),
+        (["--id", ""], "--id: '' is not the id of a message"),
+        (["--id", "ü"], "--id: 'ü' is not the id of a message"),
+        (["--id", "x" * 101], "is not the id of a message: 1 to 100 ASCII characters"),
+        (["--move", "--yes", "--first", "5"], "--first 5 limits what is shown or edited, and nothing else"),
+        (["--delete", "--yes", "--first", "5"], "pick messages with --id, --match or --where"),
+        (["--dump", "x", "--first", "20"], "--first 20 limits what is shown or edited"),
         (["--move"], "standard input is not a terminal: for --move without confirmation, add --yes"),
         (["--delete"], "standard input is not a terminal: for --delete without confirmation, add --yes"),
         (["--move", "--delete", "--yes"], "not allowed with argument --move"),
@@ -148,6 +159,7 @@ INVALID_ARGUMENTS = {
     ],
     "smoke_test.py": [
         (["x"], "unrecognized arguments: x"),
+        *DEPLOYMENTS,
         *out_of_range("--longest-delay", 0, 900),
         *out_of_range("--timeout", 1, 600),
         *out_of_range("--wait", 0, 3_600),
@@ -164,6 +176,13 @@ INVALID_ARGUMENTS = {
         (["csv", ""], "''"),
         (["csv", "/"], "'/'"),
         (["export", "x"], "unrecognized arguments: x"),
+        *((["export", *arguments], reason) for arguments, reason in DEPLOYMENTS),
+        (["export", "--secret", ""], "'' is not the name or ARN of a secret"),
+        (["export", "--secret", "ü"], "'ü' is not the name or ARN of a secret"),
+        (["export", "--secret", "x" * 2_049], "is not the name or ARN of a secret: 1 to 2,048"),
+        (["export", "--region", ""], "'' is not an AWS region"),
+        (["export", "--region", "us-east-1\n"], r"'us-east-1\n' is not an AWS region"),
+        (["export", "--as", ""], "--as: '' is empty: give the name of a profile"),
     ],
     "review.py": [
         (["--fail-on", ""], "''"),

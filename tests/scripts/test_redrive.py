@@ -105,8 +105,9 @@ def test_nothing_moves_without_confirmation(aws: Aws, pair: Pair) -> None:
 
 
 def test_an_empty_dead_letter_queue(aws: Aws, pair: Pair) -> None:
-    done = aws.script(*pair.move)
-    assert "there is nothing to move: the dead-letter queue is empty" in done.stderr
+    for arguments, nothing in ((pair.move, "there is nothing to move: "), (pair.move[:3], "")):
+        done = aws.script(*arguments)
+        assert (done.stdout, done.stderr) == ("", f"{nothing}the dead-letter queue is empty\n")
 
 
 def test_the_operators_policy_is_enough(aws: Aws, deployed_queue: str) -> None:
@@ -134,10 +135,12 @@ def test_what_a_message_contains_cannot_drive_the_terminal(aws: Aws, pair: Pair)
     forged = "Ada)\n00000000-0000-0000-0000-000000000000  forged"
     author = {"Author": {"DataType": "String", "StringValue": forged}}
     body = "a\nb\x85\u202e\u200b" + "x" * 100
-    aws.client("sqs").send_message(QueueUrl=pair.dead, MessageBody=body, MessageAttributes=author)
+    message = {"MessageBody": body, "MessageAttributes": author, "MessageGroupId": "customer-7"}
+    aws.client("sqs").send_message(QueueUrl=pair.dead, **message)
     shown = aws.script("redrive.py", "--queue-url", pair.url).stdout
     assert shown.count("\n") == 1
     assert shown.removesuffix("\n").isprintable()
     assert "a\\nb\\x85\\u202e\\u200b" in shown
     assert "(author: Ada)\\n0000" in shown
+    assert shown.endswith("forged, group: customer-7)\n")
     assert "…" in shown

@@ -141,7 +141,7 @@ def test_a_kill_loses_no_message(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     sqs = aws.client("sqs")
     texts = [f"{number:04}" for number in range(400)]
     ids = [sqs.send_message(QueueUrl=pair.dead, MessageBody=text)["MessageId"] for text in texts]
-    command = [sys.executable, "scripts/redrive.py", *pair.move[1:], "--first=1", *[f"--id={each}" for each in ids]]
+    command = [sys.executable, "scripts/redrive.py", *pair.move[1:], *[f"--id={each}" for each in ids]]
     kills = 10
     with faulty_path(aws.instance, tmp_path) as path:
         path.plan = lambda action, _: Fault(stall=0.02)

@@ -79,10 +79,3 @@ def test_wrong_credentials_or_configuration_is_one_line(
     message = one_line(aws.script(script, *arguments, check=False, env=variables), 1)
     assert message.startswith(f"{script}: ")
     assert advice in message
-
-
-@pytest.mark.parametrize("script", ["send.py", "process.py", "smoke_test.py", "local_aws.py"])
-def test_help_shows_examples(aws: Aws, script: str) -> None:
-    shown = aws.script(script, "--help").stdout
-    assert f"python scripts/{script}" in shown
-    assert "examples:" in shown

@@ -101,9 +101,10 @@ def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure]
         message = each.message
         body = printable(message.body[: SHOWN_CHARACTERS + 1])
         body = body if len(body) <= SHOWN_CHARACTERS else f"{body[: SHOWN_CHARACTERS - 1]}…"
-        author = f" (author: {printable(message.author)})" if message.author else ""
+        about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
+        beside = f" ({printable(', '.join(about))})" if about else ""
         age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
-        print(f"{printable(message.id)}  {age:>10}  received {message.receive_count:>3} times  {body}{author}")
+        print(f"{printable(message.id)}  {age:>10}  received {message.receive_count:>3} times  {body}{beside}")
         if failures is not None:
             print(f"    {_why(failure)}")
 
@@ -121,6 +122,7 @@ def _print_json(letter: DeadLetter, with_failure: bool, failure: Failure | None)
         "id": message.id,
         "body": message.body,
         "author": message.author,
+        "group": message.group,
         "receive_count": message.receive_count,
         "age_seconds": letter.age_seconds,
     }

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+from hello_queue.cli.new_file import write_all
 from hello_queue.errors import HelloQueueError, UsageError
 
 
@@ -29,7 +30,7 @@ def failed_file(name: str) -> Iterator[Callable[[bytes], None]]:
     except FileExistsError:
         raise UsageError(f"--failed {name!r} exists: send or move its lines first, or choose another name") from None
     except OSError as error:
-        raise UsageError(f"--failed {name!r} cannot be written: {error.strerror}") from None
+        raise UsageError(f"--failed {name!r} cannot be written: {error.strerror}. Choose another file") from None
     try:
         yield lambda line: _append(descriptor, name, line + b"\n")
     finally:
@@ -41,8 +42,7 @@ def failed_file(name: str) -> Iterator[Callable[[bytes], None]]:
 def _append(descriptor: int, name: str, data: bytes) -> None:
     size = os.fstat(descriptor).st_size
     try:
-        while data:
-            data = data[os.write(descriptor, data) :]
+        write_all(descriptor, data)
     except OSError as error:
         os.ftruncate(descriptor, size)
         os.lseek(descriptor, size, os.SEEK_SET)

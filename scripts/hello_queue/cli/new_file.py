@@ -24,9 +24,11 @@ def check_new(option: str, name: str) -> None:
     except FileNotFoundError:
         if path.parent.is_dir():
             return
-        raise UsageError(f"{option} {name!r} cannot be written: there is no folder {str(path.parent)!r}") from None
+        raise UsageError(
+            f"{option} {name!r} cannot be written: there is no folder {str(path.parent)!r}. Create it"
+        ) from None
     except OSError as error:
-        raise UsageError(f"{option} {name!r} cannot be written: {error.strerror}") from None
+        raise _invalid(option, name, error) from None
     raise UsageError(f"{option} {name!r} exists: move it away, or choose another name")
 
 
@@ -54,13 +56,11 @@ def new_private_file(option: str, name: str) -> Iterator[Callable[[str], None]]:
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise UsageError(f"{option} {name!r} cannot be written: {error.strerror}") from None
+        raise _invalid(option, name, error) from None
 
     def write(line: str) -> None:
-        data = f"{line}\n".encode()
         try:
-            while data:
-                data = data[os.write(descriptor, data) :]
+            write_all(descriptor, f"{line}\n".encode())
         except OSError as error:
             raise _unwritable(option, name, error) from None
 
@@ -73,12 +73,24 @@ def new_private_file(option: str, name: str) -> Iterator[Callable[[str], None]]:
         try:
             os.link(partial, path)  # unlike a renaming, it does not replace a file that has appeared meanwhile
         except FileExistsError:
-            raise HelloQueueError(f"{option} {name!r} was created by another process meanwhile") from None
+            raise HelloQueueError(
+                f"{option} {name!r} was created by another process meanwhile. Choose another name, and try again"
+            ) from None
         except OSError:  # a file system without links
             partial.rename(path)
     finally:
         os.close(descriptor)
         partial.unlink(missing_ok=True)
+
+
+def write_all(descriptor: int, data: bytes) -> None:
+    """Write all of it: one call of the system may write a part."""
+    while data:
+        data = data[os.write(descriptor, data) :]
+
+
+def _invalid(option: str, name: str, error: OSError) -> UsageError:
+    return UsageError(f"{option} {name!r} cannot be written: {error.strerror}. Choose another file")
 
 
 def _unwritable(option: str, name: str, error: OSError) -> HelloQueueError:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import re
+import textwrap
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from botocore.exceptions import ClientError
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
 
 DEFAULT_QUEUE = "test"
 
+Group = Any
+"""What `add_argument_group` returns, which argparse does not name."""
+
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
@@ -28,16 +33,41 @@ class _Parser(argparse.ArgumentParser):
         self.exit(2, f"{self.prog}: {printable(message)} (--help lists the options)\n")
 
 
+class _Formatter(argparse.HelpFormatter):
+    """Fills paragraphs to the width of the terminal, and keeps blocks of indented lines. An option that takes a number
+    ends in its range and default."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        blocks = text.strip().split("\n\n")
+        return "\n\n".join(block if "\n  " in block else "\n".join(_wrapped(block, width)) for block in blocks)
+
+    def _split_lines(self, text: str, width: int) -> list[str]:
+        return _wrapped(text, width)
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if not isinstance(action.type, _Number):
+            return action.help
+        unit = " s" if action.metavar == "SECONDS" else ""
+        default = "" if action.default is None else f"; default: {action.default:,}{unit}"
+        return f"{action.help} ({action.type.range}{unit}{default})"
+
+
+def _wrapped(text: str, width: int) -> list[str]:
+    """Unlike argparse, this keeps names with hyphens whole."""
+    return textwrap.wrap(" ".join(text.split()), width, break_on_hyphens=False)
+
+
 def parser(description: str, examples: str, epilog: str = "") -> argparse.ArgumentParser:
-    """A parser whose --help shows the script's docstring, then examples, then the options.
+    """A parser whose --help shows the first paragraph of the script's docstring, examples, the options, then the rest.
 
     Args:
         epilog: shown last.
     """
+    paragraph, _, rest = description.partition("\n\n")
     return _Parser(
-        description=f"{description.rstrip()}\n\nexamples:\n{examples}",
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=epilog,
+        description=f"{paragraph}\n\nexamples:\n{examples}",
+        formatter_class=_Formatter,
+        epilog=f"{rest.strip()}\n\n{epilog}",
     )
 
 
@@ -52,39 +82,50 @@ def add_queue_options(options: argparse.ArgumentParser) -> None:
         "--deployment",
         metavar="NAME",
         type=deployment_name,
-        help='the queue of a deployment ("" is the default deployment); needs the right to read its stack',
+        help='the queue of this deployment; "" is the default one. Needs the right to read its stack',
     )
 
 
-def add_load_options(options: argparse.ArgumentParser, group: Any, *, concurrency: int, unit: str, stats: int) -> None:
-    """Options of the scripts that work through many messages.
+def add_load_options(options: argparse.ArgumentParser, *, concurrency: int, unit: str) -> Group:
+    """Options of the scripts that work through many messages. Returns their group.
 
     Args:
         unit: what --concurrency limits.
-        stats: the default of --stats, in seconds.
     """
+    group = options.add_argument_group("how much at once, and how long")
     group.add_argument(
         "--concurrency",
         metavar="N",
         type=number(1, 1_000),
         default=concurrency,
-        help=f"maximum number of {unit} (default: %(default)s)",
+        help=f"the most {unit}",
     )
     group.add_argument(
         "--retry-timeout",
         metavar="SECONDS",
         type=number(0, 86_400),
         default=60,
-        help="how long to retry calls that fail with a transient error, such as throttling (default: %(default)s)",
+        help="how long to retry calls that fail with a transient error, such as throttling",
     )
+    return group
+
+
+def add_output_options(options: argparse.ArgumentParser, *, stats: int) -> Group:
+    """How to report. Returns the group.
+
+    Args:
+        stats: the default of --stats, in seconds.
+    """
+    group = options.add_argument_group("output")
     group.add_argument(
         "--stats",
         metavar="SECONDS",
         type=number(0, 86_400),
         default=stats,
-        help="how often to report progress (default: %(default)s; 0: never)",
+        help="how often to report progress, where no bar shows it; 0: never",
     )
-    options.add_argument("--json", action="store_true", help="print the result as JSON")
+    group.add_argument("--json", action="store_true", help="print the result as JSON")
+    return group
 
 
 def queue_url(sqs: SQSClient, arguments: argparse.Namespace) -> str:
@@ -108,17 +149,26 @@ def queue_url(sqs: SQSClient, arguments: argparse.Namespace) -> str:
         ) from None
 
 
-def number(minimum: int, maximum: int) -> Callable[[str], int]:
-    """An argparse type: a whole number from ``minimum`` to ``maximum``."""
+@dataclass(frozen=True)
+class _Number:
+    minimum: int
+    maximum: int
 
-    def parse(text: str) -> int:
+    @property
+    def range(self) -> str:
+        return f"{self.minimum:,} to {self.maximum:,}"
+
+    def __call__(self, text: str) -> int:
         # Not int() alone, which takes 1_000, spaces, and the digits of other scripts.
         valid = re.fullmatch(r"-?[0-9]{1,20}", text)
-        if not valid or not minimum <= int(text) <= maximum:
-            raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a whole number from {minimum:,} to {maximum:,}")
+        if not valid or not self.minimum <= int(text) <= self.maximum:
+            raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a whole number from {self.range}")
         return int(text)
 
-    return parse
+
+def number(minimum: int, maximum: int) -> Callable[[str], int]:
+    """An argparse type: a whole number from ``minimum`` to ``maximum``."""
+    return _Number(minimum, maximum)
 
 
 def queue_name(text: str) -> str:
@@ -149,9 +199,36 @@ def deployment_name(text: str) -> str:
 
 
 def message_id(text: str) -> str:
-    """An argparse type: the id of a message."""
+    """An argparse type: the id of a message.
+    https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html"""
+    if not re.fullmatch(r"[!-~]{1,100}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:60]!r} is not the id of a message: 1 to 100 ASCII characters, as redrive.py shows it"
+        )
+    return text
+
+
+def secret_name(text: str) -> str:
+    """An argparse type: the name or ARN of a secret.
+    https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html"""
+    if not re.fullmatch(r"[A-Za-z0-9/_+=.@:-]{1,2048}", text):
+        raise argparse.ArgumentTypeError(
+            f"{text[:60]!r} is not the name or ARN of a secret: 1 to 2,048 letters, digits and /_+=.@:-"
+        )
+    return text
+
+
+def region_name(text: str) -> str:
+    """An argparse type: a region."""
+    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", text):
+        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not an AWS region such as us-east-1")
+    return text
+
+
+def profile_name(text: str) -> str:
+    """An argparse type: a profile."""
     if not text:
-        raise argparse.ArgumentTypeError("'' is empty: give the id of a message, as redrive.py shows it")
+        raise argparse.ArgumentTypeError("'' is empty: give the name of a profile, or leave the option out")
     return text
 
 

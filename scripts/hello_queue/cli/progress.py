@@ -28,6 +28,15 @@ def tell(line: str) -> None:
     _printers[-1](printable(line))
 
 
+def tell_copies(maybe_twice: int, corrupted: int) -> None:
+    """Report which copies of messages a queue may have beside those that were sent (see `Outcome`)."""
+    if maybe_twice:
+        tell(f"{maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+    if corrupted:
+        copies = "1 copy is" if corrupted == 1 else f"{corrupted:,} copies are"
+        tell(f"{copies} in the queue with other content than was sent (by MD5 digest): the original was sent again")
+
+
 class Failures:
     """Counts failures by reason. Reasons that differ from message to message are counted together."""
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hello_queue.cli.dead_letters import Queues, overlooked, progress
 from hello_queue.cli.main import DONE, FAILED
 from hello_queue.cli.new_file import new_private_file
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import tell, tell_copies
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import DeadLetter
@@ -55,21 +55,10 @@ def dump(queues: Queues, selection: Selection, name: str) -> int:
 
 
 def delete(queues: Queues, selection: Selection) -> int:
-    deleter: Deleter | None = None
+    def deleter(transport: Transport, retries: RetryPolicy) -> Deleter:
+        return Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
 
-    def action(transport: Transport, retries: RetryPolicy) -> Action:
-        nonlocal deleter
-        deleter = Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
-        return deleter
-
-    def text() -> str:
-        return f"{deleter.deleted if deleter else 0:,} deleted"
-
-    try:
-        scan = run_loop(_scan(queues, selection, action, removes=True, text=text))
-    finally:
-        print(text())
-    return FAILED if overlooked(queues, scan) or (deleter and deleter.left) else DONE
+    return _remove(queues, selection, deleter, "deleted")
 
 
 def move(
@@ -86,26 +75,42 @@ def move(
         entry: what to send for a message.
         on_moved: called with each one that was sent.
     """
-    mover: Mover | None = None
     target_arn = queues.arn(queues.url)
 
-    def action(transport: Transport, retries: RetryPolicy) -> Action:
-        nonlocal mover
+    def mover(transport: Transport, retries: RetryPolicy) -> Mover:
         deleter = Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
         producer = Producer(transport, queues.url, retries)
-        mover = Mover(producer, deleter, entry, target_arn=target_arn, report=tell, on_moved=on_moved)
-        return mover
+        return Mover(producer, deleter, entry, target_arn=target_arn, report=tell, on_moved=on_moved)
+
+    return _remove(queues, selection, mover, verb)
+
+
+def _remove(
+    queues: Queues, selection: Selection, make: Callable[[Transport, RetryPolicy], Deleter | Mover], verb: str
+) -> int:
+    """Take messages out of the dead-letter queue, and print how many.
+
+    Args:
+        make: makes what takes them out.
+        verb: what becomes of them.
+    """
+    removal: Deleter | Mover | None = None
+
+    def action(transport: Transport, retries: RetryPolicy) -> Action:
+        nonlocal removal
+        removal = make(transport, retries)
+        return removal
 
     def text() -> str:
-        return f"{mover.moved if mover else 0:,} {verb}"
+        return f"{removal.done if removal else 0:,} {verb}"
 
     try:
         scan = run_loop(_scan(queues, selection, action, removes=True, text=text))
     finally:
         print(text())
-        if mover and mover.maybe_twice:
-            tell(f"{mover.maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
-    return FAILED if overlooked(queues, scan) or (mover and mover.undeleted) else DONE
+        if isinstance(removal, Mover):
+            tell_copies(removal.maybe_twice, removal.corrupted)
+    return FAILED if overlooked(queues, scan) or (removal and removal.left) else DONE
 
 
 async def _scan(

@@ -7,15 +7,18 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from hello_queue.cli.screen import foreign, mark
-from hello_queue.operations.metrics import Alarm, QueueSample, change_per_second, seconds_to_drain
+from hello_queue.operations.metrics import METRICS, Alarm, QueueSample, change_per_second, seconds_to_drain
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.live import Live
     from rich.text import Text
 
+    from hello_queue.operations.group_sample import GroupSample
+
 _BARS = "▁▂▃▄▅▆▇█"
 _ASCII_BARS = "_.:-=+*#"
+SHOWN_GROUPS = 20
 SPARKS = 40
 """The most values that a sparkline shows: one a character, the latest last."""
 
@@ -62,6 +65,8 @@ def picture(console: Console, samples: Sequence[QueueSample], notes: Sequence[st
     lines += [foreign(note, style="yellow") for note in notes]
     if now.minute:
         lines.append(Text(f"The rates and the age are CloudWatch's of {now.minute:%H:%M} UTC", style="dim"))
+    elif METRICS not in now.errors:
+        lines.append(Text("CloudWatch has no rates and no age yet: they come minutes late", style="dim"))
     for line in lines:
         line.rstrip()
     return Text("\n").join(lines)
@@ -85,6 +90,24 @@ def _drained_in(samples: Sequence[QueueSample]) -> str:
     if drained is None:
         return "never" if change_per_second(samples[-2], samples[-1]) > 0 else "not draining"
     return duration(drained)
+
+
+def group_lines(sample: GroupSample) -> Text:
+    """Messages and age by message group, the largest groups first."""
+    from rich.text import Text
+
+    head = f"  by message group, in a sample of {sample.messages:,} of about {sample.visible:,} visible messages"
+    lines = [Text.assemble(foreign(sample.queue, style="bold"), head)]
+    if sample.groups:
+        lines.append(Text(f"  {'messages':>10}{'oldest':>12}  group", style="dim"))
+    groups = sorted(sample.groups.items(), key=lambda item: (-item[1].messages, item[0] or ""))
+    for name, group in groups[:SHOWN_GROUPS]:
+        figures = f"  {group.messages:>10,}{duration(group.oldest_seconds):>12}  "
+        lines.append(Text.assemble(figures, Text("no group", style="dim") if name is None else foreign(name)))
+    if more := groups[SHOWN_GROUPS:]:
+        messages = sum(group.messages for _, group in more)
+        lines.append(Text(f"  {messages:>10,}{'':>12}  in {len(more):,} more groups", style="dim"))
+    return Text("\n").join(lines)
 
 
 class Screen:

@@ -56,7 +56,8 @@ def read_access_key(secretsmanager: SecretsManagerClient, secret_id: str) -> Acc
     except (ValueError, TypeError, KeyError):
         # Not chained: json's error could quote the secret.
         raise HelloQueueError(
-            f"the secret {secret_id} is not an access key: expected JSON with AccessKeyId and SecretAccessKey"
+            f"the secret {secret_id} is not an access key (JSON with AccessKeyId and SecretAccessKey): check --secret, "
+            "or restore it with `npx cdk deploy --revert-drift`"
         ) from None
 
 

@@ -27,7 +27,7 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise HelloQueueError(f"{path} cannot be read: {_reason(error)}") from None
+        raise HelloQueueError(f"{path} cannot be read: {_reason(error)}. Correct or move it first") from None
 
 
 def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:

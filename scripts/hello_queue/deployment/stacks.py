@@ -62,9 +62,10 @@ class DeployedStack:
             ) from None
         status = described["StackStatus"]
         if status not in _USABLE:
-            raise (StackInProgress if status.endswith("_IN_PROGRESS") else HelloQueueError)(
-                f"the stack {self.name} is {status}: its deployment failed or is in progress. "
-                "`npx cdk deploy --all` prints the reason"
+            if status.endswith("_IN_PROGRESS"):
+                raise StackInProgress(f"the stack {self.name} is {status}: try again when its deployment has ended")
+            raise HelloQueueError(
+                f"the stack {self.name} is {status}: its deployment failed. `npx cdk deploy --all` prints the reason"
             )
         self._arn = described["StackId"]
         self.outputs: Mapping[str, str] = {

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import json
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,8 +12,7 @@ from botocore.exceptions import BotoCoreError, ClientError
 
 from hello_queue.aws.errors import is_denied
 from hello_queue.constants import ALARM_ENDINGS
-from hello_queue.errors import HelloQueueError
-from hello_queue.sqs.queues import attributes
+from hello_queue.sqs.queues import attributes, dead_letter_name
 
 if TYPE_CHECKING:
     from types_boto3_cloudwatch import CloudWatchClient
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 
 _WINDOW = datetime.timedelta(minutes=10)
 _PERIOD_SECONDS = 60
+
+METRICS = "the metrics in CloudWatch"
+"""Their name among the errors of a sample."""
 
 Statistic = Literal["Maximum", "Sum"]
 _METRICS: tuple[tuple[str, Statistic], ...] = (
@@ -85,7 +86,7 @@ def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> Queue
     errors: dict[str, ClientError | BotoCoreError] = {}
     queue = attributes(sqs, url)
     dead_letters, minute, values = None, None, dict.fromkeys((name for name, _ in _METRICS), None)
-    account, dead_letter_queue = _dead_letter_queue(queue, url)
+    account, dead_letter_queue = dead_letter_name(queue, url)
     try:
         dead_letters = _count_all(sqs, account, dead_letter_queue)
     except ClientError as error:
@@ -95,7 +96,7 @@ def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> Queue
     try:
         minute, values = _metrics(cloudwatch, url.rpartition("/")[2])
     except (ClientError, BotoCoreError) as error:
-        errors["the metrics in CloudWatch"] = error
+        errors[METRICS] = error
     alarms = None
     try:
         alarms = _alarms(cloudwatch, url.rpartition("/")[2])
@@ -130,15 +131,6 @@ def seconds_to_drain(before: QueueSample, now: QueueSample) -> float | None:
     if now.total == 0:
         return 0.0
     return now.total / -change if change < 0 else None
-
-
-def _dead_letter_queue(queue: Mapping[str, str], url: str) -> tuple[str, str]:
-    """The account and the name of the dead-letter queue."""
-    arn = json.loads(queue.get("RedrivePolicy", "{}")).get("deadLetterTargetArn")
-    if arn is None:
-        raise HelloQueueError(f"{url} has no dead-letter queue. If it is one itself, name its source queue")
-    *_, account, name = arn.split(":")
-    return account, name
 
 
 def _count_all(sqs: SQSClient, account: str, name: str) -> int:

@@ -42,7 +42,7 @@ def move_by_task(sqs: SQSClient, source_arn: str, destination_arn: str, progress
                     reason = task.get("FailureReason", "no reason given")
                     raise HelloQueueError(
                         f"the message move task is {status} after {moved:,} messages: {reason}. The others are still "
-                        "in the dead-letter queue"
+                        "in the dead-letter queue: run the same command again to move them"
                     )
                 progress(moved, total)
             time.sleep(POLL_SECONDS)  # SQS has no call that waits for a task

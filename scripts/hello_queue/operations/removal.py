@@ -20,6 +20,10 @@ from hello_queue.sqs.transports import Transport
 class Deleter:
     """Deletes messages.
 
+    Attributes:
+        done: how many were deleted.
+        left: how many were to be deleted and are still in the queue, as was reported.
+
     Args:
         transport: calls SQS.
         url: the URL of the dead-letter queue.
@@ -42,12 +46,11 @@ class Deleter:
         )
 
     @property
-    def deleted(self) -> int:
+    def done(self) -> int:
         return self._counts["processed"]
 
     @property
     def left(self) -> int:
-        """How many were to be deleted and are still in the queue, as was reported."""
         return self._counts["expired"] + self._counts["undeleted"]
 
     async def __call__(self, dead_letters: Sequence[DeadLetter]) -> None:
@@ -67,8 +70,10 @@ class Mover:
         on_moved: called with each message that was sent.
 
     Attributes:
-        moved: the number of messages sent so far.
+        done: the number of messages sent so far.
+        left: how many of them are still in the dead-letter queue, as was reported.
         maybe_twice: how many of them may be in the target twice.
+        corrupted: how many copies the target has with other content than was sent (see `Outcome`).
     """
 
     def __init__(
@@ -88,12 +93,12 @@ class Mover:
         self._report = report
         self._on_moved = on_moved
         self._other_sources: set[str] = set()
-        self.moved = 0
+        self.done = 0
         self.maybe_twice = 0
+        self.corrupted = 0
 
     @property
-    def undeleted(self) -> int:
-        """How many were sent and are still in the dead-letter queue, as was reported."""
+    def left(self) -> int:
         return self._deleter.left
 
     async def __call__(self, dead_letters: Sequence[DeadLetter]) -> None:
@@ -112,8 +117,9 @@ class Mover:
         for batch in batches(entries):
             outcome = Outcome()
             await self._producer.deliver(batch, outcome)
-            self.moved += len(outcome.sent)
+            self.done += len(outcome.sent)
             self.maybe_twice += outcome.maybe_twice
+            self.corrupted += outcome.corrupted
             sent = [dead_letters[number] for number in outcome.sent]
             for each in sent:
                 self._on_moved(each)
@@ -121,7 +127,10 @@ class Mover:
             if outcome.refused:
                 number, _, reason = outcome.refused[0]
                 refused = dead_letters[number].message.id
-                raise HelloQueueError(f"message {refused} cannot be sent, and stays in the dead-letter queue: {reason}")
+                raise HelloQueueError(
+                    f"message {refused} cannot be sent, and stays in the dead-letter queue: {reason}. To correct it: "
+                    f"redrive.py --edit --id {refused}"
+                )
             if outcome.error is not None:
                 raise outcome.error
 

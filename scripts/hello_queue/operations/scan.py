@@ -2,13 +2,15 @@
 queue is visible again afterwards.
 
 A message that was received is hidden from the scan and from others until it is given back, so that it is not received
-twice. Its receive count grows by one, which has no effect in a queue that has no dead-letter queue itself. A crash at
+twice. Its receive count grows by one, which has no effect in a queue that has no dead-letter queue itself; in another
+queue only a sample may be taken (see `hello_queue.operations.group_sample`). A crash at
 any point leaves the messages that were held hidden until their visibility timeout expires, and changes nothing else.
 """
 
 from __future__ import annotations
 
 import asyncio
+import itertools
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -20,7 +22,7 @@ from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.checksums import is_intact
 from hello_queue.sqs.handlers import from_receive
-from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
+from hello_queue.sqs.queues import MAX_BATCH_ENTRIES, unhiding
 from hello_queue.sqs.retries import RetryPolicy, is_transient, may_have_acted
 from hello_queue.sqs.transports import Transport
 
@@ -134,7 +136,8 @@ class Scan:
             try:
                 await action(list(picked.values()))
             except Exception:  # what was not deleted is visible again at once, as after a crash it is later
-                self._held.extend((each.received["ReceiptHandle"], each.until) for each in picked.values())
+                if removes:
+                    self._held.extend((each.received["ReceiptHandle"], each.until) for each in picked.values())
                 raise
         self.missing.difference_update(picked)
 
@@ -191,23 +194,20 @@ class Scan:
         now = asyncio.get_running_loop().time()
         handles = [handle for handle, until in self._held if until > now + 1]
         self._held.clear()
-        batches = [handles[start : start + MAX_BATCH_ENTRIES] for start in range(0, len(handles), MAX_BATCH_ENTRIES)]
-        for start in range(0, len(batches), CONNECTIONS):
-            errors = await asyncio.gather(*(self._unhide(each) for each in batches[start : start + CONNECTIONS]))
+        left = len(handles)
+        batches = unhiding(handles)
+        while some := list(itertools.islice(batches, CONNECTIONS)):
+            errors = await asyncio.gather(*(self._unhide(each) for each in some))
             failed = [error for error in errors if error is not None]
             if failed:
-                left = sum(len(each) for each in batches[start:])
                 self._report(
                     f"up to {left:,} messages could not be made visible again, and are so within {self._hold:,} s: "
                     f"{explain(failed[0])}"
                 )
                 return
+            left -= sum(map(len, some))
 
-    async def _unhide(self, handles: Sequence[str]) -> aws.ClientError | aws.BotoCoreError | None:
-        entries: list[dict[str, Any]] = [
-            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-            for number, handle in enumerate(handles)
-        ]
+    async def _unhide(self, entries: Sequence[Any]) -> aws.ClientError | aws.BotoCoreError | None:
         try:
             await self._transport.call("ChangeMessageVisibilityBatch", {"QueueUrl": self._url, "Entries": entries})
         except (aws.ClientError, aws.BotoCoreError) as error:

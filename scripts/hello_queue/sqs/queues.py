@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from hello_queue.errors import HelloQueueError
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+    from types_boto3_sqs.type_defs import ChangeMessageVisibilityBatchRequestEntryTypeDef
 
 MAX_BATCH_ENTRIES = 10
 """The maximum number of entries of a batch call, and of messages of a ReceiveMessage call:
@@ -33,22 +34,38 @@ def dead_letter_queue(sqs: SQSClient, url: str) -> str:
     Raises:
         HelloQueueError: the queue has no dead-letter queue.
     """
-    policy = json.loads(attributes(sqs, url).get("RedrivePolicy", "{}"))
+    account, name = dead_letter_name(attributes(sqs, url), url)
+    return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+
+
+def dead_letter_name(found: Mapping[str, str], url: str) -> tuple[str, str]:
+    """The account and the name of a queue's dead-letter queue.
+
+    Args:
+        found: the queue's attributes.
+
+    Raises:
+        HelloQueueError: the queue has no dead-letter queue.
+    """
+    policy = json.loads(found.get("RedrivePolicy", "{}"))
     if "deadLetterTargetArn" not in policy:
         raise HelloQueueError(
-            f"{url} has no dead-letter queue. If it is a dead-letter queue itself, name the queue that it belongs to"
+            f"{url} has no dead-letter queue. If it is one itself, name the queue that it belongs to: --queue NAME"
         )
     *_, account, name = policy["deadLetterTargetArn"].split(":")
-    return str(sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"])
+    return account, name
 
 
 def give_back(sqs: SQSClient, url: str, receipt_handles: Sequence[str]) -> None:
     """Return received messages to the queue: they are visible again at once."""
+    for entries in unhiding(receipt_handles):
+        sqs.change_message_visibility_batch(QueueUrl=url, Entries=entries)
+
+
+def unhiding(receipt_handles: Sequence[str]) -> Iterator[list[ChangeMessageVisibilityBatchRequestEntryTypeDef]]:
+    """The entries of the ChangeMessageVisibilityBatch calls that make received messages visible again."""
     for start in range(0, len(receipt_handles), MAX_BATCH_ENTRIES):
-        sqs.change_message_visibility_batch(
-            QueueUrl=url,
-            Entries=[
-                {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
-                for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
-            ],
-        )
+        yield [
+            {"Id": str(number), "ReceiptHandle": handle, "VisibilityTimeout": 0}
+            for number, handle in enumerate(receipt_handles[start : start + MAX_BATCH_ENTRIES])
+        ]
