@@ -20,9 +20,10 @@ def bodies(aws: Aws, url: str) -> list[str]:
     sqs = aws.client("sqs")
     found = []
     while received := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
-        for message in received:
-            found.append(message["Body"])
-            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+        found += [message["Body"] for message in received]
+        handles = enumerate(message["ReceiptHandle"] for message in received)
+        entries = [{"Id": str(number), "ReceiptHandle": handle} for number, handle in handles]
+        assert not sqs.delete_message_batch(QueueUrl=url, Entries=entries).get("Failed")
     return found
 
 

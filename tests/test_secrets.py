@@ -52,8 +52,7 @@ def test_secrets_are_only_where_they_were_asked_for(empty_aws: Aws, tmp_path: Pa
     watcher.start()
     settings: dict[str, Any] = {"console_access": "true", "second_access_key": 2}
     runs = [
-        empty_aws.cdk("synth", **settings),
-        empty_aws.cdk("deploy", "--verbose", **settings),
+        empty_aws.cdk("deploy", "--verbose", run_app=True, **settings),
         empty_aws.cdk("diff", **settings),
     ]
     scripts = (

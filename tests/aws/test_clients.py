@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from botocore.loaders import JSONFileLoader
 
 from hello_queue.aws.clients import client
 from hello_queue.aws.errors import explain
@@ -42,3 +43,14 @@ def test_an_invalid_region_keeps_its_own_explanation(monkeypatch: pytest.MonkeyP
     with pytest.raises(InvalidRegionError) as raised:
         client("sqs")
     assert "Set AWS_DEFAULT_REGION" in str(explain(raised.value))
+
+
+def test_a_second_client_reads_no_descriptions_of_services(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "us-east-1")
+    client("sqs")
+
+    def load_file(*_: object) -> None:
+        pytest.fail("a file was read again")
+
+    monkeypatch.setattr(JSONFileLoader, "load_file", load_file)
+    client("sqs")

@@ -237,6 +237,7 @@ def test_calls_to_other_endpoints_are_refused(aws: Aws) -> None:
     assert 'ProxyConnectionError: Failed to connect to proxy URL: "http://127.0.0.1:9"' in done.stderr
 
 
+@pytest.mark.soak
 def test_cdk_bootstrap_finds_nothing_to_do(aws: Aws) -> None:
     """The local AWS starts with what `cdk bootstrap` deploys."""
     done = aws.run("cdk", "bootstrap")
@@ -254,7 +255,7 @@ def test_the_demo_refuses_the_real_aws(aws: Aws, endpoint: str | None) -> None:
 @needs_proc
 @pytest.mark.parametrize(
     ("seen", "ended_by"),
-    [("1/6", signal.SIGKILL), ("4/6", signal.SIGINT)],
+    [("1/6", signal.SIGKILL), pytest.param("4/6", signal.SIGINT, marks=pytest.mark.soak)],
 )
 def test_a_killed_demo_leaves_no_process(home: Path, seen: str, ended_by: signal.Signals) -> None:
     running = start(home, "make", "demo")

@@ -11,6 +11,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
@@ -135,14 +137,14 @@ def test_an_interrupt_cancels_the_task(aws: Aws, pair: Pair, path: FaultyPath) -
     assert ("CancelMessageMoveTask", {"TaskHandle": "handle"}) in path.seen
 
 
-def test_a_kill_loses_no_message(aws: Aws, pair: Pair, tmp_path: Path) -> None:
-    """Ten kills while 400 selected messages move: none is lost, and at most one batch per kill is in both queues."""
+@pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.soak)])
+def test_a_kill_loses_no_message(aws: Aws, pair: Pair, tmp_path: Path, kills: int) -> None:
+    """While selected messages move: none is lost, and at most one batch per kill is in both queues."""
     chance = random.Random(time.time_ns())  # noqa: S311 (when it is killed)
     sqs = aws.client("sqs")
-    texts = [f"{number:04}" for number in range(400)]
+    texts = [f"{number:04}" for number in range(40 * kills)]
     ids = [sqs.send_message(QueueUrl=pair.dead, MessageBody=text)["MessageId"] for text in texts]
     command = [sys.executable, "scripts/redrive.py", *pair.move[1:], *[f"--id={each}" for each in ids]]
-    kills = 10
     with faulty_path(aws.instance, tmp_path) as path:
         path.plan = lambda action, _: Fault(stall=0.02)
         for _ in range(kills):

@@ -32,8 +32,10 @@ def test_the_tutorial(aws: Aws, deployed_queue: str) -> None:
     assert aws.script("process.py", "--empty-after", "1").stdout == ""
 
 
-@pytest.mark.parametrize("author", [None, "Ada", "Änne 🚀", "a" * 1000])
-@pytest.mark.parametrize("body", ["Hello World", "two\nlines", "ünï 漢字 🚀", " ", "x" * 20_000])
+@pytest.mark.parametrize(
+    ("body", "author"),
+    [("Hello World", None), ("two\nlines", "Ada"), ("ünï 漢字 🚀", "Änne 🚀"), (" ", "a" * 1000), ("x" * 20_000, None)],
+)
 def test_what_is_sent_is_what_is_processed(aws: Aws, queue: str, body: str, author: str | None) -> None:
     aws.script("send.py", body, "--queue-url", queue, *(["--author", author] if author else []))
     done = aws.script("process.py", "--queue-url", queue, "--count", "1")
