@@ -160,3 +160,6 @@ class RedriveActor(Actor):
         )
         await scan.run(mover, removes=True)
         self.is_done = True
+
+    def stop(self) -> None:
+        self.process.kill()  # redrive.py ends at the first signal

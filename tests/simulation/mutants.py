@@ -194,6 +194,8 @@ FOUND: dict[int, str] = {
     1795599656157: "while deletes failed, messages were received and handled again and again",
     1795599656106: "deletes that were given up at the end of the grace period were taken for a broken promise",
     1795599656074: "the same, without an answer to the extension",
+    3001917: "messages that are each sent once, without retries, were taken for repetitions",
+    3003549: "redrive.py was expected to survive a signal",
 }
 """Seeds that have failed, and what they found."""
 
