@@ -36,7 +36,8 @@ def test_help_to_a_full_disk(script: str) -> None:
 
 def test_closed_input() -> None:
     done = shell("python scripts/send.py --queue-url https://127.0.0.1:9/1/q --file - <&-")
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", "send.py: --file -: stdin is closed\n")
+    line = "send.py: --file -: stdin is closed. Redirect it, or name a file\n"
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
 
 
 @pytest.mark.parametrize(
