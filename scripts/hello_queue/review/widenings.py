@@ -25,6 +25,9 @@ from hello_queue.review.rights.ways import Way, new_ways
 
 _EVERYTHING = Statement(True, ("*",))
 _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
+_Who = tuple[str, str, bool]
+"""Whose requests are compared, the world that decides about them, and whether everything is assumed to be allowed."""
+
 _WORDS = 40
 """How many values of a policy variable are tried, of those that occur elsewhere in the policies."""
 
@@ -65,7 +68,8 @@ class Comparison:
         named = {self._alias(each) for state in states for right in state.all for each in (right.who, *right.excepted)}
         self._named = sorted(each for each in named | {*aliases.values()} if not each.startswith(ANYONE))
         self._known = {*aliases.values()} - before.incomplete - after.incomplete
-        self._requests: dict[object, Requests] = {}
+        self._states: dict[_Who, tuple[Policies, Policies]] = {}
+        self._assumed: dict[tuple[_Who, tuple[tuple[str, str], ...]], tuple[Policies, Policies, Requests]] = {}
         self._likely = [arn.replace("${AWS::Partition}", "aws") for arn in [*after.arns, *before.arns]]
 
     def widenings(self) -> list[Widening]:
@@ -82,10 +86,9 @@ class Comparison:
 
     def membership(self, user: str, group: str) -> Request | None:
         """A request that a new member of a group may make because of it; None if there is none."""
-        old, new = (self.policies(state, user) for state in (self._before, self._after))
         for right in self._after.all:
             if right.is_identity and right.who == group and right.statement.allows:
-                hits = self._hits(right, user, old, new, newly_granted)
+                hits = self._hits(right, (user, "", False), newly_granted)
                 if hits:
                     return hits.request
         return None
@@ -129,8 +132,7 @@ class Comparison:
         for subject in self._subjects(right, self._after)[: 1 if right.is_identity else None]:
             if not right.is_identity and not self._is_for(right, subject):
                 continue
-            old, new = (self.policies(state, subject, right.world) for state in (self._before, self._after))
-            hits = self._hits(right, subject, old, new, newly_granted)
+            hits = self._hits(right, (subject, right.world, False), newly_granted)
             if hits is None:
                 shown = right.statement.actions, right.shown or right.statement.resources
                 yield Widening("wider-rights", right, right.who, *shown, ABSENT, right.summary(*shown), None)
@@ -177,12 +179,9 @@ class Comparison:
                 continue
             # Who may do everything shows best what a denial of unknown principals is good for.
             unknown = subject not in self._known and not denial.world.startswith("role ")
-            old, new = (
-                self.policies(state, subject, denial.world, everything=unknown) for state in (self._before, self._after)
-            )
             if subject.startswith("user ") and subject not in self._after.aliases.values():
                 continue  # the user is gone
-            hits = self._hits(denial, subject, old, new, no_longer_denied)
+            hits = self._hits(denial, (subject, denial.world, unknown), no_longer_denied)
             if hits is None or hits:
                 resources, was = denial.shown or denial.statement.resources, _whole(denial)
                 left = sorted({_whole(each) for each in self._after.all if _is_left_of(each, denial)})
@@ -193,39 +192,46 @@ class Comparison:
                 )
                 return
 
-    def _hits(
-        self, right: Right, subject: str, old: Policies, new: Policies, goal: Callable[[Policies, Policies], Goal]
-    ) -> _Hits | None:
+    def _hits(self, right: Right, who: _Who, goal: Callable[[Policies, Policies], Goal]) -> _Hits | None:
         """What of a statement shows a difference; None if that cannot be decided."""
-        if old == new:
+        if who not in self._states:
+            subject, world, everything = who
+            old, new = (
+                self.policies(state, subject, world, everything=everything) for state in (self._before, self._after)
+            )
+            self._states[who] = old, new
+        old, new = self._states[who]
+        statements = [*old.statements, *new.statements]
+        if old == new or unaffected(right.statement, old, new)(frozenset(statements)):
             return _NO_HITS
         try:
-            for values in _assumptions(subject, [*old.statements, *new.statements]):
-                found = self._hits_with(values, right.statement, old, new, goal)
+            for values in _assumptions(who[0], statements):
+                found = self._hits_with(values, right.statement, who, goal)
                 if found:
                     return found
         except TooComplexError:
             return None
         return _NO_HITS
 
+    def _assuming(self, who: _Who, values: Mapping[str, str]) -> tuple[Policies, Policies, Requests]:
+        """Both states with variables replaced by these values, and the requests that they distinguish."""
+        key = who, tuple(values.items())
+        if key not in self._assumed:
+            old, new = (_assuming(state, values) for state in self._states[who])
+            known = {name: value for name, value in values.items() if not name.startswith("${")}
+            requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
+            self._assumed[key] = old, new, requests
+        return self._assumed[key]
+
     def _hits_with(
-        self,
-        values: Mapping[str, str],
-        statement: Statement,
-        old: Policies,
-        new: Policies,
-        goal: Callable[[Policies, Policies], Goal],
+        self, values: Mapping[str, str], statement: Statement, who: _Who, goal: Callable[[Policies, Policies], Goal]
     ) -> _Hits:
-        old, new = _assuming(old, values), _assuming(new, values)
+        old, new, requests = self._assuming(who, values)
         region = statement.assuming(values)
         target, hopeless = goal(old, new), unaffected(region, old, new)
         if hopeless(frozenset([*old.statements, *new.statements])):
             return _NO_HITS
-        known = {key: value for key, value in values.items() if not key.startswith("${")}
-        key = (old, new, tuple(known.items()))
-        if key not in self._requests:
-            self._requests[key] = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
-        first = (requests := self._requests[key]).first(region, target, hopeless)
+        first = requests.first(region, target, hopeless)
         if first is None:
             return _NO_HITS
         if region.allows and not any(each.allows for each in old.statements):

@@ -7,6 +7,7 @@ https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_con
 from __future__ import annotations
 
 import contextlib
+import functools
 import itertools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -92,10 +93,7 @@ class Condition:
 
     def pattern(self, value: str) -> Pattern:
         """A value of a text operator as a pattern."""
-        ignore_case = "ignorecase" in self.operator
-        if self.operator.startswith("arn"):
-            return Pattern(value, segments=True)
-        return Pattern(value, exact="like" not in self.operator, ignore_case=ignore_case)
+        return _pattern(self.operator, value)
 
     def holds(self, actual: Value) -> bool:
         """Whether it holds for the key's values in a request."""
@@ -134,6 +132,13 @@ class Condition:
         return bool(left == right)
 
 
+@functools.lru_cache(maxsize=4096)  # a pattern keeps its regular expression
+def _pattern(operator: str, value: str) -> Pattern:
+    if operator.startswith("arn"):
+        return Pattern(value, segments=True)
+    return Pattern(value, exact="like" not in operator, ignore_case="ignorecase" in operator)
+
+
 def number(text: str) -> float:
     return float(text)
 
@@ -154,7 +159,8 @@ def _readable(read: Any, text: str) -> bool:
     return True
 
 
-def values_of(key: str, conditions: Sequence[Condition], fixed: Value = None) -> dict[tuple[bool, ...], Value]:
+@functools.lru_cache(maxsize=1024)  # statements share their conditions
+def values_of(key: str, conditions: tuple[Condition, ...], fixed: Value = None) -> Mapping[tuple[bool, ...], Value]:
     """One value of a key for each way in which the conditions on it hold or not.
 
     Args:

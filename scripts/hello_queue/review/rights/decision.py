@@ -175,7 +175,7 @@ class Requests:
                 if condition not in by_key.setdefault(condition.key, []):
                     by_key[condition.key].append(condition)
         keys = sorted(by_key, key=lambda key: (key not in {one.key for one in region.conditions}, key))
-        ways = [values_of(key, by_key[key], self._known.get(key)) for key in keys]
+        ways = [values_of(key, tuple(by_key[key]), self._known.get(key)) for key in keys]
         decided: dict[Condition, bool] = {}
 
         def holds(statement: Statement) -> Truth:

@@ -60,6 +60,8 @@ class Pattern:
         return [*found, ("", ("", f"{one}*" if star else ""))]
 
     def matches(self, text: str) -> bool:
+        if self.exact and not self.ignore_case:
+            return text == self.text
         return self._expression.fullmatch(text) is not None
 
 
