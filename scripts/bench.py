@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Compare send.py and process.py with other programs. The contenders run one after the other, in several rounds, and
 the medians of one run are compared.
 

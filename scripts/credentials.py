@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Write the access key of the deployment's user, from Secrets Manager, to where it is used.
 
 The key is read with your own credentials, which need the right to read the secret. Files are written with mode 0600.

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Show everything in a minute: deploy, send, process, smoke test, destroy. `make demo` runs it in a local AWS."""
 
 from __future__ import annotations

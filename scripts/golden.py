@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Write the templates that reviewers read to tests/golden: what `cdk synth` generates from the settings, as YAML.
 
 `default` has the stacks with the default settings; every other folder has the stacks that change with the setting it is

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Run a command against a local AWS, or keep a local AWS running.
 
 The local AWS is a process on this machine that enforces signatures, IAM policies and TLS. It needs no AWS account,

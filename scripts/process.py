@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Process the messages of a queue: print each message's body and its author (if set), or pass it to your own function,
 then delete it.
 

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Show the messages in the dead-letter queue, or move, edit, dump or delete them.
 
 Without one of these actions nothing changes: the first messages are shown. --id, --match and --where pick messages; all

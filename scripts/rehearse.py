@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Rehearse a change in a local AWS: deploy the base, the change over it, and report what happens.
 
 The real CDK CLI deploys the base, then the change of the working tree over it, while one client sends and another one

@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Report what a change does in AWS, offline and without credentials.
 
 Compares what the working tree deploys with what a base commit deploys, for many combinations of settings. Findings that

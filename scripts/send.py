@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Send messages to the queue: "Hello World", a message of your own, or the lines of a file.
 
 Lines are sent in batches, several at once. Transient errors are retried. A line that cannot be sent is reported with

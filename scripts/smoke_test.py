@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Check that a deployment works: compare AWS with what the stacks declare, then send a message through the queue.
 
 The test message is sent only if the queue has no messages, visible, in flight or delayed. Every receive counts toward a

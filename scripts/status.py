@@ -1,3 +1,4 @@
+# PYTHON_ARGCOMPLETE_OK
 """Show the state of the queue and its dead-letter queue: the numbers of messages, whether the queue drains, and alarms.
 
 With --watch, a terminal shows a screen that is redrawn, and its last figures stay; a pipe gets a row for each sample.

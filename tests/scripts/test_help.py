@@ -1,9 +1,13 @@
-"""--help of every script: one paragraph, examples, grouped options with ranges and defaults, at 80 columns."""
+"""--help of every script: one paragraph, examples, grouped options with ranges and defaults, at 80 columns. And what Tab
+offers in a shell."""
 
 from __future__ import annotations
 
+import os
 import re
+import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -75,3 +79,24 @@ def test_the_help_tells_when_no_test_message_is_sent(help_of: Help) -> None:
     text = " ".join(help_of("smoke_test.py").split())
     assert "sent only if the queue has no messages, visible, in flight or delayed" in text
     assert "If the queue has messages, the delivery check is skipped" in text
+
+
+def test_a_shell_completes_options(tmp_path: Path) -> None:
+    """As argcomplete's global completion asks for it."""
+    line = "python scripts/redrive.py --m"
+    asked = {
+        "_ARGCOMPLETE": "2",
+        "_ARGCOMPLETE_IFS": "\n",
+        "_ARGCOMPLETE_STDOUT_FILENAME": str(tmp_path / "offered"),
+        "COMP_LINE": line,
+        "COMP_POINT": str(len(line)),
+    }
+    subprocess.run(
+        [sys.executable, "scripts/redrive.py"], cwd=ROOT, env={**os.environ, **asked}, capture_output=True, check=True
+    )
+    assert (tmp_path / "offered").read_text().split() == ["--move", "--match"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS)
+def test_a_shell_finds_that_a_script_completes(script: str) -> None:
+    assert b"PYTHON_ARGCOMPLETE_OK" in (ROOT / "scripts" / script).read_bytes()[:1024]

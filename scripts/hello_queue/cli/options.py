@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import textwrap
 from collections.abc import Callable
@@ -28,6 +29,13 @@ Group = Any
 
 
 class _Parser(argparse.ArgumentParser):
+    def parse_args(self, *args: Any, **kwargs: Any) -> Any:
+        if "_ARGCOMPLETE" in os.environ:  # a shell asks what Tab offers; nobody else waits for this import
+            import argcomplete
+
+            argcomplete.autocomplete(self)
+        return super().parse_args(*args, **kwargs)
+
     def error(self, message: str) -> NoReturn:
         # One line, without the usage. argparse quotes foreign arguments unescaped.
         self.exit(2, f"{self.prog}: {printable(message)} (--help lists the options)\n")

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import functools
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hello_queue.review.findings import ABSENT
 from hello_queue.review.right import ANYONE, Right, Rights
 from hello_queue.review.rights.actions import pattern as action_pattern
+from hello_queue.review.rights.assumptions import assuming, assumptions
 from hello_queue.review.rights.decision import (
     Goal,
     Policies,
@@ -20,16 +20,13 @@ from hello_queue.review.rights.decision import (
     unaffected,
 )
 from hello_queue.review.rights.patterns import TooComplexError
-from hello_queue.review.rights.statements import Statement, resource_pattern, variables
+from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.ways import Way, new_ways
 
 _EVERYTHING = Statement(True, ("*",))
 _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
 _Who = tuple[str, str, bool]
 """Whose requests are compared, the world that decides about them, and whether everything is assumed to be allowed."""
-
-_WORDS = 40
-"""How many values of a policy variable are tried, of those that occur elsewhere in the policies."""
 
 
 @dataclass(frozen=True)
@@ -80,8 +77,8 @@ class Comparison:
 
     def ways(self, subject: str) -> list[Way]:
         """The ways to become administrator that are new to a principal."""
-        fixed = next(iter(_assumptions(subject, [])))
-        before, after = (_assuming(self.policies(state, subject), fixed) for state in (self._before, self._after))
+        fixed = next(iter(assumptions(subject, [])))
+        before, after = (assuming(self.policies(state, subject), fixed) for state in (self._before, self._after))
         return new_ways(subject, before, after)
 
     def membership(self, user: str, group: str) -> Request | None:
@@ -205,7 +202,7 @@ class Comparison:
         if old == new or unaffected(right.statement, old, new)(frozenset(statements)):
             return _NO_HITS
         try:
-            for values in _assumptions(who[0], statements):
+            for values in assumptions(who[0], statements):
                 found = self._hits_with(values, right.statement, who, goal)
                 if found:
                     return found
@@ -217,7 +214,7 @@ class Comparison:
         """Both states with variables replaced by these values, and the requests that they distinguish."""
         key = who, tuple(values.items())
         if key not in self._assumed:
-            old, new = (_assuming(state, values) for state in self._states[who])
+            old, new = (assuming(state, values) for state in self._states[who])
             known = {name: value for name, value in values.items() if not name.startswith("${")}
             requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
             self._assumed[key] = old, new, requests
@@ -268,39 +265,3 @@ def _whole(right: Right) -> str:
 def _is_left_of(right: Right, denial: Right) -> bool:
     same = (right.who, right.attached, right.shown) == (denial.who, denial.attached, denial.shown)
     return same and not right.statement.allows and {*right.statement.resources} >= {*denial.statement.resources}
-
-
-def _assuming(policies: Policies, values: Mapping[str, str]) -> Policies:
-    def filled(statements: Iterable[Statement]) -> tuple[Statement, ...]:
-        return tuple(each.assuming(values) for each in statements)
-
-    boundary = None if policies.boundary is None else filled(policies.boundary)
-    return Policies(filled(policies.identity), filled(policies.resource), boundary)
-
-
-def _assumptions(subject: str, statements: list[Statement]) -> Iterator[Mapping[str, str]]:
-    """The values of policy variables, account and region to try: none in particular, then each that occurs as text.
-
-    A deployment is in one partition. ``aws`` stands for it.
-    """
-    fixed = {"${AWS::Partition}": "aws"}
-    if subject.startswith("user "):
-        fixed["aws:username"] = subject.partition(" ")[2].rpartition("/")[2]
-    yield fixed
-    text = _text(frozenset(statements))
-    if "${AWS::AccountId}" in text:
-        yield from ({**fixed, "${AWS::AccountId}": each} for each in sorted({*re.findall(r"\b\d{12}\b", text)}))
-    if "${AWS::Region}" in text:
-        regions = {*re.findall(r"\b[a-z]{2}-(?:[a-z]+-)+\d\b", text)}
-        yield from ({**fixed, "${AWS::Region}": each} for each in sorted(regions))
-    names = variables(iter(statements)) - {*fixed}
-    words = sorted({*re.findall(r"[\w.@+=-]+", re.sub(r"\$\{[^}]*\}", " ", text))})[:_WORDS] if names else []
-    yield from ({**fixed, name: word} for name in sorted(names) for word in words)
-
-
-@functools.lru_cache(maxsize=256)
-def _text(statements: frozenset[Statement]) -> str:
-    """All that the statements compare with."""
-    found = {text for each in statements for text in each.resources}
-    found |= {value for each in statements for one in each.conditions for value in one.values}
-    return "\n".join(sorted(found))
