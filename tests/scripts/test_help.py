@@ -1,5 +1,5 @@
-"""--help of every script: one paragraph, examples, grouped options with ranges and defaults, at 80 columns. And what Tab
-offers in a shell."""
+"""--help of every script: one paragraph, examples, grouped options with ranges and defaults, at 80 columns. And what
+Tab offers in a shell."""
 
 from __future__ import annotations
 
