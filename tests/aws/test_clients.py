@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 from botocore.loaders import JSONFileLoader
 
@@ -43,6 +45,16 @@ def test_an_invalid_region_keeps_its_own_explanation(monkeypatch: pytest.MonkeyP
     with pytest.raises(InvalidRegionError) as raised:
         client("sqs")
     assert "Set AWS_DEFAULT_REGION" in str(explain(raised.value))
+
+
+def test_a_profile_goes_before_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As with `AWS_PROFILE=queue credentials.py profile queue --as admin`, when the profile queue is not there yet."""
+    config = tmp_path / "config"
+    config.write_text("[profile admin]\nregion = eu-west-1\n")
+    monkeypatch.setenv("AWS_CONFIG_FILE", str(config))
+    monkeypatch.setenv("AWS_PROFILE", "queue")
+    monkeypatch.delenv("AWS_DEFAULT_REGION", raising=False)
+    assert client("sqs", profile="admin").meta.region_name == "eu-west-1"
 
 
 def test_a_second_client_reads_no_descriptions_of_services(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -85,13 +85,12 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         HelloQueueError: boto3 cannot use the configuration, such as an invalid AWS_ENDPOINT_URL.
     """
     key, config = options.get("key"), options.get("config")
-    core = botocore.session.get_session()
+    core = botocore.session.Session(profile=options.get("profile"))
     core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
     session = boto3.Session(
         botocore_session=core,
         aws_access_key_id=key.key_id if key else None,
         aws_secret_access_key=key.secret if key else None,
-        profile_name=options.get("profile"),
     )
     try:
         made = session.client(
