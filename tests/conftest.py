@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import functools
 import hashlib
@@ -43,6 +44,14 @@ def pytest_xdist_auto_num_workers() -> int:
     return (os.cpu_count() or 1) * 5 // 2
 
 
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Only one process of a test run makes this."""
+    with path.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
 class Assemblies:
     """Cloud assemblies, each synthesized once for all processes of a test run. The CDK takes seconds to start."""
 
@@ -55,8 +64,7 @@ class Assemblies:
         context = {**json.loads((ROOT / "cdk.json").read_text())["context"], **DEFAULTS, **settings}
         name = hashlib.sha256(json.dumps(context, sort_keys=True).encode()).hexdigest()[:16]
         assembly = self._directory / name
-        with (self._directory / f"{name}.lock").open("w") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
+        with locked(assembly):
             if not (assembly / "validation-report.json").exists():
                 import app  # only now: it starts the CDK's node process
 

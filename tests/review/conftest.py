@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.util
 import io
@@ -14,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -25,19 +24,12 @@ from hello_queue.cli.main import run
 from hello_queue.project import ROOT
 from hello_queue.review import working_tree
 from hello_queue.review.synthesis import DEFAULT, REVIEWED, VARIANTS, Variants, synthesize
+from tests.conftest import locked
 
 ONE: Variants = {DEFAULT: {}}
 """Quicker than all variants. The golden files of the others are out of date then."""
 
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
-
-
-@contextlib.contextmanager
-def locked(path: Path) -> Iterator[None]:
-    """Only one process of a test run makes this."""
-    with path.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 class Syntheses:
@@ -69,17 +61,14 @@ def _script(name: str) -> Any:
 
 
 class Repository:
-    """A copy of the project under git, with one commit. It is made once, in ``original``."""
+    """A copy of the project under git, with one commit."""
 
-    def __init__(self, folder: Path, original: Path | None = None) -> None:
-        self.folder, self._syntheses = folder, Syntheses(folder.with_suffix(".syntheses"))
-        if original:
-            with locked(original):
-                if not original.exists():
-                    Repository(original)
-            shutil.copytree(original, folder, symlinks=True, dirs_exist_ok=True)
-            self._syntheses = Syntheses(original.with_suffix(".syntheses"))
-            return
+    def __init__(self, folder: Path, syntheses: Syntheses) -> None:
+        self.folder, self._syntheses = folder, syntheses
+
+    @staticmethod
+    def make(folder: Path) -> None:
+        """Copy the project, and commit it."""
         ignored = shutil.ignore_patterns("__pycache__", "node_modules", "*.egg-info")
         for name in ("stacks", "scripts", "tests/golden"):
             shutil.copytree(ROOT / name, folder / name, ignore=ignored)
@@ -87,8 +76,9 @@ class Repository:
             shutil.copy(ROOT / name, folder)
         (folder / "node_modules").symlink_to(ROOT / "node_modules")
         (folder / ".gitignore").write_text("node_modules\n__pycache__\n")
-        self.git("init", "--quiet", "--initial-branch=main")
-        self.commit("the base")
+        made = Repository(folder, Syntheses(folder.with_suffix(".syntheses")))
+        made.git("init", "--quiet", "--initial-branch=main")
+        made.commit("the base")
 
     def git(self, *arguments: str) -> str:
         identity = ["-c", "user.name=test", "-c", "user.email=test@example.com"]
@@ -178,4 +168,10 @@ def _bare() -> Mapping[str, str]:
 
 @pytest.fixture
 def repository(tmp_path: Path, shared_folder: Path) -> Repository:
-    return Repository(tmp_path / "repository", shared_folder / "repository")
+    """The project, of which a test run makes one copy, and each test a copy of that."""
+    original, folder = shared_folder / "repository", tmp_path / "repository"
+    with locked(original):
+        if not original.exists():
+            Repository.make(original)
+    shutil.copytree(original, folder, symlinks=True)
+    return Repository(folder, Syntheses(original.with_suffix(".syntheses")))

@@ -14,7 +14,7 @@ from hello_queue.aws.errors import is_denied
 from hello_queue.checks.model import Check, check, failure
 from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
 from hello_queue.deployment.stacks import DeployedStack
-from hello_queue.sqs.queues import attributes
+from hello_queue.sqs.queues import attributes, redrive_policy
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
@@ -69,7 +69,7 @@ def _attribute_check(sqs: SQSClient, url: str, name: str, attribute: str, expect
 
 
 def _redrive(attributes: Mapping[str, str]) -> str:
-    policy = json.loads(attributes.get("RedrivePolicy", "{}"))
+    policy = redrive_policy(attributes)
     return f"to {policy.get('deadLetterTargetArn')} after {policy.get('maxReceiveCount')} receives"
 
 

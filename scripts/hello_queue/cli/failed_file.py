@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hello_queue.cli.new_file import write_all
+from hello_queue.cli.new_file import unwritable, write_all
 from hello_queue.errors import HelloQueueError, UsageError
 
 
@@ -30,7 +30,7 @@ def failed_file(name: str) -> Iterator[Callable[[bytes], None]]:
     except FileExistsError:
         raise UsageError(f"--failed {name!r} exists: send or move its lines first, or choose another name") from None
     except OSError as error:
-        raise UsageError(f"--failed {name!r} cannot be written: {error.strerror}. Choose another file") from None
+        raise UsageError(unwritable("--failed", name, error)) from None
     try:
         yield lambda line: _append(descriptor, name, line + b"\n")
     finally:

@@ -28,7 +28,7 @@ def check_new(option: str, name: str) -> None:
             f"{option} {name!r} cannot be written: there is no folder {str(path.parent)!r}. Create it"
         ) from None
     except OSError as error:
-        raise _invalid(option, name, error) from None
+        raise UsageError(unwritable(option, name, error)) from None
     raise UsageError(f"{option} {name!r} exists: move it away, or choose another name")
 
 
@@ -56,20 +56,20 @@ def new_private_file(option: str, name: str) -> Iterator[Callable[[str], None]]:
         partial.unlink(missing_ok=True)
         descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except OSError as error:
-        raise _invalid(option, name, error) from None
+        raise UsageError(unwritable(option, name, error)) from None
 
     def write(line: str) -> None:
         try:
             write_all(descriptor, f"{line}\n".encode())
         except OSError as error:
-            raise _unwritable(option, name, error) from None
+            raise HelloQueueError(unwritable(option, name, error)) from None
 
     try:
         yield write
         try:
             os.fsync(descriptor)
         except OSError as error:
-            raise _unwritable(option, name, error) from None
+            raise HelloQueueError(unwritable(option, name, error)) from None
         try:
             os.link(partial, path)  # unlike a renaming, it does not replace a file that has appeared meanwhile
         except FileExistsError:
@@ -89,9 +89,6 @@ def write_all(descriptor: int, data: bytes) -> None:
         data = data[os.write(descriptor, data) :]
 
 
-def _invalid(option: str, name: str, error: OSError) -> UsageError:
-    return UsageError(f"{option} {name!r} cannot be written: {error.strerror}. Choose another file")
-
-
-def _unwritable(option: str, name: str, error: OSError) -> HelloQueueError:
-    return HelloQueueError(f"{option} {name!r} cannot be written: {error.strerror}. Choose another file")
+def unwritable(option: str, name: str, error: OSError) -> str:
+    """What to report about a file that cannot be written."""
+    return f"{option} {name!r} cannot be written: {error.strerror}. Choose another file"

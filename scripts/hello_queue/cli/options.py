@@ -179,58 +179,68 @@ def number(minimum: int, maximum: int) -> Callable[[str], int]:
     return _Number(minimum, maximum)
 
 
+def _matching(expression: str, text: str, valid: str, *, shown: int = 100) -> str:
+    """The text, if it matches.
+
+    Args:
+        valid: what it must be.
+        shown: how many characters of an invalid text to show.
+    """
+    if not re.fullmatch(expression, text):
+        raise argparse.ArgumentTypeError(f"{text[:shown]!r} is not {valid}")
+    return text
+
+
 def queue_name(text: str) -> str:
     """An argparse type: the name of a queue.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-queues.html"""
-    if not re.fullmatch(r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo", text):
-        raise argparse.ArgumentTypeError(
-            f"{text[:100]!r} is not the name of a queue: 1 to 80 letters, digits, - and _; a FIFO queue's ends in .fifo"
-        )
-    return text
+    return _matching(
+        r"[A-Za-z0-9_-]{1,80}|[A-Za-z0-9_-]{1,75}\.fifo",
+        text,
+        "the name of a queue: 1 to 80 letters, digits, - and _; a FIFO queue's ends in .fifo",
+    )
 
 
 def url(text: str) -> str:
     """An argparse type: a URL."""
-    if not re.fullmatch(r"https?://[!-~]+", text):
-        raise argparse.ArgumentTypeError(f"{text[:100]!r} is not a URL: it must begin with https://")
-    return text
+    return _matching(r"https?://[!-~]+", text, "a URL: it must begin with https://")
 
 
 def deployment_name(text: str) -> str:
     """An argparse type: the name of a deployment, which begins the names of its stacks. Empty: the default one.
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/cfn-using-console-create-stack-parameters.html"""
-    if not re.fullmatch(r"([A-Za-z][A-Za-z0-9-]{0,19})?", text):
-        raise argparse.ArgumentTypeError(
-            f"{text[:100]!r} is not the name of a deployment: up to 20 letters, digits and -, beginning with a letter"
-        )
-    return text
+    return _matching(
+        r"([A-Za-z][A-Za-z0-9-]{0,19})?",
+        text,
+        "the name of a deployment: up to 20 letters, digits and -, beginning with a letter",
+    )
 
 
 def message_id(text: str) -> str:
     """An argparse type: the id of a message.
     https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/sqs-queue-message-identifiers.html"""
-    if not re.fullmatch(r"[!-~]{1,100}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text[:60]!r} is not the id of a message: 1 to 100 ASCII characters, as redrive.py shows it"
-        )
-    return text
+    return _matching(
+        r"[!-~]{1,100}",
+        text,
+        "the id of a message: 1 to 100 ASCII characters, as redrive.py shows it",
+        shown=60,
+    )
 
 
 def secret_name(text: str) -> str:
     """An argparse type: the name or ARN of a secret.
     https://docs.aws.amazon.com/secretsmanager/latest/apireference/API_CreateSecret.html"""
-    if not re.fullmatch(r"[A-Za-z0-9/_+=.@:-]{1,2048}", text):
-        raise argparse.ArgumentTypeError(
-            f"{text[:60]!r} is not the name or ARN of a secret: 1 to 2,048 letters, digits and /_+=.@:-"
-        )
-    return text
+    return _matching(
+        r"[A-Za-z0-9/_+=.@:-]{1,2048}",
+        text,
+        "the name or ARN of a secret: 1 to 2,048 letters, digits and /_+=.@:-",
+        shown=60,
+    )
 
 
 def region_name(text: str) -> str:
     """An argparse type: a region."""
-    if not re.fullmatch(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", text):
-        raise argparse.ArgumentTypeError(f"{text[:60]!r} is not an AWS region such as us-east-1")
-    return text
+    return _matching(r"[a-z]{2,4}(-[a-z]+)+-[0-9]{1,2}", text, "an AWS region such as us-east-1", shown=60)
 
 
 def profile_name(text: str) -> str:

@@ -6,7 +6,6 @@ takes a message's last tries, and is refused for a queue whose messages have few
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
-from hello_queue.sqs.queues import attributes
+from hello_queue.sqs.queues import attributes, redrive_policy
 from hello_queue.sqs.retries import RetryPolicy
 from hello_queue.sqs.transports import open_transport
 
@@ -85,7 +84,7 @@ async def sample_groups(sqs: SQSClient, url: str, most: int, report: Callable[[s
         botocore.exceptions.ClientError, BotoCoreError: a call fails, for good or for too long.
     """
     found = attributes(sqs, url)
-    policy = json.loads(found.get("RedrivePolicy", "{}"))
+    policy = redrive_policy(found)
     tries = int(policy["maxReceiveCount"]) if "maxReceiveCount" in policy else None
     sample = GroupSample(url.rpartition("/")[2], int(found["ApproximateNumberOfMessages"]))
     if tries is not None and tries < FEWEST_RECEIVES:

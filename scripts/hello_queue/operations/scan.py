@@ -3,8 +3,8 @@ queue is visible again afterwards.
 
 A message that was received is hidden from the scan and from others until it is given back, so that it is not received
 twice. Its receive count grows by one, which has no effect in a queue that has no dead-letter queue itself; in another
-queue only a sample may be taken (see `hello_queue.operations.group_sample`). A crash at
-any point leaves the messages that were held hidden until their visibility timeout expires, and changes nothing else.
+queue only a sample may be taken (see `hello_queue.operations.group_sample`). A crash at any point leaves the messages
+that were held hidden until their visibility timeout expires, and changes nothing else.
 """
 
 from __future__ import annotations

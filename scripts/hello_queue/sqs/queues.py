@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from hello_queue.errors import HelloQueueError
 
@@ -47,13 +47,19 @@ def dead_letter_name(found: Mapping[str, str], url: str) -> tuple[str, str]:
     Raises:
         HelloQueueError: the queue has no dead-letter queue.
     """
-    policy = json.loads(found.get("RedrivePolicy", "{}"))
+    policy = redrive_policy(found)
     if "deadLetterTargetArn" not in policy:
         raise HelloQueueError(
             f"{url} has no dead-letter queue. If it is one itself, name the queue that it belongs to: --queue NAME"
         )
     *_, account, name = policy["deadLetterTargetArn"].split(":")
     return account, name
+
+
+def redrive_policy(found: Mapping[str, str]) -> dict[str, Any]:
+    """When the messages of a queue with these attributes become dead letters, and where; empty: never."""
+    policy: dict[str, Any] = json.loads(found.get("RedrivePolicy", "{}"))
+    return policy
 
 
 def give_back(sqs: SQSClient, url: str, receipt_handles: Sequence[str]) -> None:
