@@ -13,7 +13,7 @@ import os
 import sys
 import time
 
-from tests.simulation.runs import Totals, command, run_range, run_seeds, shrunk
+from tests.simulation.runs import Totals, command, run_range, run_seeds, shrunk, silence
 
 
 def main() -> int:
@@ -54,6 +54,7 @@ def main() -> int:
 def _replay(seed: int, without: set[int]) -> int:
     from tests.simulation.world import World
 
+    silence()
     world = World(seed, without=without, tracing=True)
     result = world.run()
     print(world.scenario.description())

@@ -183,8 +183,7 @@ class Oracle:
             if (
                 (not receipt.heard or receipt.fault or process.stopped_at is not None or not process.is_running)
                 or receipt.result in ("failed", "later", "cannot go on")
-                or max(process.frozen_at, self._failed_at.get(process, 0), *self._heartbeat_faults[process], 0)
-                >= receipt.at
+                or max(process.frozen_at, *self._heartbeat_faults[process], 0) >= receipt.at
             ):
                 continue
             if receipt.started_at is not None and receipt.ended_at is None:
@@ -192,10 +191,10 @@ class Oracle:
                     continue
             elif receipt.result == "handled":
                 lasted = (receipt.ended_at or 0) - (receipt.started_at or 0)
-                if not self.is_calm or lasted > self.max_handling_seconds:
+                if lasted > self.max_handling_seconds:
                     continue
-            elif self.main.fifo:
-                continue  # it was behind one that failed
+            elif self.main.fifo or self._failed_at.get(process, 0) >= receipt.at:
+                continue  # it was behind one that failed, or returned by a process that ends because of an error
             self.violated(f"{message.id} ({message.body}) became a dead letter, but did not fail at {receipt.handle}")
 
     def handed_out(self, process: Process, answer: Answer | Refused, begun: float, fault: str, *, heard: bool) -> None:

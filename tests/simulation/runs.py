@@ -79,13 +79,19 @@ class Totals:
         return cls(**content)
 
 
+def silence() -> None:
+    """Let Python print nothing of the coroutines of killed processes: they are never awaited, and cannot clean up."""
+    warnings.simplefilter("ignore")
+    sys.unraisablehook = lambda _: None
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
 def run_range(first: int, end: int) -> Totals:
     """Run these seeds in this process."""
     from tests.simulation.world import World  # only now: a mutant can be put into the engine before
 
-    warnings.simplefilter("ignore")  # the coroutines of killed processes are never awaited,
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # and cannot clean up
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    hook = sys.unraisablehook
+    silence()
     gc.disable()
     totals = Totals()
     begun = time.process_time()
