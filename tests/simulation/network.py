@@ -80,7 +80,7 @@ class SimulatedTransport:
         try:
             result = await answer
         except (aws.ClientError, aws.BotoCoreError) as error:
-            network.oracle.failed(self._process, action, error)
+            network.oracle.failed(self._process, action, parameters, error)
             raise
         network.oracle.answered(self._process, action, parameters, result)
         return result

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,7 +43,7 @@ class Oracle:
         self._resent: set[Stored] = set()
         self._acting: tuple[Process, str, int] | None = None
         self._failing_since: dict[tuple[Process, str], float] = {}
-        self._failures: dict[tuple[Process, str], int] = defaultdict(int)
+        self._failures: dict[tuple[Process, str], Counter[str]] = defaultdict(Counter)
         self._heartbeat_faults: dict[Process, list[float]] = defaultdict(list)
         self.deleted_by: dict[Process, int] = defaultdict(int)
         self.later: dict[str, float] = {}
@@ -83,7 +83,7 @@ class Oracle:
         if since is not None and process.frozen_at < since:
             if action != "ChangeMessageVisibilityBatch" and now - since > self.retry_timeout + 75:
                 self.violated(f"{process} retries {action} for longer than its limit")
-            self._check_pace(process, action, now - since)
+            self._check_pace(process, action, brief(parameters), now - since)
         if action == "DeleteMessageBatch":
             for entry in parameters["Entries"]:
                 self._deleting(process, self.receipts[entry["ReceiptHandle"]])
@@ -93,12 +93,11 @@ class Oracle:
             for entry in parameters["Entries"]:
                 self._hiding(process, self.receipts[entry["ReceiptHandle"]], entry["VisibilityTimeout"])
 
-    def _check_pace(self, process: Process, action: str, seconds: float) -> None:
-        if action == "SendMessageBatch" and not self.retry_timeout:
-            return  # each message is tried once, and its failure is reported
+    def _check_pace(self, process: Process, action: str, what: str, seconds: float) -> None:
         most = (60 + seconds) * self.slots.get(process, 1)
-        if action != "ChangeMessageVisibilityBatch" and self._failures[process, action] > most:
-            self.violated(f"{process} repeats {action} without waiting: {self._failures[process, action]} times")
+        times = self._failures[process, action][what]
+        if action != "ChangeMessageVisibilityBatch" and times > most:
+            self.violated(f"{process} repeats {action} without waiting: {times} times")
 
     def _deleting(self, process: Process, receipt: Receipt) -> None:
         who = f"{process} deletes {receipt.handle} ({receipt.stored.body})"
@@ -127,12 +126,12 @@ class Oracle:
         self._failing_since.pop((process, action), None)
         self._failures.pop((process, action), None)
 
-    def failed(self, process: Process, action: str, error: Any) -> None:
+    def failed(self, process: Process, action: str, parameters: Mapping[str, Any], error: Any) -> None:
         """A process has an error."""
         self.note(process, f"{action} failed: {type(error).__name__} {error}"[:110])
         if is_transient(error):
             self._failing_since.setdefault((process, action), self.now())
-            self._failures[process, action] += 1
+            self._failures[process, action][brief(parameters)] += 1
 
     def acting(self, process: Process, action: str, number: int) -> None:
         """SQS now does what a process has asked for."""
