@@ -199,7 +199,13 @@ INVALID_ARGUMENTS = {
         (["--region", ""], "''"),
         (["--nope\x1b[1m"], r"--nope\x1b[1m"),
     ],
-    "bench.py": [*out_of_range("--rounds", 1, 99)],
+    "bench.py": [
+        *out_of_range("--rounds", 1, 99),
+        (["--only", ""], "'' is in the name of no part"),
+        (["--only", "send, 99 bytes"], "'send, 99 bytes' is in the name of no part, such as 'local AWS' or 'send, 100"),
+        (["--only", "memory", "--only", "x" * 61], f"'{'x' * 60}' is in the name of no part"),
+        (["--only", "memory", "--record", "x"], "--only and --record exclude each other"),
+    ],
     "golden.py": [(["x"], "unrecognized arguments: x")],
     "demo.py": [(["x"], "unrecognized arguments: x")],
 }
