@@ -40,10 +40,11 @@ _CONFIG = Config(
 
 @dataclass(frozen=True)
 class AccessKey:
-    """An access key. Its repr does not contain the secret."""
+    """An access key, with a session token if it is temporary. Its repr does not contain the secret."""
 
     key_id: str
     secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 class ClientOptions(TypedDict, total=False):
@@ -91,6 +92,7 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         botocore_session=core,
         aws_access_key_id=key.key_id if key else None,
         aws_secret_access_key=key.secret if key else None,
+        aws_session_token=key.token if key else None,
     )
     try:
         made = session.client(

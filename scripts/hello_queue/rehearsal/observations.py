@@ -10,6 +10,7 @@ from hello_queue.rehearsal.clients import MESSAGES, Client
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
 from hello_queue.rehearsal.rehearse import QUEUES, Seen
 from hello_queue.rehearsal.signed_calls import Right
+from hello_queue.rehearsal.witnesses import Answer, Witness
 
 NOTHING = "nothing"
 """What the review says where it says nothing."""
@@ -146,19 +147,41 @@ def _access_key(seen: Seen, said: Predictions) -> Observation:
 def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
     findings = said.of_kind(*MORE_RIGHTS)
     gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
-    text = f"the user could now call {_listed(gained)}" if gained else "the user can do nothing new of what was tried"
+    # The review compares a queue that is replaced with the one in its place: rights on it are no new ones.
+    moved = [right for right in gained if _is_of_replaced(seen.counterparts.get(right), seen, said)]
+    new = [right for right in gained if right not in moved]
+    text = f"the user could now call {_listed(new)}" if new else "the user can do nothing new of what was tried"
+    if moved:
+        text += f", but for what it could do on what is replaced: {_listed(moved)}"
     yield Observation(
         "wider rights",
         f"{text} ({len(seen.can)} calls tried)",
         "; ".join(each.text for each in findings) or NOTHING,
         # A finding may be about another principal or another right than those that were tried.
-        True if bool(gained) == bool(findings) else None if findings else False,
+        True if bool(new) == bool(findings) else None if findings else False,
     )
-    for each, right in said.witnesses(seen.before.outputs.get("UserName", "")):
-        if right in seen.can and right in seen.could:
-            was, is_ = seen.could[right], seen.can[right]
-            text = f"{_decision(was)} before, {_decision(is_)} after"
-            yield Observation(f"{right}", text, each.text, not was and is_)
+    for each in seen.witnesses:
+        yield _witness(each)
+
+
+def _is_of_replaced(before: Right | None, seen: Seen, said: Predictions) -> bool:
+    """Whether the user had a right on something that the review says is replaced."""
+    if before is None or not seen.could.get(before):
+        return False
+    replaced = said.gone_of(("AWS::SQS::Queue", "AWS::IAM::User"))
+    return any(before.resource.endswith((f":{each.name}", f"/{each.name}")) for each in replaced)
+
+
+def _witness(witness: Witness) -> Observation:
+    before, after, request = witness.before, witness.after, witness.said.request
+    about = str(Right(request.action, request.resource)) if request else witness.said.kind
+    if witness.said.who:
+        about += f", as {witness.said.who}"
+    obstacles = dict.fromkeys(each for each in (before, after) if isinstance(each, str))
+    if obstacles:
+        return Observation(about, f"not called: {'; '.join(obstacles)}", witness.said.text, None)
+    text = f"{_decision(before)} before, {_decision(after)} after"
+    return Observation(about, text, witness.said.text, not before and bool(after))
 
 
 def _fewer_rights(seen: Seen) -> Iterator[Observation]:
@@ -184,7 +207,7 @@ def _destruction(seen: Seen) -> Observation:
     return Observation("cdk destroy", text, NOTHING, not seen.remains and not seen.destroy.failure)
 
 
-def _decision(allowed: bool) -> str:
+def _decision(allowed: Answer) -> str:
     return "allowed" if allowed else "denied"
 
 

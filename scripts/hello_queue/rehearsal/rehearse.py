@@ -12,9 +12,10 @@ from hello_queue.deployment.access_key import read_access_key
 from hello_queue.errors import HelloQueueError
 from hello_queue.rehearsal.account import Deployed, deployed, existing, refusal
 from hello_queue.rehearsal.clients import MESSAGES, Clients, fill, left_in
-from hello_queue.rehearsal.predictions import Predictions, ReviewInBackground
+from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions, ReviewInBackground
 from hello_queue.rehearsal.signed_calls import Right, allowed, rights_to_try
 from hello_queue.rehearsal.trees import CdkRun, Tree
+from hello_queue.rehearsal.witnesses import Witness, answers
 
 _CALLS_AFTERWARDS = 15
 """How many calls each client makes after the change is deployed: about three seconds."""
@@ -37,6 +38,8 @@ class Seen:
         key_refusal: why the access key from before is refused, or None.
         new_key: whether the deployment has another access key than before.
         could, can: what the user could do before, and what it can do now.
+        counterparts: by right on what has another name now, the same right on what it was before.
+        witnesses: the requests that the review says are new.
         back: the deployment of the base over the change.
         back_refusal: why a client from before the change cannot send after it, or None.
         destroy: the destruction of the change.
@@ -54,6 +57,8 @@ class Seen:
     new_key: bool
     could: dict[Right, bool]
     can: dict[Right, bool]
+    counterparts: dict[Right, Right]
+    witnesses: list[Witness]
     back: CdkRun
     back_refusal: str | None
     destroy: CdkRun
@@ -82,8 +87,9 @@ def rehearse(
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
     said = review.result()
-    rights = [*_rights(before), *(right for _, right in said.witnesses(before.outputs["UserName"]))]
+    rights, more = _rights(before), said.of_kind(*MORE_RIGHTS)
     could = allowed(key, rights)
+    answers_before = answers([said.with_names_before(each) for each in more], before)
     report(f"putting {MESSAGES:,} messages into each queue")
     for url in urls.values():
         fill(url)
@@ -101,13 +107,14 @@ def rehearse(
     left, aside = _left(before, after)
     key_refusal, key_now = refusal(key), _key_of(after)
     # What has another name after the change: whether the user could use it before is asked when the base is back.
-    renamed = [each for each in _rights(after) if each not in rights]
-    can = allowed(key_now or key, [*rights, *renamed]) if key_now or not key_refusal else {}
+    counterparts = {new: old for old, new in zip(rights, _rights(after), strict=False) if new not in rights}
+    can = allowed(key_now or key, [*rights, *counterparts]) if key_now or not key_refusal else {}
+    answers_after = answers(more, after)
     report("going back to the base")
     back = base.deploy()
     back_refusal = _refusal_of_send(key, urls["QueueUrl"])
     key_again = _key_of(deployed(base.stacks()))
-    could |= allowed(key_again, renamed) if key_again else {}
+    could |= allowed(key_again, counterparts) if key_again else {}
     report("deploying the change again, to destroy it")
     last = base if deployment.failure or change.deploy().failure else change
     _unprotect(after)
@@ -125,6 +132,8 @@ def rehearse(
         new_key=key_now is not None and key_now.key_id != key.key_id,
         could=could,
         can=can,
+        counterparts=counterparts,
+        witnesses=list(map(Witness, more, answers_before, answers_after)),
         back=back,
         back_refusal=back_refusal,
         destroy=destroy,

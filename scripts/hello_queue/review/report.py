@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hello_queue.cli.terminal import in_markdown, printable
+from hello_queue.review.changes import Change
 from hello_queue.review.findings import WHY, Finding, Note, short
 
 _ACCEPT = "To accept one, add it to tests/golden/accepted.yaml in this change, with a reason:"
@@ -29,6 +30,7 @@ class Review:
         other_notes: the further changes of each other variant.
         details: the output of `cdk diff`, and differences of code, by a title.
         variants: the variants that were compared.
+        changes: what happens to each resource with the default settings.
     """
 
     base: str
@@ -38,6 +40,7 @@ class Review:
     other_notes: Mapping[str, list[Note]]
     details: Mapping[str, str]
     variants: list[str]
+    changes: Sequence[Change] = ()
 
     @property
     def verdict(self) -> str:
