@@ -10,6 +10,7 @@ from hello_queue.review import table
 from hello_queue.review.assembly import Templates
 from hello_queue.review.changes import Change, differences
 from hello_queue.review.findings import Finding, Note, shown
+from hello_queue.review.masking import Mask
 
 
 def lifecycles(change: Change) -> Iterator[Finding]:
@@ -92,6 +93,8 @@ def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[s
 
     A new stack or asset is compared with one of its kind that was there: deployed in the same way, it is harmless.
     """
+    mask = Mask()
+    before, after = mask(before), mask(after)
     peers = {name.partition(" ")[0]: {**each, "stackName": None, "displayName": None} for name, each in before.items()}
     for name, new in after.items():
         kind, _, title = name.partition(" ")
