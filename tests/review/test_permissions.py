@@ -66,7 +66,8 @@ def test_a_denial_of_a_group_that_a_member_leaves() -> None:
     denying = group(statement(**DENY, Action="sqs:PurgeQueue"))
     before = template(G=denying, U=user(statement(Action="sqs:*"), Groups=[{"Ref": "G"}]))
     (one,) = found(before, template(G=denying, U=user(statement(Action="sqs:*"))))
-    assert (one.kind, one.action) == ("weaker-denial", "sqs:PurgeQueue")
+    assert one.request
+    assert (one.kind, one.who, one.request.action) == ("weaker-denial", "user ada", "sqs:PurgeQueue")
 
 
 def test_a_new_member_comes_with_an_example_and_a_way() -> None:
@@ -87,7 +88,8 @@ def limited(*statements: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
 def test_a_boundary_limits() -> None:
     before = template(**limited(statement(Action="sqs:SendMessage")))
     (one,) = found(before, template(**limited(statement(Action=["sqs:SendMessage", "sqs:PurgeQueue"]))))
-    assert one.action == "sqs:PurgeQueue"
+    assert one.request
+    assert one.request.action == "sqs:PurgeQueue"
     assert kinds(template(**limited(statement(Action="sqs:*"))), before) == []
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
 from hello_queue.review.masking import masked
 from hello_queue.review.naming import in_words_of
+from hello_queue.review.rights.decision import Request
 
 WHY = {
     "stale-golden": "Whoever reads tests/golden reads something else than what is deployed: run make golden.",
@@ -54,8 +55,8 @@ class Finding:
         before: the value before the change.
         after: the value after the change.
         witness: one request that is allowed now and was not before, as a sentence; or "".
-        action: its action, or "".
-        on: its resource, or "".
+        who: whose request it is, such as ``user ada``; or "".
+        request: that request, as the policies have it.
     """
 
     kind: str
@@ -66,8 +67,8 @@ class Finding:
     before: str
     after: str
     witness: str = field(default="", compare=False)
-    action: str = field(default="", compare=False)
-    on: str = field(default="", compare=False)
+    who: str = field(default="", compare=False)
+    request: Request | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:
@@ -75,7 +76,9 @@ class Finding:
 
     def in_words_of(self, names: Mapping[str, str]) -> Finding:
         """The same finding with these names replaced: those of one variant by those of another."""
-        return Finding(self.kind, *(in_words_of(text, names) for text in astuple(self)[1:])) if names else self
+        values = {each.name: getattr(self, each.name) for each in fields(self)[1:]}
+        texts: dict[str, Any] = {key: in_words_of(one, names) for key, one in values.items() if isinstance(one, str)}
+        return replace(self, **texts)
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from hello_queue.cli.terminal import in_markdown, printable
+from hello_queue.review.changes import Change
 from hello_queue.review.findings import WHY, Finding, Note, short
 from hello_queue.review.masking import masked
 
@@ -62,6 +63,7 @@ class Review:
         other_notes: the further changes of each other variant.
         details: the output of `cdk diff`, and differences of code, by a title.
         variants: the variants that were compared.
+        changes: what happens to each resource with the default settings.
     """
 
     base: str
@@ -71,6 +73,7 @@ class Review:
     other_notes: Mapping[str, list[Note]]
     details: Mapping[str, str]
     variants: list[str]
+    changes: Sequence[Change] = ()
 
     @property
     def verdict(self) -> str:

@@ -109,8 +109,8 @@ def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
         first.before,
         now,
         witness=witness(who, first.request) + _more(open_[1:]),
-        action=first.request.action if first.request else "",
-        on=first.request.resource if first.request else "",
+        who=first.subject,
+        request=first.request,
     )
 
 
@@ -142,7 +142,12 @@ def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
         ways = comparison.ways(f"user {user}") if request else []
         if ways:
             shown += f"; {user} can become administrator through {ways[0]}{_more(ways[1:])}"
-        yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group, witness=shown)
+        yield Finding(
+            *("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group),
+            witness=shown,
+            who=f"user {user}",
+            request=request,
+        )
 
 
 def _members(template: Template) -> Iterator[tuple[str, str, str]]:

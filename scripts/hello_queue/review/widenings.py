@@ -42,6 +42,7 @@ class Widening:
         before: the right under its old conditions, or the denial; "none" if it is new.
         after: the right, or what is left of the denial.
         request: one that is allowed now and was not; None if this cannot be decided.
+        subject: the principal whose request that is: the one that the right is for, or one of several.
     """
 
     kind: str
@@ -52,6 +53,7 @@ class Widening:
     before: str
     after: str
     request: Request | None
+    subject: str = ""
 
 
 class Comparison:
@@ -154,7 +156,7 @@ class Comparison:
         elif all(each.startswith("sts:AssumeRole") for each in actions):
             kind = "new-trust"
         return Widening(
-            kind, right, right.who, actions, resources, was, right.summary(actions, resources), hits.request
+            kind, right, right.who, actions, resources, was, right.summary(actions, resources), hits.request, subject
         )
 
     def _covers(self, old: Right, right: Right, subject: str, request: Request) -> bool:
@@ -185,7 +187,15 @@ class Comparison:
                 after = ABSENT if left in ([], [was]) else "; ".join(left)
                 request = hits.request if hits else None
                 yield Widening(
-                    "weaker-denial", denial, denial.who, denial.statement.actions, resources, was, after, request
+                    "weaker-denial",
+                    denial,
+                    denial.who,
+                    denial.statement.actions,
+                    resources,
+                    was,
+                    after,
+                    request,
+                    subject,
                 )
                 return
 

@@ -8,7 +8,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,15 @@ from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
 from hello_queue.review.rules_of_resources import facts
 from hello_queue.review.sandbox import isolation
-from hello_queue.review.synthesis import DEFAULT, REVIEWED, RefusedError, acknowledgments, stale_files, synthesize
+from hello_queue.review.synthesis import (
+    DEFAULT,
+    REVIEWED,
+    RefusedError,
+    Variants,
+    acknowledgments,
+    stale_files,
+    synthesize,
+)
 
 
 @dataclass(frozen=True)
@@ -41,13 +49,16 @@ class State:
     project: Mapping[str, Any] = field(default_factory=dict)
 
 
-def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = True) -> Review:
+def review_working_tree(
+    base_name: str, root: Path = ROOT, *, isolated: bool = True, variants: Variants | None = None
+) -> Review:
     """Compare what a working tree deploys with what a commit deploys.
 
     Args:
         base_name: the commit to compare with: its merge base with HEAD.
         root: the working tree.
         isolated: whether the code under review is kept away from the caller's variables, network and files.
+        variants: those to compare; None: all. The golden files of any other count as out of date.
 
     Raises:
         UsageError: the base or the acceptances cannot be read, or the working tree cannot be synthesized.
@@ -60,11 +71,12 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = T
         folder.mkdir()
         if not (isolated and "--mount" in isolation(folder)):
             print("the code under review runs without namespaces of its own (see docs/review.md)", file=sys.stderr)
-        new = pool.submit(_state, root, isolated)
+        variants = variants or REVIEWED
+        new = pool.submit(_state, root, variants, isolated)
         old = new
         if changed:
             check_out(base.commit, root, folder)
-            old = pool.submit(_state, folder, isolated)
+            old = pool.submit(_state, folder, variants, isolated)
         now = new.result()
         more = list(guards.stale_golden(list(stale_files(_synthesized(now.variants), root))))
         try:
@@ -77,9 +89,9 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = T
     return review(base, before, now, accepted, more, changed)
 
 
-def _state(root: Path, isolated: bool) -> State:
-    variants = synthesize(REVIEWED, root, isolated=isolated)
-    return State(variants, json.loads((root / "cdk.json").read_text()))
+def _state(root: Path, variants: Variants, isolated: bool) -> State:
+    synthesized = synthesize(variants, root, isolated=isolated)
+    return State(synthesized, json.loads((root / "cdk.json").read_text()))
 
 
 def _synthesized(variants: Mapping[str, Synthesis | RefusedError]) -> dict[str, Synthesis]:
@@ -126,8 +138,9 @@ def review(
     notes: dict[str, list[Note]] = {}
     details: dict[str, list[str]] = {}
     all_words = _words(states)
-    for (variant, new), pair in zip(news.items(), pairs_of(list(states.values())), strict=True):
-        old = olds.get(variant, default)
+    pairs = dict(zip(news, pairs_of(list(states.values())), strict=True))
+    for variant, new in news.items():
+        old, pair = olds.get(variant, default), pairs[variant]
         words = all_words[variant]
         findings, notes_here = compare_pair(pair)
         for fact in facts(old.facts, new.facts) if olds else ():
@@ -146,7 +159,8 @@ def review(
     if any(name.startswith("stacks/") or name == "app.py" for name in changed) and not any(notes.values()):
         text = f"stacks/ changed, but none of the {len(news)} variants did: another combination of settings may"
         more_notes.append(Note("stacks", text))
-    return _review(base.commit, found, accepted, notes, more_notes, details, list(news))
+    whole = _review(base.commit, found, accepted, notes, more_notes, details, list(news))
+    return replace(whole, changes=pairs[DEFAULT].changes)
 
 
 def _review(
