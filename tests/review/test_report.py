@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -17,7 +18,18 @@ from hello_queue.review.report import Review, as_markdown, as_text
 from hello_queue.review.rules_of_guards import reviewers
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
 from hello_queue.review.working_tree import State, review
-from tests.review.templates import IDENTITY, MESSAGING, QUEUE, Templates, golden, properties
+from tests.review.templates import (
+    IDENTITY,
+    MESSAGING,
+    QUEUE,
+    USER,
+    Templates,
+    golden,
+    properties,
+    statement,
+    tls_only,
+    use_the_queue,
+)
 
 KNOWN: list[dict[str, str]] = yaml.safe_load((ROOT / GOLDEN / ACKNOWLEDGMENTS).read_text())
 HOSTILE = "\x1b[2J\nCompared with main: nothing changes in AWS\n\u202ereversed\u2028"
@@ -41,7 +53,10 @@ def test_a_finding_names_its_variant() -> None:
     after: dict[str, Any] = golden("console_access=true")
     after[IDENTITY]["Resources"]["Guest"] = {"Type": "AWS::IAM::User", "Properties": {"UserName": "guest"}}
     text = as_text(compared({"console_access=true": after}))
-    assert "DECIDE  new-user: guest\n  before   none\n  after    guest\n  why      A user can have access keys" in text
+    assert (
+        "DECIDE  new-user: user guest is new\n  before   none\n  after    guest\n  why      A user can have access keys"
+        in text
+    )
     assert "(HelloQueueIdentity, Guest, UserName; with console_access=true)\n" in text
     assert "  with console_access=true:\n    HelloQueueIdentity  added: AWS::IAM::User guest" in text
 
@@ -53,7 +68,7 @@ def test_a_finding_of_several_variants_is_reported_once() -> None:
         return after
 
     text = as_text(compared({variant: with_guest(variant) for variant in VARIANTS}))
-    assert text.count("new-user: guest") == 2, "where it is decided, and how it is accepted"
+    assert text.count("new-user: user guest is new") == 2, "where it is decided, and how it is accepted"
     assert "; with " not in text
     assert text.count("added: AWS::IAM::User guest") == 1
 
@@ -152,20 +167,27 @@ def test_a_literal_secret_is_reported_and_never_printed() -> None:
         assert not [each for each in ("hunter", "AKIA", "wJalr") if each in printed]
     assert "HelloQueueMessaging/Resources/F/Properties/Environment" not in text, "it was there before"
     for place in (f"Resources/{QUEUE}/Properties/KmsMasterKeyId", f"Resources/{QUEUE}/Properties/Tags/Value"):
-        assert f"exposed-secret: a literal secret in HelloQueueMessaging/{place}" in text
+        assert f"exposed-secret: a literal secret is in HelloQueueMessaging/{place}" in text
     assert "unlisted-change: F: Environment.Variables.DB_PASSWORD changed" in text, "one secret differs from another"
     assert "x1" in text, "what is no secret is shown"
 
 
 def test_six_findings_fit_on_a_screen() -> None:
-    """Each with what happens, before, after, and why it matters; then how to accept them."""
-    findings = {
-        Finding("data-loss", f"queue {name} is removed", "S", name, "", "a queue", "deleted"): ["default"]
-        for name in "abcdef"
-    }
-    lines = as_text(Review("abc", findings, {}, [], {}, {}, ["default"])).splitlines()
-    assert len(lines) <= 30
-    assert lines[-2:] == ["  - finding: 'data-loss: queue a is removed'", "    reason: ..."]
+    """Of 80 columns and 50 lines: what happens, before, after, an example, and why it matters; then how to accept."""
+    after = golden("administrator_access=false")
+    identity, messaging = (after[stack]["Resources"] for stack in (IDENTITY, MESSAGING))
+    use_the_queue(identity)["Action"].append("sqs:PurgeQueue")
+    use_the_queue(identity)["Resource"] = "*"
+    tls_only(messaging)[0]["Action"] = ["sqs:SendMessage"]
+    tls_only(messaging).append(statement(Principal={"AWS": "444455556666"}))
+    properties(identity, USER)["Groups"] = ["Administrators"]
+    properties(messaging, QUEUE)["MessageRetentionPeriod"] = 60
+    del properties(messaging, QUEUE)["RedrivePolicy"]
+    text = as_text(compared({"administrator_access=false": after})).partition("\nAll changes:")[0]
+    lines = [row for line in text.splitlines() for row in textwrap.wrap(line, 80, drop_whitespace=False) or [""]]
+    assert text.count("DECIDE") >= 6
+    assert len(lines) <= 50, text
+    assert lines[-1] == "    reason: ..."
 
 
 def test_a_change_of_the_review_itself() -> None:

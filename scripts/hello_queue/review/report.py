@@ -148,8 +148,7 @@ def _facts(finding: Finding, variants: list[str]) -> Iterator[tuple[str, str]]:
     yield "before", finding.before
     yield "after", finding.after
     yield "example", finding.witness
-    attribute = "" if finding.attribute.startswith("what ") else finding.attribute
-    place = ", ".join(part for part in (finding.stack, finding.resource, attribute) if part)
+    place = ", ".join(part for part in (finding.stack, finding.resource, finding.attribute) if part)
     others = f" and {len(variants) - 1} more" if len(variants) > 1 else ""
     yield "why", f"{WHY[finding.kind]} ({place}{'' if 'default' in variants else f'; with {variants[0]}{others}'})"
 

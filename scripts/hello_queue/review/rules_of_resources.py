@@ -32,10 +32,13 @@ def lifecycles(change: Change) -> Iterator[Finding]:
         if old == new:
             values = [change.values(name) for name in change.causes]
             old, new = (", ".join(shown(value[side]) for value in values) for side in (0, 1))
-        yield change.finding(kind, what, ", ".join(change.causes), old, new if new != old else "a new one")
+        old, new = (old, new) if new != old else ("the old one", "a new one")
+        yield change.finding(kind, what, ", ".join(change.causes), old, new)
     if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.is_removed:
         properties = (each.get("Properties") for each in (change.before, change.after))
-        yield change.finding("new-trust", f"any identity of provider {change.logical_id}", "", *properties)
+        yield change.finding(
+            "new-trust", f"roles can trust identities of provider {change.logical_id}", "", *properties
+        )
 
 
 def _leads_away(change: Change) -> bool:
@@ -68,6 +71,7 @@ def judged(kind: str, path: str, old: Any, new: Any, name: str) -> tuple[str, st
     if row.harmless(old, new):
         return None
     finding, colon, sentence = row.why.partition(": ")
+    sentence = sentence.split(" | ")[0 if new else -1]
     return (finding, sentence.replace("{}", name)) if colon else ("unlisted-change", f"{name}: {path} changed")
 
 

@@ -24,7 +24,7 @@ def exposed_secrets(before: Templates, after: Templates) -> Iterator[Finding]:
             if (stack, path, what) not in old:
                 section, resource, prop = (*path, "", "")[0], (*path, "", "")[1], ".".join(path[2:])
                 where = "/".join((stack, *path))
-                yield Finding("exposed-secret", f"{what} in {where}", stack, resource or section, prop, ABSENT, what)
+                yield Finding("exposed-secret", f"{what} is in {where}", stack, resource or section, prop, ABSENT, what)
 
 
 def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
