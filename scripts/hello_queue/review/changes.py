@@ -233,7 +233,10 @@ def described(change: Change) -> str:
     if change.is_removed:
         return f"removed: {thing}"
     verb = "REPLACED" if change.is_replaced else "changed in place"
-    steps = [f"{path} {shown(old, 40)} -> {shown(new, 40)}" for path, old, new in change.leaves()]
+    steps = [
+        path if shown(old, 40) == shown(new, 40) else f"{path} {shown(old, 40)} -> {shown(new, 40)}"
+        for path, old, new in change.leaves()
+    ]
     return f"{verb}: {thing}" + (f": {', '.join(steps)}" if steps else "")
 
 
