@@ -75,9 +75,12 @@ def test_a_new_member_comes_with_an_example_and_a_way() -> None:
     after = template(G=group(statement(Action="*")), U=user(Groups=[{"Ref": "G"}]))
     assert found(before, after) == []
     (one,) = memberships(before, after)
-    assert one.id == "new-member: ada in g"
+    assert one.id == (
+        "new-member: user ada joins group g "
+        "and can become administrator through a new version of a policy (iam:CreatePolicyVersion)"
+    )
     assert one.witness.startswith("ada could now call ")
-    assert "ada can become administrator through a new version of a policy (iam:CreatePolicyVersion)" in one.witness
+    assert "; also through a former version of a policy (iam:SetDefaultPolicyVersion) and " in one.witness
 
 
 def limited(*statements: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -158,12 +161,12 @@ def test_one_statement_is_one_finding() -> None:
     many = document(statement(Action=["sqs:SendMessage", "sqs:PurgeQueue"], Resource=["a", "b"]))
     before = template(P=("IAM::ManagedPolicy", {**policy, "PolicyDocument": document()}))
     (one,) = found(before, template(P=("IAM::ManagedPolicy", {**policy, "PolicyDocument": many})))
-    assert one.id == "wider-rights: user ada, user bob: allow sqs:PurgeQueue, sqs:SendMessage on a, b"
+    assert one.id == "wider-rights: user ada and user bob may call sqs:PurgeQueue, sqs:SendMessage on a, b"
 
 
 def test_an_action_that_does_not_exist() -> None:
     (one,) = found(template(U=user()), template(U=user(statement(**DENY, Action="sqs:PurgQueue"))))
-    assert one.id == "unknown-effect: user ada: no action of AWS is called sqs:PurgQueue"
+    assert one.id == "unknown-effect: a policy of user ada names sqs:PurgQueue, which is no action of AWS"
 
 
 def test_a_foreign_policy_that_may_deny() -> None:

@@ -46,25 +46,29 @@ CASES: list[tuple[Change, list[str]]] = [
     (
         a_literal_password,
         [
-            "console-access: Administrator",
-            f"exposed-secret: a literal secret in HelloQueueIdentity/Resources/{USER}/Properties/LoginProfile/Password",
+            "console-access: user Administrator can sign in to the AWS console",
+            "exposed-secret: a literal secret is in "
+            f"HelloQueueIdentity/Resources/{USER}/Properties/LoginProfile/Password",
         ],
     ),
     (
         a_secret_in_a_tag,
-        [f"exposed-secret: the secret of an access key in HelloQueueMessaging/Resources/{QUEUE}/Properties/Tags/Value"],
+        [
+            "exposed-secret: the secret of an access key is in "
+            f"HelloQueueMessaging/Resources/{QUEUE}/Properties/Tags/Value"
+        ],
     ),
     (
         a_literal_secret_in_pieces,
         [
-            f"exposed-secret: a literal secret in HelloQueueIdentity/Resources/{KEY_SECRET}/Properties/SecretString",
+            f"exposed-secret: a literal secret is in HelloQueueIdentity/Resources/{KEY_SECRET}/Properties/SecretString",
             "unlisted-change: secret Administrator/access-key holds something else",
         ],
     ),
     (
         a_secret_reference_after_another,
         [
-            "exposed-secret: a secret that CloudFormation resolves at deploy time in "
+            "exposed-secret: a secret that CloudFormation resolves at deploy time is in "
             f"HelloQueueMessaging/Resources/{QUEUE}/Properties/Tags/Value"
         ],
     ),

@@ -13,6 +13,7 @@ from hello_queue.errors import UsageError
 from hello_queue.project import ROOT, environment_with_tools
 from hello_queue.review.assembly import Template, Templates, readable
 from hello_queue.review.findings import Finding, Note, shown
+from hello_queue.review.masking import Mask
 from hello_queue.review.naming import NO_VALUE, Names, physical_name, renamed
 
 
@@ -98,13 +99,15 @@ class Pair:
 
 
 def pairs_of(states: Sequence[tuple[Templates, Templates]]) -> list[Pair]:
-    """Match each two states. One run of the CDK's diff serves all.
+    """Match each two states, without literal secrets. One run of the CDK's diff serves all.
 
     Raises:
         UsageError: the CDK's diff refuses a template.
     """
+    mask = Mask()
     states = [
-        ({n: readable(t) for n, t in old.items()}, {n: readable(t) for n, t in new.items()}) for old, new in states
+        ({n: mask(readable(t)) for n, t in old.items()}, {n: mask(readable(t)) for n, t in new.items()})
+        for old, new in states
     ]
     stacks = [
         (number, stack, before.get(stack, {"Resources": {}}), after.get(stack, {"Resources": {}}))
@@ -230,7 +233,10 @@ def described(change: Change) -> str:
     if change.is_removed:
         return f"removed: {thing}"
     verb = "REPLACED" if change.is_replaced else "changed in place"
-    steps = [f"{path} {shown(old, 40)} -> {shown(new, 40)}" for path, old, new in change.leaves()]
+    steps = [
+        path if shown(old, 40) == shown(new, 40) else f"{path} {shown(old, 40)} -> {shown(new, 40)}"
+        for path, old, new in change.leaves()
+    ]
     return f"{verb}: {thing}" + (f": {', '.join(steps)}" if steps else "")
 
 

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from hello_queue.review.masking import masked
 from hello_queue.review.naming import in_words_of
 from hello_queue.review.rights.decision import Request
 
@@ -95,5 +96,5 @@ def shown(value: Any, longest: int = 300) -> str:
 
 
 def short(text: str) -> str:
-    """The text with ARNs of this account as ``sqs:test``; others stay whole. Findings are shown and accepted so."""
-    return _TYPED.sub(r"\3", _OUR_ARN.sub(r"\1:", text))
+    """The text as findings are shown and accepted: ARNs of this account as ``sqs:test``, and secrets masked."""
+    return _TYPED.sub(r"\3", _OUR_ARN.sub(r"\1:", masked(text)))

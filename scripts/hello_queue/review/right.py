@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import json
+import re
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
-from hello_queue.review.rights.statements import Statement
+from hello_queue.review.rights.statements import Statement, listed
 
 ANYONE = "anyone"
-ALL_BUT = "everything but "
+
+_PLAIN = re.compile(r"[\w.:/*?${}@+-]+")
+_VERBS = {"Bool": "is", "StringEquals": "is", "StringNotEquals": "is not", "StringLike": "is like"}
+_VERBS |= {"StringNotLike": "is not like", "ArnLike": "matches", "ArnEquals": "matches", "IpAddress": "is in"}
+_VERBS |= {"NotIpAddress": "is not in"}
 
 
 @dataclass(frozen=True)
@@ -42,18 +50,52 @@ class Right:
     def is_certain(self) -> bool:
         return self.label == ""
 
-    def summary(self, actions: tuple[str, ...], resources: tuple[str, ...]) -> str:
-        """The right for some of its actions and resources, as one line."""
-        effect = "allow" if self.statement.allows else "deny"
-        names = ", ".join(sorted(actions))
-        if self.statement.but_actions:
-            names = f"{ALL_BUT}{names}"
-        on = ", ".join(sorted(resources))
-        if self.statement.but_resources:
-            on = f"{ALL_BUT}{on}"
-        of = "" if self.attached in on else f" (of {self.attached})"
-        condition = "" if self.condition == "{}" else f" if {self.condition}"
-        return f"{effect} {self.label or names} on {on}{of}{condition}"
+    def scope(self, actions: tuple[str, ...] = (), resources: tuple[str, ...] = ()) -> str:
+        """What is allowed or denied, as a phrase; only these actions and resources, if any are given."""
+        if self.label:
+            return self.label
+        names = _listed(actions or self.statement.actions, self.statement.but_actions, "action")
+        on = _listed(resources or self.shown or self.statement.resources, self.statement.but_resources, "resource")
+        if self.attached and on == "any resource":
+            on = self.attached
+        of = "" if self.attached in on else f" by the policy of {self.attached}"
+        return f"{names} on {on}{of}{self.only_if}"
+
+    @property
+    def only_if(self) -> str:
+        """Its condition, as the end of a sentence."""
+        terms = [term for operator, keys in json.loads(self.condition).items() for term in _terms(operator, keys)]
+        return f" if {' and '.join(terms)}" if terms else ""
+
+
+def named(who: str) -> str:
+    """A principal in words."""
+    if who.startswith("any holder of "):
+        return f"whoever has {who.removeprefix('any holder of ')}"
+    account = re.fullmatch(r"(?:arn:[^:]+:iam::)?(\d{12})(?::root)?", who)
+    return f"account {account[1]}" if account else who
+
+
+def _listed(patterns: tuple[str, ...], but: bool, noun: str) -> str:
+    if not but and "*" in patterns:
+        return f"any {noun}"
+    return f"any {noun} but " * but + ", ".join(sorted(patterns))
+
+
+def _terms(operator: str, keys: Any) -> Iterator[str]:
+    """A condition in words. Operators that not everybody knows keep their name."""
+    if isinstance(keys, str):
+        yield f"{operator} {keys} of the template holds"
+    elif not isinstance(keys, Mapping):
+        yield f"{json.dumps({operator: keys})} holds"
+    else:
+        for key, values in keys.items():
+            texts = [each if isinstance(each, str) else json.dumps(each) for each in listed(values)]
+            if operator == "Null":
+                yield f"{key} is {'absent' if texts == ['true'] else 'present'}"
+                continue
+            shown = [each if _PLAIN.fullmatch(each) else json.dumps(each) for each in texts]
+            yield f"{key} {_VERBS.get(operator, operator)} {' or '.join(shown)}"
 
 
 @dataclass

@@ -12,6 +12,7 @@ from hello_queue.errors import UsageError
 from hello_queue.review.assembly import Synthesis, Template
 from hello_queue.review.changes import differences
 from hello_queue.review.findings import ABSENT, Finding, Note, shown
+from hello_queue.review.masking import Mask
 from hello_queue.review.rules_of_resources import judged
 from hello_queue.review.sandbox import run_python
 from hello_queue.review.synthesis import DEFAULT, GOLDEN
@@ -28,7 +29,8 @@ def stale_golden(files: Sequence[str]) -> Iterator[Finding]:
 
 def project_file(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
     """cdk.json, which says what `cdk deploy` runs, loads and asks."""
-    before, after = ({"context": {}, **each} for each in (before, after))
+    mask = Mask()
+    before, after = (mask({"context": {}, **each}) for each in (before, after))
     for path, old, new in differences(before, after, ""):
         found = judged("cdk.json", path, old, new, "cdk.json")
         if found:

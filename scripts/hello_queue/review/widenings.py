@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hello_queue.review.findings import ABSENT
 from hello_queue.review.right import ANYONE, Right, Rights
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.assumptions import assuming, assumptions
@@ -19,9 +19,11 @@ from hello_queue.review.rights.decision import (
     no_longer_denied,
     unaffected,
 )
-from hello_queue.review.rights.patterns import TooComplexError
+from hello_queue.review.rights.patterns import Pattern, TooComplexError
 from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.ways import Way, new_ways
+
+NOT_ALLOWED, NOT_DENIED = "not allowed", "not denied"
 
 _EVERYTHING = Statement(True, ("*",))
 _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
@@ -39,8 +41,8 @@ class Widening:
         who: whose requests it is about.
         actions: those of the right's actions that are new.
         resources: those of its resources that are new.
-        before: the right under its old conditions, or the denial; "none" if it is new.
-        after: the right, or what is left of the denial.
+        before: whether it was allowed, and under which conditions; or what was denied.
+        after: the same after the change; of a denial, all that is left of it.
         request: one that is allowed now and was not; None if this cannot be decided.
         subject: the principal whose request that is: the one that the right is for, or one of several.
     """
@@ -134,7 +136,7 @@ class Comparison:
             hits = self._hits(right, (subject, right.world, False), newly_granted)
             if hits is None:
                 shown = right.statement.actions, right.shown or right.statement.resources
-                yield Widening("wider-rights", right, right.who, *shown, ABSENT, right.summary(*shown), None)
+                yield Widening("wider-rights", right, right.who, *shown, NOT_ALLOWED, f"allowed{right.only_if}", None)
                 return
             if hits:
                 yield self._described(right, subject, hits)
@@ -145,19 +147,13 @@ class Comparison:
         actions = tuple(each for each in statement.actions if statement.but_actions or each in hits.actions)
         resources = right.shown or tuple(each for each in statement.resources if each in hits.resources)
         covering = [each for each in self._before.all if self._covers(each, right, subject, hits.request)]
-        kind, was = "wider-rights", ABSENT
+        kind, was = "wider-rights", NOT_ALLOWED
         if covering:
-            old = min(covering, key=lambda each: each.condition)
-            kind = "weaker-condition"
-            was = old.summary(
-                actions if {*actions} <= {*old.statement.actions} else old.statement.actions,
-                old.shown or old.statement.resources,
-            )
+            kind, was = "weaker-condition", f"allowed{min(each.only_if for each in covering)}"
         elif all(each.startswith("sts:AssumeRole") for each in actions):
             kind = "new-trust"
-        return Widening(
-            kind, right, right.who, actions, resources, was, right.summary(actions, resources), hits.request, subject
-        )
+        after = f"allowed{right.only_if}"
+        return Widening(kind, right, right.who, actions, resources, was, after, hits.request, subject)
 
     def _covers(self, old: Right, right: Right, subject: str, request: Request) -> bool:
         """Whether an old right allowed the request under other conditions."""
@@ -182,19 +178,18 @@ class Comparison:
                 continue  # the user is gone
             hits = self._hits(denial, (subject, denial.world, unknown), no_longer_denied)
             if hits is None or hits:
-                resources, was = denial.shown or denial.statement.resources, _whole(denial)
-                left = sorted({_whole(each) for each in self._after.all if _is_left_of(each, denial)})
-                after = ABSENT if left in ([], [was]) else "; ".join(left)
-                request = hits.request if hits else None
+                # A denial that stays no longer denies anything to a member who left the group.
+                stays = denial in self._after.all
+                left = [] if stays else sorted({each.scope() for each in self._after.all if _is_left_of(each, denial)})
                 yield Widening(
                     "weaker-denial",
                     denial,
-                    denial.who,
+                    subject if stays else denial.who,
                     denial.statement.actions,
-                    resources,
-                    was,
-                    after,
-                    request,
+                    denial.shown or denial.statement.resources,
+                    denial.scope(),
+                    "; ".join(left) or NOT_DENIED,
+                    hits.request if hits else None,
                     subject,
                 )
                 return
@@ -268,10 +263,18 @@ class _Hits:
 _NO_HITS = _Hits(frozenset(), frozenset(), Request("", ""))
 
 
-def _whole(right: Right) -> str:
-    return right.summary(right.statement.actions, right.shown or right.statement.resources)
-
-
 def _is_left_of(right: Right, denial: Right) -> bool:
-    same = (right.who, right.attached, right.shown) == (denial.who, denial.attached, denial.shown)
-    return same and not right.statement.allows and {*right.statement.resources} >= {*denial.statement.resources}
+    """Whether a denial concerns what another denied."""
+    one, other = right.statement, denial.statement
+    same = right.who == denial.who or denial.who.startswith(ANYONE)
+    if one.allows or not same or (right.attached, right.world) != (denial.attached, denial.world):
+        return False
+    mine, theirs = ([action.lower() for action in each.actions] for each in (one, other))
+    return (one.but_actions or other.but_actions or _overlap(mine, theirs, action_pattern)) and (
+        one.but_resources or other.but_resources or _overlap(one.resources, other.resources, resource_pattern)
+    )
+
+
+def _overlap(some: Iterable[str], others: Iterable[str], pattern: Callable[[str], Pattern]) -> bool:
+    pairs = itertools.product(some, others)
+    return any(pattern(one).matches(other) or pattern(other).matches(one) for one, other in pairs)
