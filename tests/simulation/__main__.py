@@ -12,8 +12,9 @@ import argparse
 import os
 import sys
 import time
+from pathlib import Path
 
-from tests.simulation.runs import Totals, command, first_failure, run_range, run_seeds, shrunk
+from tests.simulation.runs import command, first_failure, run_logged, run_seeds, shrunk, silence
 from tests.simulation.variety import FIRST
 
 
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument("--mutant", help="put this fault into the engine")
     parser.add_argument("--mutants", action="store_true", help="run each mutant until it is found, in up to --seeds")
     arguments = parser.parse_args()
+    silence()
     if arguments.mutants:
         from tests.simulation.mutation import run_all
 
@@ -42,11 +44,12 @@ def main() -> int:
         return 0
     if arguments.seed is not None:
         return _replay(arguments.seed, {int(number) for number in arguments.without.split(",") if number})
-    if arguments.log:
-        return _logged(arguments.first or 0, arguments.seeds, arguments.log)
     first = int(time.time()) * 1_000 if arguments.first is None else arguments.first
     print(f"seeds {first} to {first + arguments.seeds - 1}", flush=True)
-    totals = run_seeds(first, arguments.seeds, arguments.processes)
+    if arguments.log:
+        totals = run_logged(first, arguments.seeds, arguments.processes, Path(arguments.log))
+    else:
+        totals = run_seeds(first, arguments.seeds, arguments.processes)
     print(totals)
     for seed, broken in sorted(totals.failures.items())[:10]:
         print(f"\nseed {seed}: {broken}\n  {command(seed, shrunk(seed))}")
@@ -65,17 +68,6 @@ def _replay(seed: int, without: set[int]) -> int:
         if not without:
             print(command(seed, shrunk(seed)))
     return 1 if result.broken else 0
-
-
-def _logged(first: int, seeds: int, path: str) -> int:
-    """In one process, 1,000 seeds at a time."""
-    totals = Totals.from_log(path)
-    for begin in range(first + totals.seeds, first + seeds, 1_000):
-        totals += run_range(begin, min(begin + 1_000, first + seeds))
-        with open(path, "a") as log:  # noqa: PTH123 (append)
-            log.write(totals.line() + "\n")
-    print(totals)
-    return 1 if totals.failures else 0
 
 
 if __name__ == "__main__":

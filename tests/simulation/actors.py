@@ -135,6 +135,7 @@ class ConsumerActor(Actor):
         self.oracle.concurrency[self.process] = scenario.concurrency
         self.oracle.slots[self.process] = 8  # deletes at once
         consumer = self._consumer = Consumer(self.transport(), self.transport(), self._handle, config, self.report)
+        self.oracle.consumers[self.process] = consumer
         finished = await consumer.run(scenario.grace)
         self.world.checks.consumer_ended(self.process, consumer, config, finished=finished)
 

@@ -339,5 +339,9 @@ FOUND: dict[int, str] = {
     1795599656074: "the same, without an answer to the extension",
     3001917: "messages that are each sent once, without retries, were taken for repetitions",
     3003549: "redrive.py was expected to survive a signal",
+    5003735: "what was handled was not kept while its delete took longer than the most time for handling",
+    21001828: "a dead letter whose copy an earlier redrive had sent was taken for one that is lost",
+    21000709: "a consumer that ends because of an error was not taken for the reason of a dead letter",
+    5129: "deletes that were given up at the end of the grace period were taken for a broken promise",
 }
 """Seeds that have failed, and what they found."""

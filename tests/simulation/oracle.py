@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping
 from typing import Any
 
+from hello_queue.sqs.consumer import Consumer
 from hello_queue.sqs.handlers import Message
 from hello_queue.sqs.retries import is_transient
 from tests.simulation.receipts import Receipt, brief
@@ -39,7 +40,7 @@ class Oracle:
         self.stored: dict[str, int] = defaultdict(int)
         self.requests_by_key: dict[tuple[Process, str], set[int]] = defaultdict(set)
         self._came_back: set[str] = set()
-        self._failed_at: dict[Process, float] = {}
+        self._resent: set[Stored] = set()
         self._acting: tuple[Process, str, int] | None = None
         self._failing_since: dict[tuple[Process, str], float] = {}
         self._failures: dict[tuple[Process, str], int] = defaultdict(int)
@@ -54,6 +55,7 @@ class Oracle:
         self.max_handling_seconds = 43_200.0
         self.concurrency: dict[Process, int] = {}
         self.slots: dict[Process, int] = {}
+        self.consumers: dict[Process, Consumer] = {}
         self.retry_timeout = 60.0
         self.is_calm = False
         self.refused: set[str] = set()
@@ -102,7 +104,7 @@ class Oracle:
         who = f"{process} deletes {receipt.handle} ({receipt.stored.body})"
         if receipt.process is not process:
             self.violated(f"{who}, which another process has received")
-        elif receipt.result != "handled" and not receipt.resent:
+        elif receipt.result != "handled" and receipt.stored not in self._resent:
             self.violated(f"{who}, which was not handled")
         elif not receipt.stored.deleted and not receipt.is_granted(self.now()):
             self.violated(f"{who}, whose visibility timeout has expired")
@@ -128,8 +130,6 @@ class Oracle:
     def failed(self, process: Process, action: str, error: Any) -> None:
         """A process has an error."""
         self.note(process, f"{action} failed: {type(error).__name__} {error}"[:110])
-        if action != "ChangeMessageVisibilityBatch":
-            self._failed_at[process] = self.now()
         if is_transient(error):
             self._failing_since.setdefault((process, action), self.now())
             self._failures[process, action] += 1
@@ -166,7 +166,7 @@ class Oracle:
         self.requests_by_key[process, message.body].add(number)
         for receipt in self._moving[process]:
             if receipt.stored.body == message.body:
-                receipt.resent = True
+                self._resent.add(receipt.stored)  # not by this process alone: SQS drops a second copy as a duplicate
 
     def _deleted(self, queue: Queue, message: Stored) -> None:
         assert self._acting is not None
@@ -182,9 +182,9 @@ class Oracle:
             process = receipt.process
             if (
                 (not receipt.heard or receipt.fault or process.stopped_at is not None or not process.is_running)
+                or self.consumers[process]._error is not None  # it stops by itself
                 or receipt.result in ("failed", "later", "cannot go on")
-                or max(process.frozen_at, self._failed_at.get(process, 0), *self._heartbeat_faults[process], 0)
-                >= receipt.at
+                or max(process.frozen_at, *self._heartbeat_faults[process], 0) >= receipt.at
             ):
                 continue
             if receipt.started_at is not None and receipt.ended_at is None:
@@ -192,7 +192,7 @@ class Oracle:
                     continue
             elif receipt.result == "handled":
                 lasted = (receipt.ended_at or 0) - (receipt.started_at or 0)
-                if not self.is_calm or lasted > self.max_handling_seconds:
+                if lasted > self.max_handling_seconds:
                     continue
             elif self.main.fifo:
                 continue  # it was behind one that failed

@@ -18,7 +18,6 @@ class Receipt:
         heard: whether the answer is on its way to the process.
         fault: what befell the request; empty: nothing.
         result: what the handler did: "", "handled", "failed", "later", "cannot go on".
-        resent: the redrive has sent it to the other queue.
     """
 
     process: Process
@@ -30,7 +29,6 @@ class Receipt:
     started_at: float | None = None
     ended_at: float | None = None
     result: str = ""
-    resent: bool = False
 
     def is_granted(self, now: float) -> bool:
         """Whether SQS hides the message for this receive."""

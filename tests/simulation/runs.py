@@ -69,9 +69,9 @@ class Totals:
         return json.dumps(vars(self))
 
     @classmethod
-    def from_log(cls, path: str) -> Totals:
+    def from_log(cls, path: Path) -> Totals:
         """The totals of the last line, if there is one."""
-        if not Path(path).exists() or not (lines := Path(path).read_text().splitlines()):
+        if not path.exists() or not (lines := path.read_text().splitlines()):
             return cls()
         content = json.loads(lines[-1])
         content["faults"], content["counts"] = Counter(content["faults"]), Counter(content["counts"])
@@ -79,13 +79,19 @@ class Totals:
         return cls(**content)
 
 
+def silence() -> None:
+    """Let Python print nothing of the coroutines of killed processes: they are never awaited, and cannot clean up."""
+    warnings.simplefilter("ignore")
+    sys.unraisablehook = lambda _: None
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+
+
 def run_range(first: int, end: int) -> Totals:
     """Run these seeds in this process."""
     from tests.simulation.world import World  # only now: a mutant can be put into the engine before
 
-    warnings.simplefilter("ignore")  # the coroutines of killed processes are never awaited,
-    hook, sys.unraisablehook = sys.unraisablehook, lambda _: None  # and cannot clean up
-    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    hook = sys.unraisablehook
+    silence()
     gc.disable()
     totals = Totals()
     begun = time.process_time()
@@ -116,6 +122,16 @@ def run_seeds(first: int, number: int, processes: int) -> Totals:
     with ProcessPoolExecutor(processes) as pool:
         for part in pool.map(run_range, starts, ends):
             totals += part
+    return totals
+
+
+def run_logged(first: int, number: int, processes: int, path: Path) -> Totals:
+    """The same, with a line of totals in a file every 1,000 seeds. It goes on after those that the file has."""
+    totals = Totals.from_log(path)
+    for start in range(first + totals.seeds, first + number, 1_000):
+        totals += run_seeds(start, min(1_000, first + number - start), processes)
+        with path.open("a") as log:
+            log.write(totals.line() + "\n")
     return totals
 
 

@@ -60,7 +60,7 @@ def test_a_long_run_goes_on_where_its_log_ends(tmp_path: Path) -> None:
     first = simulate("--first=0", "--seeds=10", f"--log={log}")
     again = simulate("--first=0", "--seeds=10", f"--log={log}")
     assert first.stdout == again.stdout
-    assert first.stdout.startswith("10 seeds, 0 failed"), first.stderr
+    assert first.stdout.startswith("seeds 0 to 9\n10 seeds, 0 failed"), first.stderr
     assert len(log.read_text().splitlines()) == 1
 
 

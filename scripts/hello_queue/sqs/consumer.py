@@ -219,7 +219,7 @@ class Consumer:
 
     @property
     def _running(self) -> int:
-        return sum(lease.started_at is not None and not lease.over for lease in self._held) - len(self._done)
+        return sum(lease.started_at is not None and not (lease.handled or lease.over) for lease in self._held)
 
     def _finished(self, results: list[tuple[Lease, BaseException | None]]) -> None:
         """Handlers have finished, or were not called because of a stop or because their messages had expired."""
@@ -234,6 +234,7 @@ class Consumer:
         if lease.started_at is not None:
             self._ahead.handled(self._loop.time() - lease.started_at)
         if succeeded:
+            lease.handled = True
             self._done.add(lease)
             if self._stopping.is_set():
                 self._done.flush()

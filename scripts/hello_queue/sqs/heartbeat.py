@@ -76,7 +76,7 @@ class Heartbeat:
                 continue
             if now < lease.until - self._timeout / 2:
                 continue
-            if lease.started_at is None or now - lease.started_at <= self._max_handling_seconds:
+            if lease.handled or lease.started_at is None or now - lease.started_at <= self._max_handling_seconds:
                 due.append(lease)
             elif not lease.reported:
                 lease.reported = True

@@ -35,6 +35,7 @@ class Lease:
         receipt_handle: what SQS knows this receive by.
         until: when it may become visible to other consumers (the event loop's clock, seconds).
         started_at: when its handler was called (the event loop's clock, seconds); None: not yet.
+        handled: its handler has returned, and it is to be deleted.
         lost: SQS answered that the receipt handle is no longer valid.
         over: it needs no extension any more: the message was deleted, failed, or was returned to the queue.
         reported: its handler was reported as too slow.
@@ -44,6 +45,7 @@ class Lease:
     receipt_handle: str
     until: float
     started_at: float | None = None
+    handled: bool = False
     lost: bool = False
     over: bool = False
     reported: bool = False
