@@ -129,20 +129,19 @@ def _stops(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[Ev
 
 def _batches(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[Event]]:
     """Batches are answered wrongly or in part, or not at all, and senders have more or less patience."""
-    scenario = replace(
-        scenario,
-        seconds=20.0,
-        retry_timeout=chance.choice((0.0, 5.0, 20.0)),
-        sending=chance.choice((1, 4, 64)),
-        gap=chance.choice((0, 0, 0.1)),
-    )
-    kinds = ["answer lost", "throttled", "refused", "overtaken"]
     if scenario.entries_fail:
         kinds = ["entries fail", "entries missing", "altered", "altered", "answer lost"]
+        patience = (0.0, 5.0, 20.0)
+    else:
+        kinds = ["throttled", "throttled", "refused", "answer lost", "overtaken"]
+        patience = (0.0, 0.0, 5.0)
+    sending = chance.choice((1, 4, 64))
+    scenario = replace(scenario, seconds=20.0, retry_timeout=chance.choice(patience), sending=sending)
     events = []
     for number in range(chance.randint(1, 4)):
         kind, share, action = chance.choice(kinds), chance.choice((0.2, 0.5)), chance.choice((SEND, SEND, RECEIVE))
-        events.append(Event(number, kind, chance.uniform(0, 3), chance.choice((3, 10)), share, "", action))
+        at = chance.choice((0, chance.uniform(0, 3)))
+        events.append(Event(number, kind, at, chance.choice((3, 10)), share, "", action))
     return scenario, events
 
 
