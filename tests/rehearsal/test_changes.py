@@ -82,6 +82,7 @@ def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pyt
         for client in ("a client sending", "a client processing"):
             assert re.search(OUTAGE.format("InvalidClientTokenId"), seen[client]["seen"]), seen[client]
             assert "replaced: AWS::IAM::AccessKey" in seen[client]["said"]
+        assert seen["resources"]["seen"].startswith("replaced: AWS::IAM::AccessKey AKIA")
         assert seen["access key"]["seen"].startswith("the one from before is refused: InvalidClientTokenId; another")
         assert seen["messages in the queue"]["seen"] == ALL_LEFT
         assert "a client from before the change still fails" in seen["going back"]["seen"]

@@ -172,6 +172,13 @@ def test_a_witness_that_cannot_be_called() -> None:
     assert (found.seen, found.agrees) == ("not called: why", None)
 
 
+def test_what_is_stated_with_a_witness() -> None:
+    request = Request("sqs:PurgeQueue", "*", {"aws:SourceIp": ("::1",), "aws:SecureTransport": ("true",)})
+    what = seen(witnesses=[Witness(replace(WIDER, request=request), before=False, after=True)])
+    (found,) = [each for each in observations(what, Predictions()) if each.about == "sqs:PurgeQueue, as user ada"]
+    assert found.seen == "denied before, allowed after, if called with aws:SourceIp ::1"
+
+
 def test_a_finding_in_the_words_of_before_the_change() -> None:
     request = Request("sqs:PurgeQueue", "arn:aws:sqs:us-east-1:111122223333:orders")
     said = replace(WIDER, who="user bob", request=request)

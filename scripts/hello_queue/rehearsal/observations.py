@@ -77,10 +77,11 @@ def _deployment(seen: Seen, said: Predictions) -> Observation:
 def _resources(seen: Seen, said: Predictions) -> Observation:
     """What was replaced or removed. A deployment that failed replaced nothing that lasts."""
     gone: list[tuple[str, str, str]] = []
+    new = {(key[0], each[0]) for key, each in seen.after.resources.items() if key not in seen.before.resources}
     for (stack, logical_id), (type_, physical_id) in seen.before.resources.items():
         now = seen.after.resources.get((stack, logical_id))
         if now != (type_, physical_id):
-            verb = "replaced" if now and now[0] == type_ else "removed"
+            verb = "replaced" if (now and now[0] == type_) or (stack, type_) in new else "removed"
             gone.append((stack, type_, f"{verb}: {type_} {_name(physical_id)}"))
     text = "; ".join(each for *_, each in gone) or "none replaced or removed"
     said_text = "; ".join(each.text for each in said.gone) or NOTHING
@@ -180,7 +181,13 @@ def _witness(witness: Witness) -> Observation:
     obstacles = dict.fromkeys(each for each in (before, after) if isinstance(each, str))
     if obstacles:
         return Observation(about, f"not called: {'; '.join(obstacles)}", witness.said.text, None)
+    stated = [
+        f"{key} {' and '.join(values)}" if values else f"no {key}"
+        for key, values in (request.context if request else {}).items()
+        if key.lower() != "aws:securetransport"
+    ]
     text = f"{_decision(before)} before, {_decision(after)} after"
+    text += f", if called with {', '.join(stated)}" if stated else ""
     return Observation(about, text, witness.said.text, not before and bool(after))
 
 

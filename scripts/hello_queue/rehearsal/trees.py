@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -142,5 +143,5 @@ def _reason(output: str) -> str:
     ):
         if found := [line for line in lines if any(mark in line for mark in marks)]:
             stack, *columns = (part.strip() for part in found[0].split(" | "))
-            return f"{stack}: {' '.join(columns[-2:])}" if columns else stack
+            return textwrap.shorten(f"{stack}: {' '.join(columns[-2:])}" if columns else stack, 300, placeholder=" …")
     return lines[-1] if lines else "no output"
