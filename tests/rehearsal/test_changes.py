@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
+from hello_queue.rehearsal.predictions import DEPLOYED
+from hello_queue.review.synthesis import GOLDEN, render, synthesize
 from tests.conftest import Aws
 from tests.rehearsal.rehearsals import Rehearsed, rehearsed
 from tests.review.conftest import Repository
@@ -23,7 +23,8 @@ ALL_LEFT, NONE_LEFT = "1,000 of 1,000 left", "0 of 1,000 left"
 def project(repository: Repository) -> Repository:
     """A base whose user is no administrator: an administrator gains nothing by a wider policy."""
     repository.set(administrator_access=False)
-    subprocess.run([sys.executable, "scripts/golden.py"], cwd=repository.folder, check=True, capture_output=True)
+    for name, text in render(synthesize(DEPLOYED, repository.folder)).items():
+        repository.write(f"{GOLDEN}/{name}", text)
     repository.write(".gitignore", "node_modules\n__pycache__\nrehearsal.md\n")
     repository.commit("no administrators")
     return repository

@@ -147,6 +147,9 @@ def _access_key(seen: Seen, said: Predictions) -> Observation:
 
 def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
     findings = said.of_kind(*MORE_RIGHTS)
+    user = f"user {seen.after.outputs.get('UserName', '')}"
+    # A group or a policy may be the user's. Another user or a role is not.
+    about_user = [each for each in findings if each.who == user or not each.who.startswith(("user ", "role "))]
     gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
     # The review compares a queue that is replaced with the one in its place: rights on it are no new ones.
     moved = [right for right in gained if _is_of_replaced(seen.counterparts.get(right), seen, said)]
@@ -158,8 +161,8 @@ def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
         "wider rights",
         f"{text} ({len(seen.can)} calls tried)",
         "; ".join(each.text for each in findings) or NOTHING,
-        # A finding may be about another principal or another right than those that were tried.
-        True if bool(new) == bool(findings) else None if findings else False,
+        # A finding may be about another right than those that were tried.
+        False if new and not about_user else True if new or not findings else None,
     )
     for each in seen.witnesses:
         yield _witness(each)
