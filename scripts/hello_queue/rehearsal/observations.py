@@ -179,8 +179,7 @@ def _is_of_replaced(before: Right | None, seen: Seen, said: Predictions) -> bool
 def _witness(witness: Witness) -> Observation:
     before, after, request = witness.before, witness.after, witness.said.request
     about = str(Right(request.action, request.resource)) if request else witness.said.kind
-    if witness.said.who:
-        about += f", as {witness.said.who}"
+    about += f", as {witness.said.who}" if witness.said.who else ""
     obstacles = dict.fromkeys(each for each in (before, after) if isinstance(each, str))
     if obstacles:
         return Observation(about, f"not called: {'; '.join(obstacles)}", witness.said.text, None)

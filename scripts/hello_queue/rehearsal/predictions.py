@@ -125,7 +125,7 @@ def predictions(base: str, root: Path) -> Predictions:
     """
     review = review_working_tree(base, root, variants=DEPLOYED)
     findings = tuple(
-        Said(each.kind, short(each.id), (each.stack, each.resource), each.who, each.request)
+        Said(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
         for each in [*review.open, *review.accepted]
     )
     gone = tuple(
@@ -135,3 +135,8 @@ def predictions(base: str, root: Path) -> Predictions:
     )
     names = {each.name: each.name_before for each in review.changes if each.name != each.name_before}
     return Predictions(findings, gone, names)
+
+
+def _example(request: Request | None) -> Request | None:
+    """A request that can be made: whatever an unknown policy allows is none."""
+    return None if request and request.action.startswith(("managed-policy:", "unreadable:")) else request
