@@ -84,7 +84,7 @@ def rehearse(
     report("deploying the base")
     first = base.deploy()
     if first.failure:
-        raise HelloQueueError(f"the base does not deploy: {first.failure}. Rehearse on another one: BASE=…")
+        raise HelloQueueError(f"the base does not deploy: {first.failure.rstrip('.')}. Rehearse on another one: BASE=…")
     before = deployed(base.stacks())
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
