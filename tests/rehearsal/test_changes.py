@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
+from hello_queue.constants import QUEUE_USER_ACTIONS
 from hello_queue.rehearsal.predictions import DEPLOYED
 from hello_queue.review.synthesis import GOLDEN, render, synthesize
 from tests.conftest import Aws
@@ -66,9 +67,9 @@ def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pyt
         assert seen["messages in the dead-letter queue"]["seen"] == f"{NONE_LEFT} in orders-dlq"
         assert "until the client was stopped" in seen["a client sending"]["seen"]
         assert "until the client was stopped" in seen["a client processing"]["seen"]
-        assert "sqs:SendMessage on test" in seen["narrower rights"]["seen"]
+        assert f"{', '.join(QUEUE_USER_ACTIONS)} on test" in seen["narrower rights"]["seen"]
         assert "nothing new of what was tried, but for what it could do on what" in seen["wider rights"]["seen"]
-        assert "sqs:SendMessage on orders" in seen["wider rights"]["seen"]
+        assert f"{', '.join(QUEUE_USER_ACTIONS)} on orders" in seen["wider rights"]["seen"]
 
     with subtests.test("a second key"):
         seen = rehearse(lambda: project.set(second_access_key=2))

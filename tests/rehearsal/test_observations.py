@@ -96,6 +96,11 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(REPLACED,)), ["resources", SENDING]),
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(NO_KEY,)), ["resources"]),
         (seen(clients=FakeClients("AccessDenied")), Predictions(), [SENDING]),
+        (
+            seen(after=RENAMED, clients=FakeClients("NonExistentQueue")),
+            Predictions(gone=(replace(REPLACED, name="test-dlq"),)),
+            [SENDING],
+        ),
         (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(gone=(REPLACED,)), []),
         (seen(clients=FakeClients("InternalError")), Predictions(gone=(NO_KEY,)), ["resources", SENDING]),
         (seen(key_refusal="InvalidClientTokenId"), Predictions(), ["access key"]),
@@ -144,6 +149,12 @@ def test_a_queue_that_is_kept_aside() -> None:
     assert text_of(what, MESSAGES) == (
         "0 of 1,000 left in orders; 1,000 in test, which still exists and is no longer the deployment's"
     )
+
+
+def test_rights_are_listed_by_resource() -> None:
+    send = Right("sqs:SendMessage", PURGE.resource)
+    text = text_of(seen(could={PURGE: True, send: True}, can={Right("iam:ListUsers", "*"): True}), "narrower rights")
+    assert text == "the user can no longer call sqs:PurgeQueue, sqs:SendMessage on test"
 
 
 def test_a_rollback_is_reported() -> None:

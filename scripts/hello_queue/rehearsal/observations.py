@@ -131,6 +131,7 @@ def _client(doing: str, client: Client, seen: Seen, said: Predictions) -> Observ
         for end, types in _EXPLAINED_BY.items()
         if code.endswith(end)
         for each in said.gone_of(types)
+        if each.type != "AWS::SQS::Queue" or each.name == _name(seen.before.outputs["QueueUrl"])
     }
     return Observation(f"a client {doing}", text, "; ".join(sorted(causes)) or NOTHING, not codes or bool(causes))
 
@@ -221,7 +222,10 @@ def _decision(allowed: Answer) -> str:
 
 
 def _listed(rights: Iterable[Right]) -> str:
-    return ", ".join(map(str, rights))
+    actions: dict[str, list[str]] = {}
+    for right in rights:
+        actions.setdefault(right.where, []).append(right.action)
+    return "; ".join(f"{', '.join(each)}{where}" for where, each in actions.items())
 
 
 def _name(physical_id: str) -> str:

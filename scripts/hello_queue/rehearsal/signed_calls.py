@@ -49,8 +49,13 @@ class Right:
     resource: str
 
     def __str__(self) -> str:
+        return f"{self.action}{self.where}"
+
+    @property
+    def where(self) -> str:
+        """Its resource, for readers."""
         name = self.resource.rpartition(":")[2]
-        return self.action if name == "*" else f"{self.action} on {name}"
+        return "" if name == "*" else f" on {name}"
 
 
 def rights_to_try(queue: str, dead_letter_queue: str, user: str, secret: str) -> list[Right]:
