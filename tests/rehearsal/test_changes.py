@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from collections.abc import Callable
 
 import pytest
 
+from hello_queue.constants import QUEUE_USER_ACTIONS
+from hello_queue.rehearsal.predictions import DEPLOYED
+from hello_queue.review.synthesis import GOLDEN, render, synthesize
 from tests.conftest import Aws
 from tests.rehearsal.rehearsals import Rehearsed, rehearsed
 from tests.review.conftest import Repository
@@ -23,7 +24,8 @@ ALL_LEFT, NONE_LEFT = "1,000 of 1,000 left", "0 of 1,000 left"
 def project(repository: Repository) -> Repository:
     """A base whose user is no administrator: an administrator gains nothing by a wider policy."""
     repository.set(administrator_access=False)
-    subprocess.run([sys.executable, "scripts/golden.py"], cwd=repository.folder, check=True, capture_output=True)
+    for name, text in render(synthesize(DEPLOYED, repository.folder)).items():
+        repository.write(f"{GOLDEN}/{name}", text)
     repository.write(".gitignore", "node_modules\n__pycache__\nrehearsal.md\n")
     repository.commit("no administrators")
     return repository
@@ -65,9 +67,9 @@ def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pyt
         assert seen["messages in the dead-letter queue"]["seen"] == f"{NONE_LEFT} in orders-dlq"
         assert "until the client was stopped" in seen["a client sending"]["seen"]
         assert "until the client was stopped" in seen["a client processing"]["seen"]
-        assert "sqs:SendMessage on test" in seen["narrower rights"]["seen"]
+        assert f"{', '.join(QUEUE_USER_ACTIONS)} on test" in seen["narrower rights"]["seen"]
         assert "nothing new of what was tried, but for what it could do on what" in seen["wider rights"]["seen"]
-        assert "sqs:SendMessage on orders" in seen["wider rights"]["seen"]
+        assert f"{', '.join(QUEUE_USER_ACTIONS)} on orders" in seen["wider rights"]["seen"]
 
     with subtests.test("a second key"):
         seen = rehearse(lambda: project.set(second_access_key=2))
@@ -82,6 +84,7 @@ def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pyt
         for client in ("a client sending", "a client processing"):
             assert re.search(OUTAGE.format("InvalidClientTokenId"), seen[client]["seen"]), seen[client]
             assert "replaced: AWS::IAM::AccessKey" in seen[client]["said"]
+        assert seen["resources"]["seen"].startswith("replaced: AWS::IAM::AccessKey AKIA")
         assert seen["access key"]["seen"].startswith("the one from before is refused: InvalidClientTokenId; another")
         assert seen["messages in the queue"]["seen"] == ALL_LEFT
         assert "a client from before the change still fails" in seen["going back"]["seen"]

@@ -96,11 +96,19 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(REPLACED,)), ["resources", SENDING]),
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(NO_KEY,)), ["resources"]),
         (seen(clients=FakeClients("AccessDenied")), Predictions(), [SENDING]),
+        (
+            seen(after=RENAMED, clients=FakeClients("NonExistentQueue")),
+            Predictions(gone=(replace(REPLACED, name="test-dlq"),)),
+            [SENDING],
+        ),
         (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(gone=(REPLACED,)), []),
         (seen(clients=FakeClients("InternalError")), Predictions(gone=(NO_KEY,)), ["resources", SENDING]),
         (seen(key_refusal="InvalidClientTokenId"), Predictions(), ["access key"]),
         (seen(can={PURGE: True}), Predictions(), ["wider rights"]),
         (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", "")),)), []),
+        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="group g"),)), []),
+        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="role r"),)), ["wider rights"]),
+        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="user bob"),)), ["wider rights"]),
         (seen(), Predictions((Said("wider-rights", "another principal", ("", "")),)), []),
         (witnessed(False, True), Predictions((WIDER,)), []),
         (witnessed(False, False), Predictions((WIDER,)), [WITNESS]),
@@ -143,6 +151,12 @@ def test_a_queue_that_is_kept_aside() -> None:
     )
 
 
+def test_rights_are_listed_by_resource() -> None:
+    send = Right("sqs:SendMessage", PURGE.resource)
+    text = text_of(seen(could={PURGE: True, send: True}, can={Right("iam:ListUsers", "*"): True}), "narrower rights")
+    assert text == "the user can no longer call sqs:PurgeQueue, sqs:SendMessage on test"
+
+
 def test_a_rollback_is_reported() -> None:
     text = text_of(seen(change=CdkRun(4, "Group already exists")), "cdk deploy")
     assert text == "failed after 4.0 s: Group already exists (Messaging is UPDATE_ROLLBACK_COMPLETE)"
@@ -170,6 +184,13 @@ def test_the_reports_escape_what_the_change_says() -> None:
 def test_a_witness_that_cannot_be_called() -> None:
     (found,) = [each for each in observations(witnessed("why", "why"), Predictions((WIDER,))) if each.about == WITNESS]
     assert (found.seen, found.agrees) == ("not called: why", None)
+
+
+def test_what_is_stated_with_a_witness() -> None:
+    request = Request("sqs:PurgeQueue", "*", {"aws:SourceIp": ("::1",), "aws:SecureTransport": ("true",)})
+    what = seen(witnesses=[Witness(replace(WIDER, request=request), before=False, after=True)])
+    (found,) = [each for each in observations(what, Predictions()) if each.about == "sqs:PurgeQueue, as user ada"]
+    assert found.seen == "denied before, allowed after, if called with aws:SourceIp ::1"
 
 
 def test_a_finding_in_the_words_of_before_the_change() -> None:

@@ -82,7 +82,7 @@ INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.
         (asked("role worker", "sqs:SendMessage"), False),
         (asked("role closed", "sqs:DeleteMessage"), "role closed does not trust the account: AccessDenied"),
         (asked("service sns.amazonaws.com", "sqs:SendMessage"), "nobody here can call as service sns.amazonaws.com"),
-        (asked("user User", "iam:PassRole"), "no call PassRole of iam names such a resource"),
+        (asked("user User", "iam:PassRole"), "iam has no call PassRole"),
         (asked("user User", "sqs:SendMessage", resource="${Topic.Arn}"), "the ARN of ${Topic.Arn} is not known"),
         (asked("user User", "sqs:SendMessage", unknown=("x",)), "it is not known whether this holds: x"),
         (Said("escalation", "", ("", ""), "user User"), "the review has no example of it"),

@@ -77,10 +77,11 @@ def _deployment(seen: Seen, said: Predictions) -> Observation:
 def _resources(seen: Seen, said: Predictions) -> Observation:
     """What was replaced or removed. A deployment that failed replaced nothing that lasts."""
     gone: list[tuple[str, str, str]] = []
+    new = {(key[0], each[0]) for key, each in seen.after.resources.items() if key not in seen.before.resources}
     for (stack, logical_id), (type_, physical_id) in seen.before.resources.items():
         now = seen.after.resources.get((stack, logical_id))
         if now != (type_, physical_id):
-            verb = "replaced" if now and now[0] == type_ else "removed"
+            verb = "replaced" if (now and now[0] == type_) or (stack, type_) in new else "removed"
             gone.append((stack, type_, f"{verb}: {type_} {_name(physical_id)}"))
     text = "; ".join(each for *_, each in gone) or "none replaced or removed"
     said_text = "; ".join(each.text for each in said.gone) or NOTHING
@@ -130,6 +131,7 @@ def _client(doing: str, client: Client, seen: Seen, said: Predictions) -> Observ
         for end, types in _EXPLAINED_BY.items()
         if code.endswith(end)
         for each in said.gone_of(types)
+        if each.type != "AWS::SQS::Queue" or each.name == _name(seen.before.outputs["QueueUrl"])
     }
     return Observation(f"a client {doing}", text, "; ".join(sorted(causes)) or NOTHING, not codes or bool(causes))
 
@@ -146,6 +148,9 @@ def _access_key(seen: Seen, said: Predictions) -> Observation:
 
 def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
     findings = said.of_kind(*MORE_RIGHTS)
+    user = f"user {seen.after.outputs.get('UserName', '')}"
+    # A group or a policy may be the user's. Another user or a role is not.
+    about_user = [each for each in findings if each.who == user or not each.who.startswith(("user ", "role "))]
     gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
     # The review compares a queue that is replaced with the one in its place: rights on it are no new ones.
     moved = [right for right in gained if _is_of_replaced(seen.counterparts.get(right), seen, said)]
@@ -157,8 +162,8 @@ def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
         "wider rights",
         f"{text} ({len(seen.can)} calls tried)",
         "; ".join(each.text for each in findings) or NOTHING,
-        # A finding may be about another principal or another right than those that were tried.
-        True if bool(new) == bool(findings) else None if findings else False,
+        # A finding may be about another right than those that were tried.
+        False if new and not about_user else True if new or not findings else None,
     )
     for each in seen.witnesses:
         yield _witness(each)
@@ -175,12 +180,17 @@ def _is_of_replaced(before: Right | None, seen: Seen, said: Predictions) -> bool
 def _witness(witness: Witness) -> Observation:
     before, after, request = witness.before, witness.after, witness.said.request
     about = str(Right(request.action, request.resource)) if request else witness.said.kind
-    if witness.said.who:
-        about += f", as {witness.said.who}"
+    about += f", as {witness.said.who}" if witness.said.who else ""
     obstacles = dict.fromkeys(each for each in (before, after) if isinstance(each, str))
     if obstacles:
         return Observation(about, f"not called: {'; '.join(obstacles)}", witness.said.text, None)
+    stated = [
+        f"{key} {' and '.join(values)}" if values else f"no {key}"
+        for key, values in (request.context if request else {}).items()
+        if key.lower() != "aws:securetransport"
+    ]
     text = f"{_decision(before)} before, {_decision(after)} after"
+    text += f", if called with {', '.join(stated)}" if stated else ""
     return Observation(about, text, witness.said.text, not before and bool(after))
 
 
@@ -212,7 +222,10 @@ def _decision(allowed: Answer) -> str:
 
 
 def _listed(rights: Iterable[Right]) -> str:
-    return ", ".join(map(str, rights))
+    actions: dict[str, list[str]] = {}
+    for right in rights:
+        actions.setdefault(right.where, []).append(right.action)
+    return "; ".join(f"{', '.join(each)}{where}" for where, each in actions.items())
 
 
 def _name(physical_id: str) -> str:

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from hello_queue.errors import HelloQueueError
+from hello_queue.review.findings import short
 from hello_queue.review.naming import renamed
 from hello_queue.review.rights.decision import Request
 from hello_queue.review.synthesis import DEFAULT, REVIEWED, Variants
@@ -124,7 +125,7 @@ def predictions(base: str, root: Path) -> Predictions:
     """
     review = review_working_tree(base, root, variants=DEPLOYED)
     findings = tuple(
-        Said(each.kind, each.id, (each.stack, each.resource), each.who, each.request)
+        Said(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
         for each in [*review.open, *review.accepted]
     )
     gone = tuple(
@@ -134,3 +135,8 @@ def predictions(base: str, root: Path) -> Predictions:
     )
     names = {each.name: each.name_before for each in review.changes if each.name != each.name_before}
     return Predictions(findings, gone, names)
+
+
+def _example(request: Request | None) -> Request | None:
+    """A request that can be made: whatever an unknown policy allows is none."""
+    return None if request and request.action.startswith(("managed-policy:", "unreadable:")) else request

@@ -15,10 +15,12 @@ from hello_queue.rehearsal.clients import MESSAGES, Clients, fill, left_in
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions, ReviewInBackground
 from hello_queue.rehearsal.signed_calls import Right, allowed, rights_to_try
 from hello_queue.rehearsal.trees import CdkRun, Tree
-from hello_queue.rehearsal.witnesses import Witness, answers
+from hello_queue.rehearsal.witnesses import Answer, Witness, answers
 
 _CALLS_AFTERWARDS = 15
 """How many calls each client makes after the change is deployed: about three seconds."""
+
+_NOT_DEPLOYED: Answer = "the change does not deploy"
 
 QUEUES = {"QueueUrl": "queue", "DeadLetterQueueUrl": "dead-letter queue"}
 """The outputs that name the queues, and what they are."""
@@ -82,7 +84,7 @@ def rehearse(
     report("deploying the base")
     first = base.deploy()
     if first.failure:
-        raise HelloQueueError(f"the base does not deploy: {first.failure}. Rehearse on another one: BASE=…")
+        raise HelloQueueError(f"the base does not deploy: {first.failure.rstrip('.')}. Rehearse on another one: BASE=…")
     before = deployed(base.stacks())
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
@@ -109,7 +111,7 @@ def rehearse(
     # What has another name after the change: whether the user could use it before is asked when the base is back.
     counterparts = {new: old for old, new in zip(rights, _rights(after), strict=False) if new not in rights}
     can = allowed(key_now or key, [*rights, *counterparts]) if key_now or not key_refusal else {}
-    answers_after = answers(more, after)
+    answers_after = [_NOT_DEPLOYED] * len(more) if deployment.failure else answers(more, after)
     report("going back to the base")
     back = base.deploy()
     back_refusal = _refusal_of_send(key, urls["QueueUrl"])

@@ -49,8 +49,13 @@ class Right:
     resource: str
 
     def __str__(self) -> str:
+        return f"{self.action}{self.where}"
+
+    @property
+    def where(self) -> str:
+        """Its resource, for readers."""
         name = self.resource.rpartition(":")[2]
-        return self.action if name == "*" else f"{self.action} on {name}"
+        return "" if name == "*" else f" on {name}"
 
 
 def rights_to_try(queue: str, dead_letter_queue: str, user: str, secret: str) -> list[Right]:
@@ -87,8 +92,8 @@ class Caller:
         if caller is None:
             return f"boto3 has no service {service}"
         call = _call(caller, right)
-        if call is None:
-            return f"no call {operation} of {service} names such a resource"
+        if isinstance(call, str):
+            return call
         self._stated = {
             key.lower(): values and (values[0] if len(values) == 1 else values) for key, values in context.items()
         }
@@ -131,19 +136,19 @@ def allowed(key: AccessKey, rights: Iterable[Right]) -> dict[Right, bool]:
     return {right: answer for right, answer in answers.items() if isinstance(answer, bool)}
 
 
-def _call(caller: Any, right: Right) -> Callable[[], object] | None:
-    """The call for a right, or None if there is no operation of this name that names this resource."""
+def _call(caller: Any, right: Right) -> Callable[[], object] | str:
+    """The call for a right, or why there is none."""
     service, _, operation = right.action.partition(":")
     methods = {api_name: name for name, api_name in caller.meta.method_to_api_mapping.items()}
     if operation not in methods:
-        return None
+        return f"{service} has no call {operation}"
     shape = caller.meta.service_model.operation_model(operation).input_shape
     parameters = _required(shape) if shape is not None else {}
     if right.resource != "*":
         members = shape.members if shape is not None else {}
         member = next((each for each in _RESOURCE_MEMBERS.get(service, ()) if each in members), None)
         if member is None:
-            return None
+            return f"it is not known how {operation} of {service} names its resource"
         parameters[member] = _named(member, right.resource, caller.meta.endpoint_url)
     return lambda: getattr(caller, methods[operation])(**parameters)
 
