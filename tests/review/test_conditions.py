@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from hello_queue.review.rights.budget import TooComplexError
 from hello_queue.review.rights.conditions import Condition
-from hello_queue.review.rights.patterns import Pattern, TooComplexError, texts
+from hello_queue.review.rights.patterns import Pattern, texts
 
 
 def test_patterns_are_divided_exactly() -> None:

@@ -14,9 +14,10 @@ from ministack.core.iam_evaluator import EvalContext, evaluate, parse_policy_doc
 
 from hello_queue.review.rights.actions import distinguished, is_known
 from hello_queue.review.rights.conditions import Value
-from hello_queue.review.rights.decision import Policies, Request, Requests, newly_allowed, unaffected
+from hello_queue.review.rights.decision import Request, Requests, Search
 from hello_queue.review.rights.pairs import wider
 from hello_queue.review.rights.patterns import Pattern
+from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, parse
 
 ACTIONS = ("sqs:SendMessage", "sqs:PurgeQueue", "sqs:DeleteMessage", "s3:GetObject", "iam:GetUser")
@@ -236,7 +237,8 @@ def test_layers() -> None:
 
     def new(before: Policies, after: Policies, region: Statement = all_) -> bool:
         requests = Requests([*before.statements, *after.statements])
-        return requests.first(region, newly_allowed(before, after), unaffected(region, before, after)) is not None
+        search = Search(region, newly_allowed(before, after), unaffected(region, before, after))
+        return requests.first(search) is not None
 
     assert not new(Policies((all_,), boundary=(sqs,)), Policies((all_,), boundary=(sqs,)))
     assert not new(Policies((sqs,)), Policies((all_,), boundary=(sqs,)))

@@ -186,7 +186,11 @@ def test_a_foreign_policy_that_may_deny() -> None:
             "Anyone could now call sqs:SendMessage on arn:aws:sqs:eu-west-1:444455556666:q, without aws:Referer",
         ),
         ("role r", Request("sqs:A", "*", {"aws:SourceIp": ("::1",)}), "Role r could now call sqs:A, with aws:SourceIp"),
-        ("any holder of policy p", None, "whoever has policy p can do more"),
+        (
+            "any holder of policy p",
+            None,
+            "Whoever has policy p may be able to do more than before: the policies could not",
+        ),
     ],
 )
 def test_a_witness_is_a_sentence(who: str, request_: Request | None, expected: str) -> None:

@@ -9,23 +9,18 @@ from dataclasses import dataclass, replace
 
 from hello_queue.review.right import ANYONE, Right, Rights
 from hello_queue.review.rights.actions import pattern as action_pattern
-from hello_queue.review.rights.assumptions import assuming, assumptions
-from hello_queue.review.rights.decision import (
-    Goal,
-    Policies,
-    Request,
-    Requests,
-    newly_granted,
-    no_longer_denied,
-    unaffected,
-)
-from hello_queue.review.rights.patterns import Pattern, TooComplexError
+from hello_queue.review.rights.budget import Budget, TooComplexError
+from hello_queue.review.rights.decision import Request, Requests, Search
+from hello_queue.review.rights.patterns import Pattern
+from hello_queue.review.rights.policies import Goal, Policies, newly_granted, no_longer_denied, unaffected
 from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.ways import Way, new_ways
 
 NOT_ALLOWED, NOT_DENIED = "not allowed", "not denied"
 
 _EVERYTHING = Statement(True, ("*",))
+_PARTITION = {"aws::partition": "aws"}
+"""A deployment is in one partition. ``aws`` stands for it."""
 _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
 _Who = tuple[str, str, bool]
 """Whose requests are compared, the world that decides about them, and whether everything is assumed to be allowed."""
@@ -70,7 +65,9 @@ class Comparison:
         self._named = sorted(each for each in named | {*aliases.values()} if not each.startswith(ANYONE))
         self._known = {*aliases.values()} - before.incomplete - after.incomplete
         self._states: dict[_Who, tuple[Policies, Policies]] = {}
-        self._assumed: dict[tuple[_Who, tuple[tuple[str, str], ...]], tuple[Policies, Policies, Requests]] = {}
+        self._requests: dict[_Who, Requests] = {}
+        self._kept = {*after.all}
+        self._budget = Budget()
         self._likely = [arn.replace("${AWS::Partition}", "aws") for arn in [*after.arns, *before.arns]]
 
     def widenings(self) -> list[Widening]:
@@ -81,9 +78,10 @@ class Comparison:
 
     def ways(self, subject: str) -> list[Way]:
         """The ways to become administrator that are new to a principal."""
-        fixed = next(iter(assumptions(subject, [])))
-        before, after = (assuming(self.policies(state, subject), fixed) for state in (self._before, self._after))
-        return new_ways(subject, before, after)
+        values = _known(subject)
+        before, after = (self.policies(state, subject).assuming(values) for state in (self._before, self._after))
+        self._budget.begin()
+        return new_ways(subject, before, after, self._budget)
 
     def membership(self, user: str, group: str) -> Request | None:
         """A request that a new member of a group may make because of it; None if there is none."""
@@ -161,13 +159,13 @@ class Comparison:
         relevant = old.who == subject if old.is_identity else self._is_for(old, subject)
         if not (relevant and statement.allows and statement.conditions and old.world == right.world):
             return False
-        plain = replace(statement, conditions=()).assuming({"${AWS::Partition}": "aws"})
+        plain = replace(statement, conditions=()).assuming(_PARTITION)
         action = any(action_pattern(each).matches(request.action.lower()) for each in plain.actions)
         resource = any(resource_pattern(each).matches(request.resource) for each in plain.resources)
         return action != plain.but_actions and resource != plain.but_resources
 
     def _weaker(self, denial: Right) -> Iterator[Widening]:
-        if denial in self._after.all and self._before.members == self._after.members:
+        if denial in self._kept and self._before.members == self._after.members:
             return
         for subject in self._subjects(denial, self._before):
             if not denial.is_identity and not self._is_for(denial, subject):
@@ -201,50 +199,41 @@ class Comparison:
             old, new = (
                 self.policies(state, subject, world, everything=everything) for state in (self._before, self._after)
             )
-            self._states[who] = old, new
+            self._states[who] = old, old if old == new else new
         old, new = self._states[who]
-        statements = [*old.statements, *new.statements]
-        if old == new or unaffected(right.statement, old, new)(frozenset(statements)):
+        if old is new:
             return _NO_HITS
+        search = Search(right.statement, goal(old, new), unaffected(right.statement, old, new))
+        if search.hopeless(frozenset([*old.statements, *new.statements])):
+            return _NO_HITS
+        self._budget.begin()
         try:
-            for values in assumptions(who[0], statements):
-                found = self._hits_with(values, right.statement, who, goal)
-                if found:
-                    return found
+            if who not in self._requests:
+                self._requests[who] = Requests(
+                    [*old.statements, *new.statements], likely=self._likely, budget=self._budget
+                )
+            requests, known = self._requests[who], _known(who[0])
+            for values in itertools.chain([known], requests.revealing(search, known)):
+                first = requests.first(search, values)
+                if first is not None:
+                    return self._hits_with(values, first, search, requests, old)
         except TooComplexError:
             return None
         return _NO_HITS
 
-    def _assuming(self, who: _Who, values: Mapping[str, str]) -> tuple[Policies, Policies, Requests]:
-        """Both states with variables replaced by these values, and the requests that they distinguish."""
-        key = who, tuple(values.items())
-        if key not in self._assumed:
-            old, new = (assuming(state, values) for state in self._states[who])
-            known = {name: value for name, value in values.items() if not name.startswith("${")}
-            requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
-            self._assumed[key] = old, new, requests
-        return self._assumed[key]
-
     def _hits_with(
-        self, values: Mapping[str, str], statement: Statement, who: _Who, goal: Callable[[Policies, Policies], Goal]
+        self, values: Mapping[str, str], first: Request, search: Search, requests: Requests, old: Policies
     ) -> _Hits:
-        old, new, requests = self._assuming(who, values)
-        region = statement.assuming(values)
-        target, hopeless = goal(old, new), unaffected(region, old, new)
-        if hopeless(frozenset([*old.statements, *new.statements])):
-            return _NO_HITS
-        first = requests.first(region, target, hopeless)
-        if first is None:
-            return _NO_HITS
-        if region.allows and not any(each.allows for each in old.statements):
-            return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
-        if not region.allows:
+        statement = search.region
+        if not statement.allows:
             return _Hits(frozenset(), frozenset(), first)
+        if not any(each.allows for each in old.statements):
+            return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
         actions: set[str] = set()
         resources: set[str] = set()
-        for text, shown in zip(region.resources, statement.resources, strict=True):
-            only = () if region.but_resources else (text,)
-            for _, matching in requests.all(region, target, hopeless, only):
+        for text, shown in zip(statement.assuming(values).resources, statement.resources, strict=True):
+            only = () if statement.but_resources else (text,)
+            for _, matching in requests.all(search, values, only):
                 actions |= matching
                 resources.add(shown)
         return _Hits(frozenset(actions), frozenset(resources), first)
@@ -258,6 +247,12 @@ class _Hits:
 
     def __bool__(self) -> bool:
         return self is not _NO_HITS
+
+
+def _known(subject: str) -> Mapping[str, str]:
+    """The variables whose values are known."""
+    kind, _, name = subject.partition(" ")
+    return {**_PARTITION, "aws:username": name.rpartition("/")[2]} if kind == "user" else _PARTITION
 
 
 _NO_HITS = _Hits(frozenset(), frozenset(), Request("", ""))

@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hello_queue.review.rights.decision import Policies, Request, Requests, newly_allowed, unaffected
+from hello_queue.review.rights.decision import Request, Requests, Search
+from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, listed, parse
 
 ANYONE = "anyone else"
@@ -23,8 +24,8 @@ def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Req
             continue
         requests = Requests([*old.statements, *new.statements])
         for statement in new.identity:
-            hopeless = unaffected(statement, old, new)
-            if statement.allows and (found := requests.first(statement, newly_allowed(old, new), hopeless)):
+            search = Search(statement, newly_allowed(old, new), unaffected(statement, old, new))
+            if statement.allows and (found := requests.first(search)):
                 return principal, found
     return None
 
