@@ -20,30 +20,20 @@ _VERBS |= {"NotIpAddress": "is not in"}
 
 @dataclass(frozen=True)
 class Right:
-    """A statement of a policy, and whom it is for.
+    """A statement of a policy, and whom it is for."""
 
-    Attributes:
-        who: the principal.
-        statement: what it may or may not do, or what nobody knows before the deployment.
-        condition: as JSON with sorted keys, for readers.
-        attached: for a resource policy, the resource that has it.
-        world: the document that decides alone about these requests, as the trust policy of a role does; "" for all
-            others, which decide together.
-        excepted: the principals of NotPrincipal.
-        label: for readers, instead of actions that nobody knows.
-        shown: the resources as the policy has them, if the statement is narrower because of where the policy is.
-        where: the resource that contains the statement, as stack/logical id.
-    """
-
-    who: str
-    statement: Statement
-    condition: str = "{}"
-    attached: str = ""
+    who: str  # the principal
+    statement: Statement  # what it may or may not do, or what nobody knows before the deployment
+    condition: str = "{}"  # as JSON with sorted keys, for readers
+    attached: str = ""  # for a resource policy, the resource that has it
+    # the document that decides alone about these requests, as the trust policy of a role does; "" for all others, which
+    # decide together
     world: str = ""
-    excepted: frozenset[str] = frozenset()
-    label: str = ""
+    excepted: frozenset[str] = frozenset()  # the principals of NotPrincipal
+    label: str = ""  # for readers, instead of actions that nobody knows
+    # the resources as the policy has them, if the statement is narrower because of where the policy is
     shown: tuple[str, ...] = ()
-    where: str = field(default="", compare=False)
+    where: str = field(default="", compare=False)  # the resource that contains the statement, as stack/logical id
     is_identity: bool = False
 
     @property

@@ -38,15 +38,10 @@ from hello_queue.review.synthesis import (
 
 @dataclass(frozen=True)
 class State:
-    """What a commit or a working tree deploys.
+    """What a commit or a working tree deploys."""
 
-    Attributes:
-        variants: what it synthesizes for each variant, or why not.
-        project: its cdk.json.
-    """
-
-    variants: Mapping[str, Synthesis | RefusedError]
-    project: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, Synthesis | RefusedError]  # what it synthesizes for each variant, or why not
+    project: Mapping[str, Any] = field(default_factory=dict)  # its cdk.json
 
 
 def review_working_tree(
