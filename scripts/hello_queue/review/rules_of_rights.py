@@ -76,7 +76,7 @@ def _grouped(found: list[Widening]) -> list[list[Widening]]:
 def _decision(widening: Widening) -> tuple[object, ...]:
     right = widening.right
     kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
-    return (widening.kind, right.where, right.label, widening.before, *kept)
+    return (widening.kind, right.where, right.label, widening.before, widening.after, *kept)
 
 
 def _actions(group: list[Widening]) -> tuple[str, ...]:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hello_queue.review.right import ANYONE, Right, Rights
+from hello_queue.review.right import ANYONE, Right, Rights, named
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.assumptions import assuming, assumptions
 from hello_queue.review.rights.decision import (
@@ -75,12 +74,9 @@ class Comparison:
 
     def membership(self, user: str, group: str) -> Request | None:
         """A request that a new member of a group may make because of it; None if there is none."""
-        for right in self._after.all:
-            if right.is_identity and right.who == group and right.statement.allows:
-                hits = self._hits(right, (user, "", False), newly_granted)
-                if hits:
-                    return hits.request
-        return None
+        of_group = (each for each in self._after.all if each.is_identity and each.who == group)
+        all_hits = (self._hits(each, (user, "", False), newly_granted) for each in of_group if each.statement.allows)
+        return next((hits.request for hits in all_hits if hits and hits.request), None)
 
     def policies(self, state: Rights, subject: str, world: str = "", *, everything: bool = False) -> Policies:
         """What bears on the requests of a principal.
@@ -119,29 +115,23 @@ class Comparison:
 
     def _wider(self, right: Right) -> Iterator[Widening]:
         for subject in self._subjects(right, self._after)[: 1 if right.is_identity else None]:
-            if not right.is_identity and not self._is_for(right, subject):
-                continue
-            hits = self._hits(right, (subject, right.world, False), newly_granted)
-            if hits is None:
-                shown = right.statement.actions, right.shown or right.statement.resources
-                yield Widening("wider-rights", right, right.who, *shown, NOT_ALLOWED, f"allowed{right.only_if}", None)
-                return
-            if hits:
-                yield self._described(right, subject, hits)
-                return
+            if right.is_identity or self._is_for(right, subject):
+                hits = self._hits(right, (subject, right.world, False), newly_granted)
+                if hits:
+                    yield self._described(right, subject, hits)
+                    return
 
     def _described(self, right: Right, subject: str, hits: _Hits) -> Widening:
-        statement = right.statement
+        statement, request = right.statement, hits.request
         actions = tuple(each for each in statement.actions if statement.but_actions or each in hits.actions)
         resources = right.shown or tuple(each for each in statement.resources if each in hits.resources)
-        covering = [each for each in self._before.all if self._covers(each, right, subject, hits.request)]
+        covering = [each for each in self._before.all if request and self._covers(each, right, subject, request)]
         kind, was = "wider-rights", NOT_ALLOWED
         if covering:
             kind, was = "weaker-condition", f"allowed{min(each.only_if for each in covering)}"
         elif all(each.startswith("sts:AssumeRole") for each in actions):
             kind = "new-trust"
-        after = f"allowed{right.only_if}"
-        return Widening(kind, right, right.who, actions, resources, was, after, hits.request, subject)
+        return Widening(kind, right, right.who, actions, resources, was, f"allowed{right.only_if}", request, subject)
 
     def _covers(self, old: Right, right: Right, subject: str, request: Request) -> bool:
         """Whether an old right allowed the request under other conditions."""
@@ -155,35 +145,35 @@ class Comparison:
         return action != plain.but_actions and resource != plain.but_resources
 
     def _weaker(self, denial: Right) -> Iterator[Widening]:
-        if denial in self._after.all and self._before.members == self._after.members:
+        stays = denial in self._after.all
+        if stays and self._before.members == self._after.members:
             return
         for subject in self._subjects(denial, self._before):
-            if not denial.is_identity and not self._is_for(denial, subject):
+            is_gone = subject.startswith("user ") and subject not in self._after.aliases.values()
+            if is_gone or not (denial.is_identity or self._is_for(denial, subject)):
                 continue
             # Who may do everything shows best what a denial of unknown principals is good for.
             unknown = subject not in self._known and not denial.world.startswith("role ")
-            if subject.startswith("user ") and subject not in self._after.aliases.values():
-                continue  # the user is gone
             hits = self._hits(denial, (subject, denial.world, unknown), no_longer_denied)
-            if hits is None or hits:
+            if hits:
                 # A denial that stays no longer denies anything to a member who left the group.
-                stays = denial in self._after.all
-                left = [] if stays else sorted({each.scope() for each in self._after.all if _is_left_of(each, denial)})
-                yield Widening(
-                    "weaker-denial",
-                    denial,
-                    subject if stays else denial.who,
-                    denial.statement.actions,
-                    denial.shown or denial.statement.resources,
-                    denial.scope(),
-                    "; ".join(left) or NOT_DENIED,
-                    hits.request if hits else None,
-                    subject,
-                )
+                who, left = (subject, "") if stays else (denial.who, self._left_of(denial))
+                what = denial.statement.actions, denial.shown or denial.statement.resources
+                was = denial.scope()
+                yield Widening("weaker-denial", denial, who, *what, was, left or NOT_DENIED, hits.request, subject)
                 return
 
+    def _left_of(self, denial: Right) -> str:
+        """All that is still denied of what a denial said."""
+        left = set()
+        for right in self._after.all:
+            same = right.who == denial.who or denial.who.startswith(ANYONE)
+            if same and (right.attached, right.world) == (denial.attached, denial.world) and _overlap(right, denial):
+                left.add(right.scope() + ("" if right.who == denial.who else f" for {named(right.who)}"))
+        return "; ".join(sorted(left - {denial.scope()}))
+
     def _hits(self, right: Right, who: _Who, goal: Callable[[Policies, Policies], Goal]) -> _Hits | None:
-        """What of a statement shows a difference; None if that cannot be decided."""
+        """What of a statement shows a difference, if anything does. If that cannot be decided, all of it."""
         if who not in self._states:
             subject, world, everything = who
             old, new = (
@@ -191,43 +181,35 @@ class Comparison:
             )
             self._states[who] = old, new
         old, new = self._states[who]
-        statements = [*old.statements, *new.statements]
-        if old == new or unaffected(right.statement, old, new)(frozenset(statements)):
-            return _NO_HITS
-        try:
-            for values in assumptions(who[0], statements):
-                found = self._hits_with(values, right.statement, who, goal)
-                if found:
-                    return found
-        except TooComplexError:
+        statement, statements = right.statement, [*old.statements, *new.statements]
+        if old == new or unaffected(statement, old, new)(frozenset(statements)):
             return None
-        return _NO_HITS
+        try:
+            all_hits = (self._hits_with(each, statement, who, goal) for each in assumptions(who[0], statements))
+            return next(filter(None, all_hits), None)
+        except TooComplexError:
+            return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
 
-    def _assuming(self, who: _Who, values: Mapping[str, str]) -> tuple[Policies, Policies, Requests]:
-        """Both states with variables replaced by these values, and the requests that they distinguish."""
+    def _hits_with(
+        self, values: Mapping[str, str], statement: Statement, who: _Who, goal: Callable[[Policies, Policies], Goal]
+    ) -> _Hits | None:
+        """The same with variables replaced by these values."""
         key = who, tuple(values.items())
         if key not in self._assumed:
             old, new = (assuming(state, values) for state in self._states[who])
             known = {name: value for name, value in values.items() if not name.startswith("${")}
             requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
             self._assumed[key] = old, new, requests
-        return self._assumed[key]
-
-    def _hits_with(
-        self, values: Mapping[str, str], statement: Statement, who: _Who, goal: Callable[[Policies, Policies], Goal]
-    ) -> _Hits:
-        old, new, requests = self._assuming(who, values)
+        old, new, requests = self._assumed[key]
         region = statement.assuming(values)
         target, hopeless = goal(old, new), unaffected(region, old, new)
         if hopeless(frozenset([*old.statements, *new.statements])):
-            return _NO_HITS
+            return None
         first = requests.first(region, target, hopeless)
         if first is None:
-            return _NO_HITS
-        if region.allows and not any(each.allows for each in old.statements):
+            return None
+        if not region.allows or not any(each.allows for each in old.statements):
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
-        if not region.allows:
-            return _Hits(frozenset(), frozenset(), first)
         actions: set[str] = set()
         resources: set[str] = set()
         for text, shown in zip(region.resources, statement.resources, strict=True):
@@ -240,29 +222,21 @@ class Comparison:
 
 @dataclass(frozen=True)
 class _Hits:
+    """What of a statement's actions and resources is new, and a request that shows it; None if it is too complex."""
+
     actions: frozenset[str]
     resources: frozenset[str]
-    request: Request
-
-    def __bool__(self) -> bool:
-        return self is not _NO_HITS
+    request: Request | None
 
 
-_NO_HITS = _Hits(frozenset(), frozenset(), Request("", ""))
-
-
-def _is_left_of(right: Right, denial: Right) -> bool:
-    """Whether a denial concerns what another denied."""
+def _overlap(right: Right, denial: Right) -> bool:
+    """Whether a right is a denial that concerns what another denied."""
     one, other = right.statement, denial.statement
-    same = right.who == denial.who or denial.who.startswith(ANYONE)
-    if one.allows or not same or (right.attached, right.world) != (denial.attached, denial.world):
-        return False
-    mine, theirs = ([action.lower() for action in each.actions] for each in (one, other))
-    return (one.but_actions or other.but_actions or _overlap(mine, theirs, action_pattern)) and (
-        one.but_resources or other.but_resources or _overlap(one.resources, other.resources, resource_pattern)
-    )
+    actions = one.but_actions or other.but_actions or _any_match(one.actions, other.actions, action_pattern)
+    all_ = one.but_resources or other.but_resources or _any_match(one.resources, other.resources, resource_pattern)
+    return not one.allows and actions and all_
 
 
-def _overlap(some: Iterable[str], others: Iterable[str], pattern: Callable[[str], Pattern]) -> bool:
-    pairs = itertools.product(some, others)
-    return any(pattern(one).matches(other) or pattern(other).matches(one) for one, other in pairs)
+def _any_match(some: Iterable[str], others: Iterable[str], pattern: Callable[[str], Pattern]) -> bool:
+    pairs = ((pattern(one), pattern(other)) for one in some for other in others)
+    return any(one.matches(other.text) or other.matches(one.text) for one, other in pairs)
