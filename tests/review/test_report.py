@@ -12,11 +12,12 @@ import yaml
 
 from hello_queue.project import ROOT
 from hello_queue.review import rules_of_guards as guards
+from hello_queue.review.assembly import Synthesis
 from hello_queue.review.base import Base
 from hello_queue.review.findings import Finding, Note
 from hello_queue.review.report import Review, as_markdown, as_text
 from hello_queue.review.rules_of_guards import reviewers
-from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
+from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS
 from hello_queue.review.working_tree import State, review
 from tests.review.templates import (
     IDENTITY,

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.naming import Names
 from hello_queue.review.right import ANYONE, Right, Rights
 from hello_queue.review.rights.statements import Statement, listed, parse, resource_pattern, undecided
-from hello_queue.review.synthesis import Template, Templates
 
 IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Group": "group", "AWS::IAM::Role": "role"}
 _ATTACHED_BY = {"Users": "user", "Groups": "group", "Roles": "role", "UserName": "user", "GroupName": "group"}

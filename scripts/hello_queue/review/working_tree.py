@@ -15,9 +15,8 @@ from typing import Any
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
 from hello_queue.review import rules_of_guards as guards
-from hello_queue.review.acceptances import accepted_since
 from hello_queue.review.assembly import Synthesis, Templates
-from hello_queue.review.base import Base, changed_files, check_out, read_base
+from hello_queue.review.base import Base, accepted_since, changed_files, check_out, read_base
 from hello_queue.review.changes import pairs_of
 from hello_queue.review.comparison import compare_pair
 from hello_queue.review.findings import WHY, Finding, Note, short
