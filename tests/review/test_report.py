@@ -25,6 +25,7 @@ from tests.review.templates import (
     QUEUE,
     USER,
     Templates,
+    document,
     golden,
     properties,
     statement,
@@ -72,6 +73,17 @@ def test_a_finding_of_several_variants_is_reported_once() -> None:
     assert text.count("new-user: user guest is new") == 2, "where it is decided, and how it is accepted"
     assert "; with " not in text
     assert text.count("added: AWS::IAM::User guest") == 1
+
+
+def test_findings_of_two_resources_with_one_name_are_two() -> None:
+    after = golden()
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "test"}}
+    everybody = document(statement(Principal="*", Action="*"))
+    policy = {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [{"Ref": "T"}], "PolicyDocument": everybody}}
+    after[MESSAGING]["Resources"] |= {"T": topic, "P": policy}
+    tls_only(after[MESSAGING]["Resources"]).append(statement(Principal="*", Action="*"))
+    text = as_text(compared({"default": after}))
+    assert text.count("DECIDE  wider-rights: anyone may call any action on test\n") == 2
 
 
 def test_a_new_acknowledgment() -> None:

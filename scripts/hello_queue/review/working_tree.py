@@ -167,11 +167,10 @@ def _review(
     variants: list[str],
 ) -> Review:
     """Put together what is the same in several variants, the most dangerous kind first."""
-    findings: dict[str, Finding] = {}
-    where: dict[str, list[str]] = {}
+    together: dict[tuple[str, str, str], tuple[Finding, dict[str, None]]] = {}
     for finding, variant in sorted(found, key=lambda each: list(WHY).index(each[0].kind)):
-        findings.setdefault(finding.id, finding)
-        where.setdefault(finding.id, []).append(variant)
+        key = (finding.id, finding.stack, finding.resource)
+        together.setdefault(key, (finding, {}))[1][variant] = None
     default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
     seen = set(default_notes)
     other_notes: dict[str, list[Note]] = {}
@@ -182,8 +181,8 @@ def _review(
             other_notes[variant] = fresh
     return Review(
         commit,
-        {each: list(dict.fromkeys(where[id_])) for id_, each in findings.items() if short(id_) not in accepted},
-        {each: accepted[short(id_)] for id_, each in findings.items() if short(id_) in accepted},
+        {each: list(where) for each, where in together.values() if short(each.id) not in accepted},
+        {each: accepted[short(each.id)] for each, _ in together.values() if short(each.id) in accepted},
         default_notes,
         other_notes,
         {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details.items()},
