@@ -14,6 +14,7 @@ import yaml
 from hello_queue.errors import UsageError
 from hello_queue.review.assembly import Templates, readable
 from hello_queue.review.findings import short
+from hello_queue.review.masking import masked
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, DEFAULT, GOLDEN
 
 ACCEPTED = "accepted.yaml"
@@ -70,7 +71,7 @@ def _read(root: Path, commit: str, path: str) -> Any:
     try:
         content = yaml.safe_load(_git(root, "show", f"{commit}:{path}") or "")
     except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
+        reason = masked(" ".join(str(error).split()))
         raise UsageError(f"{path} of base {commit} is invalid YAML: {reason}") from None
     if path in (f"{GOLDEN}/{ACKNOWLEDGMENTS}", f"{GOLDEN}/{ACCEPTED}"):
         if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
