@@ -74,7 +74,7 @@ CASES: list[tuple[Change, list[str]]] = [
         a_condition_decided_at_deploy_time,
         less(f'sqs:* on {ARN} if {{"Fn::If": ["Later", {{}}, {{"Bool": {{"aws:SecureTransport": "false"}}}}]}} holds'),
     ),
-    (a_denial_on_a_condition, less(f"{WHOLE} and Condition Never of the template holds")),
+    (a_denial_on_a_condition, less(f"{WHOLE} and condition Never of the template holds")),
     (the_denial_moves_to_another_queue, [GONE]),
 ]
 

@@ -11,11 +11,14 @@ from typing import Any
 from hello_queue.review.rights.statements import Statement, listed
 
 ANYONE = "anyone"
+OF_TEMPLATE = "Condition"
+"""Stands among the operators of a condition for one of the template."""
 
 _PLAIN = re.compile(r"[\w.:/*?${}@+-]+")
 _VERBS = {"Bool": "is", "StringEquals": "is", "StringNotEquals": "is not", "StringLike": "is like"}
 _VERBS |= {"StringNotLike": "is not like", "ArnLike": "matches", "ArnEquals": "matches", "IpAddress": "is in"}
 _VERBS |= {"NotIpAddress": "is not in"}
+_NULL = {"true": "is absent", "false": "is present"}
 
 
 @dataclass(frozen=True)
@@ -24,7 +27,7 @@ class Right:
 
     who: str  # the principal
     statement: Statement  # what it may or may not do, or what nobody knows before the deployment
-    condition: str = "{}"  # as JSON with sorted keys, for readers
+    condition: str = "{}"  # or several, as JSON with sorted keys, for readers
     attached: str = ""  # for a resource policy, the resource that has it
     # the document that decides alone about these requests, as the trust policy of a role does; "" for all others, which
     # decide together
@@ -54,7 +57,7 @@ class Right:
     @property
     def only_if(self) -> str:
         """Its condition, as the end of a sentence."""
-        terms = [term for operator, keys in json.loads(self.condition).items() for term in _terms(operator, keys)]
+        terms = [term for block in listed(json.loads(self.condition)) for term in _terms(block)]
         return f" if {' and '.join(terms)}" if terms else ""
 
 
@@ -72,20 +75,19 @@ def _listed(patterns: tuple[str, ...], but: bool, noun: str) -> str:
     return f"any {noun} but " * but + ", ".join(sorted(patterns))
 
 
-def _terms(operator: str, keys: Any) -> Iterator[str]:
-    """A condition in words. Operators that not everybody knows keep their name."""
-    if isinstance(keys, str):
-        yield f"{operator} {keys} of the template holds"
-    elif not isinstance(keys, Mapping):
-        yield f"{json.dumps({operator: keys})} holds"
-    else:
-        for key, values in keys.items():
-            texts = [each if isinstance(each, str) else json.dumps(each) for each in listed(values)]
-            if operator == "Null":
-                yield f"{key} is {'absent' if texts == ['true'] else 'present'}"
-                continue
-            shown = [each if _PLAIN.fullmatch(each) else json.dumps(each) for each in texts]
-            yield f"{key} {_VERBS.get(operator, operator)} {' or '.join(shown)}"
+def _terms(block: Any) -> Iterator[str]:
+    """Conditions in words. Operators that not everybody knows keep their name."""
+    for operator, keys in block.items() if isinstance(block, Mapping) else [("", block)]:
+        if operator == OF_TEMPLATE:
+            yield f"condition {keys} of the template holds"
+        elif not isinstance(keys, Mapping):
+            yield f"{json.dumps({operator: keys} if operator else keys)} holds"
+        else:
+            for key, values in keys.items():
+                texts = [each if isinstance(each, str) else json.dumps(each) for each in listed(values)]
+                shown = " or ".join(each if _PLAIN.fullmatch(each) else json.dumps(each) for each in texts)
+                is_ = _VERBS.get(operator, operator)
+                yield f"{key} {is_} {shown}" if operator != "Null" else f"{key} {_NULL.get(shown, shown)}"
 
 
 @dataclass
