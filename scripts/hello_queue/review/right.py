@@ -14,7 +14,7 @@ ANYONE = "anyone"
 OF_TEMPLATE = "Condition"
 """Stands among the operators of a condition for one of the template."""
 
-_PLAIN = re.compile(r"[\w.:/*?${}@+-]+")
+_PLAIN = re.compile(r"(?:role )?[\w.:/*?${}@+=~#%|-]+")
 _VERBS = {"Bool": "is", "StringEquals": "is", "StringNotEquals": "is not", "StringLike": "is like"}
 _VERBS |= {"StringNotLike": "is not like", "ArnLike": "matches", "ArnEquals": "matches", "IpAddress": "is in"}
 _VERBS |= {"NotIpAddress": "is not in"}
@@ -72,7 +72,7 @@ def named(who: str) -> str:
 def _listed(patterns: tuple[str, ...], but: bool, noun: str) -> str:
     if not but and "*" in patterns:
         return f"any {noun}"
-    return f"any {noun} but " * but + ", ".join(sorted(patterns))
+    return f"any {noun} but " * but + ", ".join(map(_quoted, sorted(patterns)))
 
 
 def _terms(block: Any) -> Iterator[str]:
@@ -84,10 +84,14 @@ def _terms(block: Any) -> Iterator[str]:
             yield f"{json.dumps({operator: keys} if operator else keys)} holds"
         else:
             for key, values in keys.items():
-                texts = [each if isinstance(each, str) else json.dumps(each) for each in listed(values)]
-                shown = " or ".join(each if _PLAIN.fullmatch(each) else json.dumps(each) for each in texts)
-                is_ = _VERBS.get(operator, operator)
-                yield f"{key} {is_} {shown}" if operator != "Null" else f"{key} {_NULL.get(shown, shown)}"
+                shown = " or ".join(map(_quoted, listed(values)))
+                verb = _NULL.get(shown, shown) if operator == "Null" else f"{_VERBS.get(operator, operator)} {shown}"
+                yield f"{_quoted(key)} {verb}"
+
+
+def _quoted(value: Any) -> str:
+    """A value as it is, or in quotes if it could be taken for more of the sentence."""
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 @dataclass
