@@ -12,9 +12,10 @@ from rich.console import Console
 from rich.text import Text
 
 from hello_queue.project import ROOT
+from hello_queue.review.assembly import Synthesis
 from hello_queue.review.base import Base
 from hello_queue.review.report import as_text
-from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
+from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS
 from hello_queue.review.working_tree import State, review
 from tests.cli.test_terminal import shown_on_a_terminal
 from tests.conftest import Aws

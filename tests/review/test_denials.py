@@ -74,7 +74,7 @@ CASES: list[tuple[Change, list[str]]] = [
         a_condition_decided_at_deploy_time,
         less(f'sqs:* on {ARN} if {{"Fn::If": ["Later", {{}}, {{"Bool": {{"aws:SecureTransport": "false"}}}}]}} holds'),
     ),
-    (a_denial_on_a_condition, less(f"{WHOLE} and Condition Never of the template holds")),
+    (a_denial_on_a_condition, less(f"{WHOLE} and condition Never of the template holds")),
     (the_denial_moves_to_another_queue, [GONE]),
 ]
 
@@ -119,11 +119,19 @@ def test_what_is_left_of_a_denial_is_shown() -> None:
 
     policy.append(denial)
     ((narrower, _), (gone, _)) = compare([(before, changed(each, before)) for each in (less_of_it, nothing_of_it)])
-    (less, none) = narrower[0], gone[0]
+    (narrow, none) = narrower[0], gone[0]
     assert len(narrower) == len(gone) == 1
-    assert (less.before, less.after) == (
+    assert (narrow.before, narrow.after) == (
         "denied sqs:* on arn:aws:sqs:*:*:a, arn:aws:sqs:*:*:b",
         "denied sqs:* on arn:aws:sqs:*:*:b",
     )
     assert none.after == "not denied"
-    assert less.id != none.id, "to accept the one is not to accept the other"
+    assert narrow.id != none.id, "to accept the one is not to accept the other"
+
+
+def test_a_denial_for_fewer_principals_names_them() -> None:
+    def for_one_account(identity: Any, messaging: Any) -> None:
+        tls_only(messaging)[0]["Principal"] = {"AWS": "444455556666"}
+
+    ((findings, _),) = compare([(golden(), changed(for_one_account, golden()))])
+    assert [finding.id for finding in findings] == less(f"{WHOLE} for account 444455556666")

@@ -12,11 +12,12 @@ import yaml
 
 from hello_queue.project import ROOT
 from hello_queue.review import rules_of_guards as guards
+from hello_queue.review.assembly import Synthesis
 from hello_queue.review.base import Base
 from hello_queue.review.findings import Finding, Note
 from hello_queue.review.report import Review, as_markdown, as_text
 from hello_queue.review.rules_of_guards import reviewers
-from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS, Synthesis
+from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS
 from hello_queue.review.working_tree import State, review
 from tests.review.templates import (
     IDENTITY,
@@ -24,6 +25,7 @@ from tests.review.templates import (
     QUEUE,
     USER,
     Templates,
+    document,
     golden,
     properties,
     statement,
@@ -71,6 +73,17 @@ def test_a_finding_of_several_variants_is_reported_once() -> None:
     assert text.count("new-user: user guest is new") == 2, "where it is decided, and how it is accepted"
     assert "; with " not in text
     assert text.count("added: AWS::IAM::User guest") == 1
+
+
+def test_findings_of_two_resources_with_one_name_are_two() -> None:
+    after = golden()
+    topic = {"Type": "AWS::SNS::Topic", "Properties": {"TopicName": "test"}}
+    everybody = document(statement(Principal="*", Action="*"))
+    policy = {"Type": "AWS::SNS::TopicPolicy", "Properties": {"Topics": [{"Ref": "T"}], "PolicyDocument": everybody}}
+    after[MESSAGING]["Resources"] |= {"T": topic, "P": policy}
+    tls_only(after[MESSAGING]["Resources"]).append(statement(Principal="*", Action="*"))
+    text = as_text(compared({"default": after}))
+    assert text.count("DECIDE  wider-rights: anyone may call any action on test\n") == 2
 
 
 def test_a_new_acknowledgment() -> None:

@@ -245,3 +245,14 @@ def test_a_lost_condition() -> None:
     ((findings, _),) = compare([(before, golden(PLAIN))])
     assert [finding.kind for finding in findings] == ["weaker-condition"]
     assert (findings[0].before, findings[0].after) == ("allowed if aws:MultiFactorAuthPresent is true", "allowed")
+
+
+def test_a_resource_cannot_pretend_to_be_a_condition() -> None:
+    fake = "arn:aws:sqs:*:*:x if aws:MultiFactorAuthPresent is true"
+
+    def with_it(identity: Any, messaging: Any) -> None:
+        use_the_queue(identity).update(Action="sqs:PurgeQueue", Resource=[ARN, fake])
+
+    ((findings, _),) = compare([(golden(PLAIN), changed(with_it, golden(PLAIN)))])
+    (finding,) = findings
+    assert finding.what == f'user Administrator may call sqs:PurgeQueue on {ARN}, "{fake}"'

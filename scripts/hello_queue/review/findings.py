@@ -44,31 +44,19 @@ _TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^}]+)\}")
 
 @dataclass(frozen=True)
 class Finding:
-    """A change that needs a decision.
+    """A change that needs a decision."""
 
-    Attributes:
-        kind: a key of `WHY`.
-        what: identifies the finding among others of its kind. It is stable, since acceptances refer to it.
-        stack: the stack that changes.
-        resource: the resource's logical id, or a section of the template.
-        attribute: the property, or "".
-        before: the value before the change.
-        after: the value after the change.
-        witness: one request that is allowed now and was not before, as a sentence; or "".
-        who: whose request it is, such as ``user ada``; or "".
-        request: that request, as the policies have it.
-    """
-
-    kind: str
-    what: str
+    kind: str  # a key of `WHY`
+    what: str  # identifies the finding among others of its kind. It is stable, since acceptances refer to it
     stack: str
-    resource: str
-    attribute: str
+    resource: str  # the resource's logical id, or a section of the template
+    attribute: str  # the property, or ""
     before: str
     after: str
+    # one request that is allowed now and was not before, as a sentence; or ""
     witness: str = field(default="", compare=False)
-    who: str = field(default="", compare=False)
-    request: Request | None = field(default=None, compare=False)
+    who: str = field(default="", compare=False)  # whose request it is, such as `user ada`; or ""
+    request: Request | None = field(default=None, compare=False)  # that request, as the policies have it
 
     @property
     def id(self) -> str:

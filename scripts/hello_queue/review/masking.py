@@ -15,7 +15,8 @@ _SECRET_NAME = re.compile(_WORD, re.IGNORECASE)
 _OTHER_NAME = re.compile(r":|(?:ids?|arns?|names?|types?|stages?|templates?|versions?|urls?)$", re.IGNORECASE)
 """Such as SecretId, or a condition key like aws:TokenIssueTime."""
 
-_REFERENCE = r"(?:\$\{|\{\{resolve:|arn:|\(masked)"
+_REFERENCE = r"\$\{|\{\{resolve:|arn:|\(masked"
+_NO_VALUE = rf"""(?!{_REFERENCE}|\$\(|(?:true|false)\\*["'])"""
 _KEY = re.compile(
     r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|\b(?:gh[opusr]|xox[abp]|sk|github_pat)[_-][\w-]{20,}"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----(?:[\s+\\n-]*[A-Za-z0-9+/=]{16,})*"
@@ -24,9 +25,9 @@ _KEY = re.compile(
 
 _ACCESS_KEY = re.compile(r"(?<![\w/+])[A-Za-z0-9/+]{40}(?![\w/+=])")
 _ASSIGNED = re.compile(
-    rf"""({_WORD}\w*\\*["']?\s*[:=]\s*\\*["']|://[^\s/:@]*:)(?!{_REFERENCE})([^"'\\\s@]+)(?=\\*["']|@)""", re.IGNORECASE
+    rf"""({_WORD}\w*\\*["']?\s*[:=]\s*\\*["']|://[^\s/:@]*:){_NO_VALUE}([^"'\\\s@]+)(?=\\*["']|@)""", re.IGNORECASE
 )
-_EXPORTED = re.compile(rf"(\b[A-Z0-9_]*{_WORD.upper()}[A-Z0-9_]*=)(?!{_REFERENCE})([^\s\"']+)")
+_EXPORTED = re.compile(rf"(\b[A-Z0-9_]*{_WORD.upper()}[A-Z0-9_]*=){_NO_VALUE}([^\s\"']+)")
 """A variable as a shell or an .env file sets it."""
 
 

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.naming import Names
-from hello_queue.review.right import ANYONE, Right, Rights
+from hello_queue.review.right import ANYONE, OF_TEMPLATE, Right, Rights
 from hello_queue.review.rights.statements import Statement, listed, parse, resource_pattern, undecided
-from hello_queue.review.synthesis import Template, Templates
 
 IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Group": "group", "AWS::IAM::Role": "role"}
 _ATTACHED_BY = {"Users": "user", "Groups": "group", "Roles": "role", "UserName": "user", "GroupName": "group"}
@@ -42,7 +42,7 @@ def rights_of(templates: Templates) -> Rights:
             if condition:
                 statement = right.statement
                 unknown = undecided(f"the template's condition {condition}")
-                shown = json.dumps({**json.loads(right.condition), "Condition": condition})
+                shown = json.dumps([json.loads(right.condition), {OF_TEMPLATE: condition}])
                 statement = replace(statement, conditions=(*statement.conditions, unknown))
                 right = replace(right, statement=statement, condition=shown)
             found.all.append(replace(right, where=f"{stack}/{logical_id}"))

@@ -11,39 +11,32 @@ from typing import Any
 from hello_queue.review.rights.statements import Statement, listed
 
 ANYONE = "anyone"
+OF_TEMPLATE = "Condition"
+"""Stands among the operators of a condition for one of the template."""
 
-_PLAIN = re.compile(r"[\w.:/*?${}@+-]+")
+_PLAIN = re.compile(r"(?:role )?[\w.:/*?${}@+=~#%|-]+")
 _VERBS = {"Bool": "is", "StringEquals": "is", "StringNotEquals": "is not", "StringLike": "is like"}
 _VERBS |= {"StringNotLike": "is not like", "ArnLike": "matches", "ArnEquals": "matches", "IpAddress": "is in"}
 _VERBS |= {"NotIpAddress": "is not in"}
+_NULL = {"true": "is absent", "false": "is present"}
 
 
 @dataclass(frozen=True)
 class Right:
-    """A statement of a policy, and whom it is for.
+    """A statement of a policy, and whom it is for."""
 
-    Attributes:
-        who: the principal.
-        statement: what it may or may not do, or what nobody knows before the deployment.
-        condition: as JSON with sorted keys, for readers.
-        attached: for a resource policy, the resource that has it.
-        world: the document that decides alone about these requests, as the trust policy of a role does; "" for all
-            others, which decide together.
-        excepted: the principals of NotPrincipal.
-        label: for readers, instead of actions that nobody knows.
-        shown: the resources as the policy has them, if the statement is narrower because of where the policy is.
-        where: the resource that contains the statement, as stack/logical id.
-    """
-
-    who: str
-    statement: Statement
-    condition: str = "{}"
-    attached: str = ""
+    who: str  # the principal
+    statement: Statement  # what it may or may not do, or what nobody knows before the deployment
+    condition: str = "{}"  # or several, as JSON with sorted keys, for readers
+    attached: str = ""  # for a resource policy, the resource that has it
+    # the document that decides alone about these requests, as the trust policy of a role does; "" for all others, which
+    # decide together
     world: str = ""
-    excepted: frozenset[str] = frozenset()
-    label: str = ""
+    excepted: frozenset[str] = frozenset()  # the principals of NotPrincipal
+    label: str = ""  # for readers, instead of actions that nobody knows
+    # the resources as the policy has them, if the statement is narrower because of where the policy is
     shown: tuple[str, ...] = ()
-    where: str = field(default="", compare=False)
+    where: str = field(default="", compare=False)  # the resource that contains the statement, as stack/logical id
     is_identity: bool = False
 
     @property
@@ -64,7 +57,7 @@ class Right:
     @property
     def only_if(self) -> str:
         """Its condition, as the end of a sentence."""
-        terms = [term for operator, keys in json.loads(self.condition).items() for term in _terms(operator, keys)]
+        terms = [term for block in listed(json.loads(self.condition)) for term in _terms(block)]
         return f" if {' and '.join(terms)}" if terms else ""
 
 
@@ -79,23 +72,26 @@ def named(who: str) -> str:
 def _listed(patterns: tuple[str, ...], but: bool, noun: str) -> str:
     if not but and "*" in patterns:
         return f"any {noun}"
-    return f"any {noun} but " * but + ", ".join(sorted(patterns))
+    return f"any {noun} but " * but + ", ".join(map(_quoted, sorted(patterns)))
 
 
-def _terms(operator: str, keys: Any) -> Iterator[str]:
-    """A condition in words. Operators that not everybody knows keep their name."""
-    if isinstance(keys, str):
-        yield f"{operator} {keys} of the template holds"
-    elif not isinstance(keys, Mapping):
-        yield f"{json.dumps({operator: keys})} holds"
-    else:
-        for key, values in keys.items():
-            texts = [each if isinstance(each, str) else json.dumps(each) for each in listed(values)]
-            if operator == "Null":
-                yield f"{key} is {'absent' if texts == ['true'] else 'present'}"
-                continue
-            shown = [each if _PLAIN.fullmatch(each) else json.dumps(each) for each in texts]
-            yield f"{key} {_VERBS.get(operator, operator)} {' or '.join(shown)}"
+def _terms(block: Any) -> Iterator[str]:
+    """Conditions in words. Operators that not everybody knows keep their name."""
+    for operator, keys in block.items() if isinstance(block, Mapping) else [("", block)]:
+        if operator == OF_TEMPLATE:
+            yield f"condition {keys} of the template holds"
+        elif not isinstance(keys, Mapping):
+            yield f"{json.dumps({operator: keys} if operator else keys)} holds"
+        else:
+            for key, values in keys.items():
+                shown = " or ".join(map(_quoted, listed(values)))
+                verb = _NULL.get(shown, shown) if operator == "Null" else f"{_VERBS.get(operator, operator)} {shown}"
+                yield f"{_quoted(key)} {verb}"
+
+
+def _quoted(value: Any) -> str:
+    """A value as it is, or in quotes if it could be taken for more of the sentence."""
+    return value if isinstance(value, str) and _PLAIN.fullmatch(value) else json.dumps(value)
 
 
 @dataclass

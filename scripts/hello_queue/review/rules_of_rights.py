@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.changes import Change
 from hello_queue.review.findings import ABSENT, Finding, short, shown
 from hello_queue.review.naming import Names
@@ -12,7 +13,6 @@ from hello_queue.review.right import Rights, named
 from hello_queue.review.rights.actions import is_known
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.ways import Way
-from hello_queue.review.synthesis import Template, Templates
 from hello_queue.review.widenings import NOT_DENIED, Comparison, Widening
 from hello_queue.review.witness import witness
 
@@ -76,7 +76,7 @@ def _grouped(found: list[Widening]) -> list[list[Widening]]:
 def _decision(widening: Widening) -> tuple[object, ...]:
     right = widening.right
     kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
-    return (widening.kind, right.where, right.label, widening.before, *kept)
+    return (widening.kind, right.where, right.label, widening.before, widening.after, *kept)
 
 
 def _actions(group: list[Widening]) -> tuple[str, ...]:

@@ -14,10 +14,7 @@ import yaml
 
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
-from hello_queue.review.assembly import Synthesis as Synthesis
-from hello_queue.review.assembly import Template as Template
-from hello_queue.review.assembly import Templates as Templates
-from hello_queue.review.assembly import read_assembly
+from hello_queue.review.assembly import Synthesis, read_assembly
 from hello_queue.review.masking import masked
 from hello_queue.review.naming import in_words_of
 from hello_queue.review.sandbox import run_python

@@ -91,19 +91,13 @@ NAME = anything
 
 @dataclass(frozen=True)
 class Row:
-    """When the change of a property is harmless, and what it is otherwise.
+    """When the change of a property is harmless, and what it is otherwise."""
 
-    Attributes:
-        type: the resource type, as a pattern.
-        path: the property, as a pattern with dots between its levels.
-        harmless: the test.
-        why: why it is harmless; or, as ``kind: sentence``, what it is if it is not. `{}` is the resource's name, and
-            what follows ``|`` is the sentence for a value that is gone.
-    """
-
-    type: str
-    path: str
-    harmless: Test
+    type: str  # the resource type, as a pattern
+    path: str  # the property, as a pattern with dots between its levels
+    harmless: Test  # the test
+    # why it is harmless; or, as `kind: sentence`, what it is if it is not. `{}` is the resource's name, and what
+    # follows `|` is the sentence for a value that is gone
     why: str
 
 

@@ -15,9 +15,8 @@ from typing import Any
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
 from hello_queue.review import rules_of_guards as guards
-from hello_queue.review.acceptances import accepted_since
 from hello_queue.review.assembly import Synthesis, Templates
-from hello_queue.review.base import Base, changed_files, check_out, read_base
+from hello_queue.review.base import Base, accepted_since, changed_files, check_out, read_base
 from hello_queue.review.changes import pairs_of
 from hello_queue.review.comparison import compare_pair
 from hello_queue.review.findings import WHY, Finding, Note, short
@@ -38,15 +37,10 @@ from hello_queue.review.synthesis import (
 
 @dataclass(frozen=True)
 class State:
-    """What a commit or a working tree deploys.
+    """What a commit or a working tree deploys."""
 
-    Attributes:
-        variants: what it synthesizes for each variant, or why not.
-        project: its cdk.json.
-    """
-
-    variants: Mapping[str, Synthesis | RefusedError]
-    project: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, Synthesis | RefusedError]  # what it synthesizes for each variant, or why not
+    project: Mapping[str, Any] = field(default_factory=dict)  # its cdk.json
 
 
 def review_working_tree(
@@ -173,11 +167,10 @@ def _review(
     variants: list[str],
 ) -> Review:
     """Put together what is the same in several variants, the most dangerous kind first."""
-    findings: dict[str, Finding] = {}
-    where: dict[str, list[str]] = {}
+    together: dict[tuple[str, str, str], tuple[Finding, dict[str, None]]] = {}
     for finding, variant in sorted(found, key=lambda each: list(WHY).index(each[0].kind)):
-        findings.setdefault(finding.id, finding)
-        where.setdefault(finding.id, []).append(variant)
+        key = (finding.id, finding.stack, finding.resource)
+        together.setdefault(key, (finding, {}))[1][variant] = None
     default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
     seen = set(default_notes)
     other_notes: dict[str, list[Note]] = {}
@@ -188,8 +181,8 @@ def _review(
             other_notes[variant] = fresh
     return Review(
         commit,
-        {each: list(dict.fromkeys(where[id_])) for id_, each in findings.items() if short(id_) not in accepted},
-        {each: accepted[short(id_)] for id_, each in findings.items() if short(id_) in accepted},
+        {each: list(where) for each, where in together.values() if short(each.id) not in accepted},
+        {each: accepted[short(each.id)] for each, _ in together.values() if short(each.id) in accepted},
         default_notes,
         other_notes,
         {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details.items()},
