@@ -187,7 +187,7 @@ class Comparison:
                 )
                 return
 
-    def _hits(self, right: Right, who: _Who, goal: Callable[[Policies, Policies], Goal]) -> _Hits | None:
+    def _hits(self, right: Right, who: _Who, goal: Goal) -> _Hits | None:
         """What of a statement shows a difference; None if that cannot be decided."""
         if who not in self._states:
             subject, world, everything = who
@@ -198,7 +198,7 @@ class Comparison:
         old, new = self._states[who]
         if old is new:
             return _NO_HITS
-        search = Search(right.statement, goal(old, new), unaffected(right.statement, old, new))
+        search = Search(right.statement, goal, old, new, unaffected(right.statement, old, new))
         if search.hopeless(frozenset([*old.statements, *new.statements])):
             return _NO_HITS
         self._budget.begin()
