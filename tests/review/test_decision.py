@@ -237,7 +237,7 @@ def test_layers() -> None:
 
     def new(before: Policies, after: Policies, region: Statement = all_) -> bool:
         requests = Requests([*before.statements, *after.statements])
-        search = Search(region, newly_allowed(before, after), unaffected(region, before, after))
+        search = Search(region, newly_allowed, before, after, unaffected(region, before, after))
         return requests.first(search) is not None
 
     assert not new(Policies((all_,), boundary=(sqs,)), Policies((all_,), boundary=(sqs,)))

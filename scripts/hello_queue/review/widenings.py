@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -170,7 +171,7 @@ class Comparison:
                 left.add(right.scope() + ("" if right.who == denial.who else f" for {named(right.who)}"))
         return "; ".join(sorted(left - {denial.scope()}))
 
-    def _hits(self, right: Right, who: _Who, goal: Callable[[Policies, Policies], Goal]) -> _Hits | None:
+    def _hits(self, right: Right, who: _Who, goal: Goal) -> _Hits | None:
         """What of a statement shows a difference, if anything does. If that cannot be decided, all of it."""
         if who not in self._states:
             subject, world, everything = who
@@ -182,7 +183,7 @@ class Comparison:
         if old is new:
             return None
         statement, statements = right.statement, [*old.statements, *new.statements]
-        search = Search(statement, goal(old, new), unaffected(statement, old, new))
+        search = Search(statement, goal, old, new, unaffected(statement, old, new))
         if search.hopeless(frozenset(statements)):
             return None
         self._budget.begin()

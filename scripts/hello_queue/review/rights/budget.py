@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-ONE = 1_000_000
+ONE = 1_500_000
 """Steps for one right. A step takes about half a microsecond."""
 
-ALL = 4 * ONE
+ALL = 3 * ONE
 """Steps for all rights that are compared with each other."""
 
 

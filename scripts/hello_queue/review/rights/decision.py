@@ -18,7 +18,7 @@ from hello_queue.review.rights.actions import distinguished, examples
 from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.conditions import UNKNOWN, Condition, Value, values_of
 from hello_queue.review.rights.patterns import texts
-from hello_queue.review.rights.policies import Goal, Truth, all_of
+from hello_queue.review.rights.policies import Goal, Policies, Truth, all_of
 from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.variables import ANYTHING, is_possible, solved, variables
 
@@ -53,12 +53,16 @@ class Search:
 
     Attributes:
         region: one of the statements, which must hold for the request.
-        goal: what must be true of all that hold.
+        goal: what the request must be.
+        before: the policies before the change.
+        after: those after it.
         hopeless: whether the goal cannot be reached if only these statements hold.
     """
 
     region: Statement
     goal: Goal
+    before: Policies
+    after: Policies
     hopeless: Callable[[_Left], bool] = lambda _: False
 
 
@@ -178,12 +182,13 @@ class Requests:
             if search.region not in alive or search.hopeless(alive):
                 continue
             self._budget.spend(1 + len(self._number) // 4)
+            before, after = search.before.among(alive), search.after.among(alive)
             certain = {search.region, *(each for each in alive if each.is_unconditional)}
 
-            def holds(statement: Statement, alive: _Left = alive, certain: set[Statement] = certain) -> Truth:
-                return True if statement in certain else None if statement in alive else False
+            def holds(statement: Statement, certain: set[Statement] = certain) -> Truth:
+                return True if statement in certain else None
 
-            if search.goal(holds) is not False:
+            if search.goal(before, after, holds) is not False:
                 yield alive
 
     def _fitting(self, action: str, resource: str, groups: _Groups) -> str:
@@ -239,15 +244,17 @@ class Requests:
             *(each for each in sorted(left, key=self._number.__getitem__) if each != search.region),
         ]
         conditions = {each: self._form(each, values).conditions for each in ordered}
+        self._budget.spend(len(self._number) // 4)
         size = 1 + 4 * sum(1 + len(each) for each in conditions.values())
+        before, after = search.before.among(conditions), search.after.among(conditions)
         decided: dict[Condition, bool] = {}
 
         def holds(statement: Statement) -> Truth:
-            return all_of(map(decided.get, conditions[statement])) if statement in conditions else False
+            return all_of(map(decided.get, conditions[statement]))
 
         def reached() -> Truth:
             self._budget.spend(size)
-            return all_of([holds(search.region), search.goal(holds)])
+            return all_of([holds(search.region), search.goal(before, after, holds)])
 
         def key_of_next() -> str:
             """A key of the statement of which the least is open: it shows soonest that a choice was wrong."""

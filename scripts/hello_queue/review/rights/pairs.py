@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.decision import Request, Requests, Search
 from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, listed, parse
@@ -22,9 +23,11 @@ def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Req
         old, new = (Policies(tuple(_for(principal, document))) for document in (before, after))
         if old == new:
             continue
-        requests = Requests([*old.statements, *new.statements])
+        budget = Budget()
+        requests = Requests([*old.statements, *new.statements], budget=budget)
         for statement in new.identity:
-            search = Search(statement, newly_allowed(old, new), unaffected(statement, old, new))
+            search = Search(statement, newly_allowed, old, new, unaffected(statement, old, new))
+            budget.begin()
             if statement.allows and (found := requests.first(search)):
                 return principal, found
     return None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -146,9 +147,10 @@ class _Automaton:
                     if loop == ".*":
                         self._loop |= position
                         self._drops[position] = position - beginning
-                    for character in {literal.lower(), literal.upper()} if pattern.ignore_case else {literal}:
-                        if character:
-                            self._takes[character] = self._takes.get(character, 0) | position
+                    for character in dict.fromkeys(
+                        (literal.lower(), literal.upper()) if pattern.ignore_case else literal
+                    ):
+                        self._takes[character] = self._takes.get(character, 0) | position
                     if any_ and not literal:
                         self._any_but_colon |= position
                         self._any |= position if any_ == "." else 0
@@ -163,14 +165,16 @@ class _Automaton:
                 self._needed = position - first
         self._forgetful = sum(self._drops)
         filler = next((each for each in _FILLERS if each not in self._takes), "\u00b7")
-        self._takes.setdefault(":", 0)
-        self._takes.setdefault(filler, 0)
-        self._filler = filler
+        alike = (self._any, self._loop) == (self._any_but_colon, self._loop_but_colon)
+        self._others = [filler] if alike else [filler, ":"]
+        for each in self._others:
+            self._takes.setdefault(each, 0)
 
     def shortest(self) -> dict[int, str]:
         """The shortest text for each combination of matching groups."""
         start = self._reduced(self._start, 0)
         found: dict[int, str] = {}
+        ends = functools.reduce(operator.or_, self._ends, 0)
         seen = {start: ""}
         ahead = [start]
         while ahead:
@@ -178,7 +182,7 @@ class _Automaton:
             for state in ahead:
                 self._budget.spend((len(self._takes) >> 2) * self._cost)
                 for character, takes in self._takes.items():
-                    if not state & takes and character not in (":", self._filler):
+                    if not state & takes and character not in self._others:
                         continue  # it leads where the filler leads
                     self._budget.spend(self._cost)
                     colon = character == ":"
@@ -190,7 +194,9 @@ class _Automaton:
                     seen[after] = seen[state] + character
                     following.append(after)
                     self._budget.spend(4 * self._cost + len(self._ends) // 8)
-                    matched = sum(1 << index for index, end in enumerate(self._ends) if after & end)
+                    matched = 0
+                    if after & ends:
+                        matched = sum(1 << index for index, end in enumerate(self._ends) if after & end)
                     found.setdefault(matched, seen[after])
             ahead = following
         return found

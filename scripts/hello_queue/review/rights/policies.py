@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Container, Iterable, Mapping
 from dataclasses import dataclass
 
 from hello_queue.review.rights.statements import Statement
@@ -13,9 +13,6 @@ Truth = bool | None
 
 Holds = Callable[[Statement], Truth]
 """Which statements hold for a request."""
-
-Goal = Callable[[Holds], Truth]
-"""Whether a request is looked for."""
 
 
 @dataclass(frozen=True)
@@ -44,6 +41,16 @@ class Policies:
 
         boundary = None if self.boundary is None else filled(self.boundary)
         return Policies(filled(self.identity), filled(self.resource), boundary)
+
+    def among(self, statements: Container[Statement]) -> Policies:
+        """The policies without all other statements."""
+
+        def kept(own: Iterable[Statement]) -> tuple[Statement, ...]:
+            return tuple(each for each in own if each in statements)
+
+        return Policies(
+            kept(self.identity), kept(self.resource), None if self.boundary is None else kept(self.boundary)
+        )
 
     @functools.cached_property
     def denials(self) -> frozenset[Statement]:
@@ -83,19 +90,19 @@ def unaffected(statement: Statement, before: Policies, after: Policies) -> Calla
     return lambda alive: kept and not gone & alive
 
 
-def newly_allowed(before: Policies, after: Policies) -> Goal:
-    """The requests that are allowed after and were not before."""
-    return lambda holds: all_of([after.allowed(holds), not_(before.allowed(holds))])
+def newly_allowed(before: Policies, after: Policies, holds: Holds) -> Truth:
+    """A request that is allowed after and was not before."""
+    return all_of([after.allowed(holds), not_(before.allowed(holds))])
 
 
-def newly_granted(before: Policies, after: Policies) -> Goal:
-    """Those of them that no Allow covered before."""
-    return lambda holds: all_of([after.allowed(holds), not_(before.granted(holds))])
+def newly_granted(before: Policies, after: Policies, holds: Holds) -> Truth:
+    """One that no Allow covered before, either."""
+    return all_of([after.allowed(holds), not_(before.granted(holds))])
 
 
-def no_longer_denied(before: Policies, after: Policies) -> Goal:
-    """Those of them that only a Deny refused before."""
-    return lambda holds: all_of([after.allowed(holds), before.granted(holds), before.denied(holds)])
+def no_longer_denied(before: Policies, after: Policies, holds: Holds) -> Truth:
+    """One that only a Deny refused before."""
+    return all_of([after.allowed(holds), before.granted(holds), before.denied(holds)])
 
 
 def not_(value: Truth) -> Truth:
@@ -118,3 +125,7 @@ def any_of(values: Iterable[Truth]) -> Truth:
             return True
         open_ = open_ or value is None
     return None if open_ else False
+
+
+Goal = Callable[[Policies, Policies, Holds], Truth]
+"""Whether a request is looked for, by the policies before and after and by which statements hold for it."""

@@ -16,7 +16,7 @@ from hello_queue.review.rights.actions import examples, pattern
 from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.conditions import Condition
 from hello_queue.review.rights.decision import Requests, Search
-from hello_queue.review.rights.policies import Holds, Policies, Truth
+from hello_queue.review.rights.policies import Holds, Policies, Truth, all_of, not_
 from hello_queue.review.rights.statements import Statement
 
 
@@ -134,18 +134,22 @@ def _open(holder: str, policies: Policies, ways: Sequence[Way], budget: Budget, 
     if not ways:
         return []
     needs = {need: _needed(need) for way in ways for need in way.needs}
-    itself = Statement(True, ("*",), (f"arn:aws:iam::*:user/{holder.partition(' ')[2]}",))
+    itself = Policies((Statement(True, ("*",), (f"arn:aws:iam::*:user/{holder.partition(' ')[2]}",)),))
     has = dict.fromkeys(needs, undecided)
     with contextlib.suppress(TooComplexError):
-        requests = Requests([*policies.statements, *needs.values(), itself], budget=budget)
+        requests = Requests([*policies.statements, *needs.values(), *itself.statements], budget=budget)
         for need, statement in needs.items():
-            others = need.endswith(" on others")
-
-            def goal(holds: Holds, others: bool = others) -> Truth:
-                return False if others and holds(itself) else policies.allowed(holds)
-
-            has[need] = requests.first(Search(statement, goal)) is not None
+            goal = _allowed_on_others if need.endswith(" on others") else _allowed
+            has[need] = requests.first(Search(statement, goal, itself, policies)) is not None
     return [way for way in ways if all(has[need] for need in way.needs)]
+
+
+def _allowed(_: Policies, policies: Policies, holds: Holds) -> Truth:
+    return policies.allowed(holds)
+
+
+def _allowed_on_others(itself: Policies, policies: Policies, holds: Holds) -> Truth:
+    return all_of([policies.allowed(holds), not_(itself.granted(holds))])
 
 
 def _is_named(need: str, policies: Policies) -> bool:
