@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -16,6 +16,8 @@ from hello_queue.rehearsal.rehearse import Seen
 from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.rehearsal.trees import CdkRun
+from hello_queue.review.findings import Finding
+from hello_queue.review.rights.decision import Request
 
 URL, DEAD = "https://127.0.0.1/1/test", "https://127.0.0.1/1/test-dlq"
 PURGE = Right("sqs:PurgeQueue", "arn:aws:sqs:us-east-1:111122223333:test")
@@ -155,26 +157,18 @@ def test_the_reports_escape_what_the_change_says() -> None:
     assert content["observations"][0]["seen"] == hostile.seen
 
 
-@dataclass(frozen=True)
-class Witnessed:
-    """A finding with a witness, as the review has it."""
-
-    on: str
-    action: str = "sqs:PurgeQueue"
-    attribute: str = "what user ada may do"
-    witness: str = "ada could now call sqs:PurgeQueue on test"
-
-
 @pytest.mark.parametrize(
-    ("finding", "expected"),
+    ("request_", "expected"),
     [
-        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:test"), PURGE),
-        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:${Queue}"), None),
-        (Witnessed("arn:aws:sqs:us-east-1:111122223333:t*"), None),
-        (Witnessed("*", "iam:ListUsers"), Right("iam:ListUsers", "*")),
-        (Witnessed("*", "iam:ListUsers", witness="ada could now call x, with aws:SourceIp ::1"), None),
-        (Witnessed("", ""), None),
+        (Request("sqs:PurgeQueue", "arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:test"), PURGE),
+        (Request("sqs:PurgeQueue", "arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:${Queue}"), None),
+        (Request("iam:ListUsers", "*"), Right("iam:ListUsers", "*")),
+        (Request("iam:ListUsers", "*", {"aws:SecureTransport": ("true",)}), Right("iam:ListUsers", "*")),
+        (Request("iam:ListUsers", "*", {"aws:SourceIp": ("::1",)}), None),
+        (Request("iam:ListUsers", "*", {}, ("an unknown operator",)), None),
+        (None, None),
     ],
 )
-def test_the_right_that_a_witness_names(finding: Any, expected: Right | None) -> None:
+def test_the_right_that_a_witness_names(request_: Request | None, expected: Right | None) -> None:
+    finding = Finding("wider-rights", "", "", "", "", "", "", who="user ada", request=request_)
     assert _witness(finding) == ("user ada", expected)

@@ -11,11 +11,11 @@ import threading
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import ACCOUNT
 from hello_queue.rehearsal.signed_calls import Right
+from hello_queue.review.findings import Finding
 from hello_queue.review.working_tree import review_working_tree
 
 MORE_RIGHTS = ("escalation", "wider-rights", "weaker-condition", "weaker-denial", "new-member", "new-trust")
@@ -126,15 +126,14 @@ def predictions(base: str, root: Path) -> Predictions:
     return Predictions(findings, gone)
 
 
-def _witness(finding: Any) -> tuple[str, Right | None]:
-    """Whose right a finding is about, and the right.
-
-    Reviews before the exact comparison of rights have no witness.
-    """
-    action, resource = getattr(finding, "action", ""), getattr(finding, "on", "")
-    who = finding.attribute.removeprefix("what ").removesuffix(" may do")
+def _witness(finding: Finding) -> tuple[str, Right | None]:
+    """Whose right a finding is about, and the right."""
+    request = finding.request
+    if request is None:
+        return finding.who, None
+    resource = request.resource
     for name, value in (("Partition", "aws"), ("Region", os.environ.get("AWS_REGION", "")), ("AccountId", ACCOUNT)):
         resource = resource.replace(f"${{AWS::{name}}}", value)
     is_exact = resource == "*" or not re.search(r"[*?$]", resource)
-    has_conditions = re.search(r", (with|without|if this holds) ?", getattr(finding, "witness", ""))
-    return who, Right(action, resource) if action and resource and is_exact and not has_conditions else None
+    conditions = {*request.context} - {"aws:SecureTransport"} or request.unknown
+    return finding.who, Right(request.action, resource) if is_exact and not conditions else None
