@@ -14,7 +14,7 @@ from hello_queue.project import ROOT
 from hello_queue.review import rules_of_guards as guards
 from hello_queue.review.assembly import Synthesis
 from hello_queue.review.base import Base
-from hello_queue.review.findings import Finding, Note
+from hello_queue.review.findings import Finding, Note, short
 from hello_queue.review.report import Review, as_markdown, as_text
 from hello_queue.review.rules_of_guards import reviewers
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS
@@ -84,6 +84,17 @@ def test_findings_of_two_resources_with_one_name_are_two() -> None:
     tls_only(after[MESSAGING]["Resources"]).append(statement(Principal="*", Action="*"))
     text = as_text(compared({"default": after}))
     assert text.count("DECIDE  wider-rights: anyone may call any action on test\n") == 2
+
+
+def test_who_accepts_that_a_denial_shrinks_does_not_accept_its_removal() -> None:
+    shrunk, gone = golden(), golden()
+    tls_only(shrunk[MESSAGING]["Resources"])[0]["Action"] = ["sqs:SendMessage"]
+    del tls_only(gone[MESSAGING]["Resources"])[0]
+    (finding,) = compared({"default": shrunk}).open
+    for after, left in ((shrunk, 0), (gone, 1)):
+        now = {variant: Synthesis(after if variant == "default" else golden(variant), KNOWN) for variant in VARIANTS}
+        found = review(base(), State({}), State(now), {short(finding.id): "only senders"}, [], NONE)
+        assert (len(found.open), len(found.accepted)) == (left, 1 - left)
 
 
 def test_a_new_acknowledgment() -> None:

@@ -125,6 +125,7 @@ def test_secrets_in_outputs_and_parameters() -> None:
                 '"PasswordResetRequired": "true"',
                 "API_TOKEN=$(cat file) GITHUB_TOKEN: ${{ secrets.GITHUB_TOKEN }}",
                 '"SecretAccessKey":"${Key.SecretAccessKey}"',
+                r'"SecretString": "{\"UserName\":\"ada\"}"',
                 "arn:aws:secretsmanager:us-east-1:444455556666:secret:access-key-AbCdEf",
                 "https://sqs.us-east-1.amazonaws.com/444455556666/test",
                 "sha1 0123456789abcdef0123456789abcdef01234567",

@@ -25,7 +25,7 @@ _KEY = re.compile(
 
 _ACCESS_KEY = re.compile(r"(?<![\w/+])[A-Za-z0-9/+]{40}(?![\w/+=])")
 _ASSIGNED = re.compile(
-    rf"""({_WORD}\w*\\*["']?\s*[:=]\s*\\*["']|://[^\s/:@]*:){_NO_VALUE}([^"'\\\s@]+)(?=\\*["']|@)""", re.IGNORECASE
+    rf"""({_WORD}\w*\\*["']?\s*[:=]\s*\\*["']|://[^\s/:@]*:){_NO_VALUE}([^"'\\\s@]{{3,}})(?=\\*["']|@)""", re.IGNORECASE
 )
 _EXPORTED = re.compile(rf"(\b[A-Z0-9_]*{_WORD.upper()}[A-Z0-9_]*=){_NO_VALUE}([^\s\"']+)")
 """A variable as a shell or an .env file sets it."""

@@ -47,12 +47,8 @@ def reviewers(changed: Sequence[str]) -> Iterator[Finding]:
 
 def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -> tuple[list[Finding], list[Note]]:
     """Find the acknowledged cdk-nag findings that are new, that are gone, or whose reason changed."""
-
-    def keyed(entries: list[dict[str, str]]) -> dict[tuple[str, str], str]:
-        return {(each["where"], each["finding"]): each["reason"] for each in entries}
-
-    old, new = keyed(before), keyed(after)
-    findings, notes = [], []
+    sides = ({(each["where"], each["finding"]): each["reason"] for each in entries} for entries in (before, after))
+    (old, new), findings, notes = sides, [], []
     for (where, rule), reason in new.items():
         stack, _, resource = where.partition("/")
         if (where, rule) not in old:
@@ -60,10 +56,8 @@ def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -
             findings.append(Finding("new-acknowledgment", what, stack, resource, rule, ABSENT, reason))
         elif old[where, rule] != reason:
             notes.append(Note(stack, f"the reason for acknowledging {rule} on {resource} changed: {reason}"))
-    notes += [
-        Note(where.partition("/")[0], f"{rule} on {where} is no longer acknowledged")
-        for where, rule in old.keys() - new
-    ]
+    gone = [(where, rule) for where, rule in old if (where, rule) not in new]
+    notes += [Note(where.partition("/")[0], f"{rule} on {where} is no longer acknowledged") for where, rule in gone]
     return findings, notes
 
 

@@ -165,11 +165,8 @@ def identities(change: Change) -> Iterator[Finding]:
         if new and not old:
             what = f"user {change.name} can sign in to the AWS console"
             yield change.finding("console-access", what, "LoginProfile", None, "a password")
-        elif (
-            isinstance(old, Mapping)
-            and isinstance(new, Mapping)
-            and old.get("PasswordResetRequired")
-            and not new.get("PasswordResetRequired")
+        elif all(isinstance(each, Mapping) for each in (old, new)) and (
+            old.get("PasswordResetRequired") and not new.get("PasswordResetRequired")
         ):
             what = f"user {change.name} may keep the generated password"
             yield change.finding("less-protection", what, "LoginProfile.PasswordResetRequired", True, False)

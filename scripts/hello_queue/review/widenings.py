@@ -182,38 +182,21 @@ class Comparison:
         old, new = self._states[who]
         if old is new:
             return None
-        statement, statements = right.statement, [*old.statements, *new.statements]
+        statement = right.statement
         search = Search(statement, goal, old, new, unaffected(statement, old, new))
-        if search.hopeless(frozenset(statements)):
+        if search.hopeless(frozenset([*old.statements, *new.statements])):
             return None
         self._budget.begin()
         try:
             if who not in self._requests:
+                statements = [*old.statements, *new.statements]
                 self._requests[who] = Requests(statements, likely=self._likely, budget=self._budget)
             requests, known = self._requests[who], _known(who[0])
-            for values in itertools.chain([known], requests.revealing(search, known)):
-                first = requests.first(search, values)
-                if first is not None:
-                    return self._hits_with(values, first, search, requests, old)
+            tried = itertools.chain([known], requests.revealing(search, known))
+            return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
         except TooComplexError:
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
         return None
-
-    def _hits_with(
-        self, values: Mapping[str, str], first: Request, search: Search, requests: Requests, old: Policies
-    ) -> _Hits:
-        """The same with variables replaced by these values."""
-        statement = search.region
-        if not statement.allows or not any(each.allows for each in old.statements):
-            return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
-        actions: set[str] = set()
-        resources: set[str] = set()
-        for text, shown in zip(statement.assuming(values).resources, statement.resources, strict=True):
-            only = () if statement.but_resources else (text,)
-            for _, matching in requests.all(search, values, only):
-                actions |= matching
-                resources.add(shown)
-        return _Hits(frozenset(actions), frozenset(resources), first)
 
 
 @dataclass(frozen=True)
@@ -229,6 +212,25 @@ def _known(subject: str) -> Mapping[str, str]:
     """The variables whose values are known."""
     kind, _, name = subject.partition(" ")
     return {**_PARTITION, "aws:username": name.rpartition("/")[2]} if kind == "user" else _PARTITION
+
+
+def _hits_with(values: Mapping[str, str], search: Search, requests: Requests) -> _Hits | None:
+    """What of a statement shows a difference with these values of variables."""
+    statement, first = search.region, requests.first(search, values)
+    if first is None:
+        return None
+    if not statement.allows or not any(each.allows for each in search.before.statements):
+        return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
+    actions: set[str] = set()
+    resources: set[str] = set()
+    try:
+        for text, shown in zip(statement.assuming(values).resources, statement.resources, strict=True):
+            for _, matching in requests.all(search, values, () if statement.but_resources else (text,)):
+                actions |= matching
+                resources.add(shown)
+    except TooComplexError:
+        return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
+    return _Hits(frozenset(actions), frozenset(resources), first)
 
 
 def _overlap(right: Right, denial: Right) -> bool:

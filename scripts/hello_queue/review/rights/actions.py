@@ -55,6 +55,19 @@ def pattern(text: str) -> Pattern:
     return Pattern(text.lower())
 
 
+def _is_wild(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+@functools.lru_cache(maxsize=4096)
+def _matched(text: str, service: str) -> tuple[str, ...]:
+    """The actions of a service that a pattern matches, in lower case."""
+    known = _known(service)
+    if not _is_wild(text):
+        return (text,) if text in known else ()
+    return tuple(filter(pattern(text).matches, known))
+
+
 def is_known(text: str) -> bool:
     """Whether AWS has an action that matches."""
     service = text.partition(":")[0].lower()
@@ -76,8 +89,8 @@ def distinguished(patterns: Sequence[str], budget: Budget | None = None) -> dict
     anywhere: list[str] = []
     for text in dict.fromkeys(patterns):
         service, colon, _ = text.lower().partition(":")
-        named = colon and _SERVICE.fullmatch(service)
-        (by_service.setdefault(service, []) if named else anywhere).append(text)
+        is_named = colon and _SERVICE.fullmatch(service)
+        (by_service.setdefault(service, []) if is_named else anywhere).append(text)
     found: dict[frozenset[str], str] = {}
     matched: set[str] = set()
     # All services that no pattern names are alike, unless a pattern such as *:Get* looks into all of them.
@@ -85,20 +98,17 @@ def distinguished(patterns: Sequence[str], budget: Budget | None = None) -> dict
     others = [service for service in (*_FIRST, *_services()) if service not in by_service]
     unnamed: Iterable[str] = others[:1] if general else others
     for service in [*by_service, *(unnamed if anywhere else ())]:
-        names: dict[str, list[str]] = {}
-        wild: list[tuple[str, Pattern]] = []
-        for text in [*by_service.get(service, ()), *anywhere]:
-            if {"*", "?"} & {*text}:
-                wild.append((text, pattern(text)))
-            else:
-                names.setdefault(text.lower(), []).append(text)
-        known = _known(service)
-        budget.spend(len(known) * (1 + len(wild)))
+        known, own = _known(service), [*by_service.get(service, ()), *anywhere]
+        budget.spend(len(known) * (1 + sum(_is_wild(text) for text in own)))
+        every = frozenset({"*"}.intersection(own))
+        named: dict[str, set[str]] = {}
+        for text in own:
+            for lower in _matched(text.lower(), service) if text != "*" else ():
+                named.setdefault(lower, {*every}).add(text)
         for lower, name in known.items():
-            matching = frozenset([*names.get(lower, ()), *(text for text, one in wild if one.matches(lower))])
-            if matching:
-                matched |= matching
+            if matching := frozenset(named.get(lower, every)):
                 found.setdefault(matching, name)
+        matched.update(every, *named.values())
     strange = [text for text in dict.fromkeys(patterns) if text not in matched]
     if strange:
         alike = _alike([*dict.fromkeys(patterns)], strange, budget)

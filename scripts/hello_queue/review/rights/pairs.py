@@ -20,7 +20,7 @@ ANYONE = "anyone else"
 def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Request] | None:
     """A principal and its request that policy document ``after`` allows and ``before`` does not, if there is one."""
     for principal in sorted({*_principals(before), *_principals(after), ANYONE}):
-        old, new = (Policies(tuple(_for(principal, document))) for document in (before, after))
+        old, new = (Policies(tuple(statements_about(principal, document))) for document in (before, after))
         if old == new:
             continue
         budget = Budget()
@@ -47,7 +47,7 @@ def _named(element: Any) -> Iterator[str]:
         yield from listed(element)
 
 
-def _for(principal: str, document: Mapping[str, Any]) -> Iterator[Statement]:
+def statements_about(principal: str, document: Mapping[str, Any]) -> Iterator[Statement]:
     """The statements of a document that are about a principal."""
     for statement, source in parse(document):
         if "NotPrincipal" in source:
