@@ -196,7 +196,6 @@ class Comparison:
             return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
         except TooComplexError:
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
-        return None
 
 
 @dataclass(frozen=True)
