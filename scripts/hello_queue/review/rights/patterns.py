@@ -147,9 +147,8 @@ class _Automaton:
                     if loop == ".*":
                         self._loop |= position
                         self._drops[position] = position - beginning
-                    for character in dict.fromkeys(
-                        (literal.lower(), literal.upper()) if pattern.ignore_case else literal
-                    ):
+                    cases = {literal.lower(), literal.upper()} if pattern.ignore_case else {literal}
+                    for character in sorted(each for each in cases if len(each) == 1):
                         self._takes[character] = self._takes.get(character, 0) | position
                     if any_ and not literal:
                         self._any_but_colon |= position
