@@ -24,6 +24,7 @@ from tests.review.templates import (
     logical_id,
     properties,
     tls_only,
+    use_the_queue,
 )
 
 
@@ -250,3 +251,10 @@ def test_a_template_with_a_transform() -> None:
         "unknown-effect: HelloQueueIdentity: Fn::Transform rewrites the template at deploy time",
         "unknown-effect: HelloQueueMessaging: Transform changed, which decides at deploy time what is created",
     ]
+
+
+def test_a_statement_without_an_effect() -> None:
+    """Nobody knows what it does, even if the user is an administrator to whom no right is new."""
+    after = golden()
+    del use_the_queue(after[IDENTITY]["Resources"])["Effect"]
+    assert finding_ids(golden(), after) == ["unknown-effect: test-queue-user has a policy that cannot be read"]
