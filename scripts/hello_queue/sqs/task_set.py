@@ -28,8 +28,9 @@ class TaskSet:
 
     async def wait(self, timeout: float) -> None:
         """Wait until the tasks that are in progress now have ended, for up to so many seconds."""
-        if self._tasks:
-            await asyncio.wait(self._tasks, timeout=timeout)
+        for seconds in (timeout, 1):  # a process that was suspended wakes up with its time over: what came is settled
+            if self._tasks:
+                await asyncio.wait(self._tasks, timeout=seconds)
 
     def _remove(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
