@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 TRANSIENT = {"RequestThrottled", "ServiceUnavailable", "InternalError", "OverLimit"}
 """Errors after which the same call can succeed. It is a list of its own, so that one in the engine is checked by it."""
 
-EXTENSION = "ChangeMessageVisibilityBatch"
+EXTENSION, RECEIVE = "ChangeMessageVisibilityBatch", "ReceiveMessage"
 
 
 class Calls:
@@ -39,8 +39,11 @@ class Calls:
         """A process calls SQS."""
         now = self._oracle.now()
         stopped = process.stopped_at is not None and now > process.stopped_at > process.frozen_at
-        if action == "ReceiveMessage" and stopped:
+        if action == RECEIVE and stopped:
             self._oracle.violated(f"{process} receives after it was stopped")
+        elif action == RECEIVE and (process, RECEIVE) not in self._failing_since:
+            if self._failing_since.get((process, "DeleteMessageBatch"), now) < now and self._holds_handled(process):
+                self._oracle.violated(f"{process} begins to receive while deletes fail")
         elif action == "SendMessageBatch":
             for entry in parameters["Entries"]:
                 self._first_sent.setdefault((process, entry["MessageBody"]), now)
@@ -51,9 +54,16 @@ class Calls:
                 if not entry["VisibilityTimeout"] and self._oracle.receipts[entry["ReceiptHandle"]].result != "later"
             )
 
+    def _holds_handled(self, process: Process) -> bool:
+        """Whether a consumer holds a message that it has handled before now."""
+        consumer = self._oracle.consumers.get(process)
+        held = [] if consumer is None else [self._oracle.receipts[lease.receipt_handle] for lease in consumer._held]
+        return any(each.result == "handled" and (each.ended_at or 0) < self._oracle.now() for each in held)
+
     def answered(self, process: Process, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """A process has an answer."""
-        if len(answer.get("Successful", ())) == len(parameters.get("Entries", ())):
+        final = [each for each in answer.get("Failed", ()) if each["Code"] not in TRANSIENT]
+        if len(answer.get("Successful", ())) + len(final) == len(parameters.get("Entries", ())):
             self._failing_since.pop((process, action), None)
         else:
             self._failing_since.setdefault((process, action), self._oracle.now())

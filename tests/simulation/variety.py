@@ -96,6 +96,10 @@ def _leases(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[E
         seconds = timeout * chance.uniform(0.4, 1.6)
         who = chance.choice(whom)
         events.append(_at_a_call(chance, number, "freeze", chance.uniform(0, 30), who, action, seconds))
+    if chance.random() < 0.3:  # it is suspended while it stops
+        who, at = chance.choice(whom), chance.uniform(0, 30)
+        events.append(Event(6, "stop", at, who=who))
+        events.append(Event(7, "freeze", at + chance.uniform(0, 1), chance.uniform(5, 90), who=who))
     return scenario, events
 
 

@@ -16,7 +16,7 @@ from tests.simulation.virtual_loop import VirtualLoop
 @pytest.mark.parametrize(
     "error",
     [
-        aws.SSLError(endpoint_url="https://sqs", error="certificate verify failed"),
+        aws.SSLError(endpoint_url="https://sqs", error=ValueError("certificate verify failed")),
         aws.ProxyConnectionError(proxy_url="http://proxy"),
     ],
 )
