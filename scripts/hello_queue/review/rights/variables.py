@@ -63,7 +63,7 @@ def solved(pattern: str, text: str) -> dict[str, str]:
         least, last = at + bool(name), len(text) - len(chunk)
         # What a text must end with is there; all else is the first of its kind.
         found = _literal(chunk).search(text, max(least, last) if chunk is chunks[-1] else least)
-        if not found:
+        if not found or found.start() < least:  # a search from behind the end begins at the end
             return {}
         if name:
             values.setdefault(name, text[at : found.start()])
