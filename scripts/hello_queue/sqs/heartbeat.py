@@ -19,8 +19,8 @@ def timeout_of(visibility_timeout: int) -> float:
 def repeated_after(visibility_timeout: int) -> float:
     """After how many seconds without an answer to ask for an extension again, while the first call still waits.
 
-    A lease is extended when half of it is left. A thirtieth of the visibility timeout leaves time for 15 calls: where
-    every second call gets no answer, four of them are all lost for one lease in 16.
+    A lease is extended when half of it is left. A thirtieth of the visibility timeout leaves time for 15 calls. Four
+    would not do: where every second call gets no answer, all four are lost for one lease in 16.
     """
     return max(0.1, min(timeout_of(visibility_timeout), visibility_timeout / 30))
 
