@@ -184,7 +184,7 @@ class Oracle:
                 (not receipt.heard or receipt.fault or process.stopped_at is not None or not process.is_running)
                 or self.consumers[process]._error is not None  # it stops by itself
                 or receipt.result in ("failed", "later", "cannot go on")
-                or max(process.frozen_at, *self._heartbeat_faults[process], 0) >= receipt.at
+                or (process.frozen_at >= receipt.at or self._heartbeats_failed(receipt))
             ):
                 continue
             if receipt.started_at is not None and receipt.ended_at is None:
@@ -233,9 +233,13 @@ class Oracle:
             or now - before.started_at > self.max_handling_seconds
         ):
             return
-        faults = sum(at >= before.at for at in self._heartbeat_faults[process])
-        if faults < (3 if self.visibility_timeout >= 10 else 2):
+        if not self._heartbeats_failed(before):
             self.violated(f"the lease of {before.handle} expired at {process} while it was handled")
+
+    def _heartbeats_failed(self, receipt: Receipt) -> bool:
+        """Whether more extensions may have failed than a lease outlives."""
+        faults = sum(at >= receipt.at for at in self._heartbeat_faults[receipt.process])
+        return faults >= (3 if self.visibility_timeout >= 10 else 2)
 
     # Handlers.
 
