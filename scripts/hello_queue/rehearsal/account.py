@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -118,6 +119,19 @@ def deployed(stacks: Iterable[str]) -> Deployed:
                     identity = each["ResourceType"], each.get("PhysicalResourceId", "")
                     resources[stack, each["LogicalResourceId"]] = identity
     return Deployed(outputs, resources, statuses)
+
+
+@contextlib.contextmanager
+def workers_paused() -> Iterator[None]:
+    """No Lambda function gets messages: those that are running wait."""
+    functions = _any_client("lambda")
+    pages = functions.get_paginator("list_event_source_mappings").paginate()
+    running = [each["UUID"] for page in pages for each in page["EventSourceMappings"] if each["State"] == "Enabled"]
+    for mapping in running:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    yield
+    for mapping in running:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 def refusal(key: AccessKey) -> str | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.deployment.access_key import read_access_key
 from hello_queue.errors import HelloQueueError
-from hello_queue.rehearsal.account import Deployed, deployed, existing, refusal
+from hello_queue.rehearsal.account import Deployed, deployed, existing, refusal, workers_paused
 from hello_queue.rehearsal.clients import MESSAGES, Clients, fill, left_in
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions, ReviewInBackground
 from hello_queue.rehearsal.signed_calls import Right, allowed, rights_to_try
@@ -93,11 +93,13 @@ def rehearse(
     could = allowed(key, rights)
     answers_before = answers([said.with_names_before(each) for each in more], before)
     report(f"putting {MESSAGES:,} messages into each queue")
-    for url in urls.values():
-        fill(url)
     clients = Clients(key, urls["QueueUrl"])
     with _stopped(clients):
-        clients.start()
+        # The client holds what is put into the queue: workers would process it.
+        with workers_paused():
+            for url in urls.values():
+                fill(url)
+            clients.start()
         report("deploying the change, while a client sends and another one processes")
         begun = time.monotonic()
         deployment = change.deploy()

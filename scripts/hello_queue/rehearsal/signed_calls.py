@@ -30,7 +30,7 @@ _CARRIED_OUT = ("AssumeRole",)
 _NOTHING_STATED: Mapping[str, tuple[str, ...] | None] = {}
 
 _RESOURCE_MEMBERS = {
-    "sqs": ("QueueUrl", "QueueName"),
+    "sqs": ("QueueUrl", "QueueName", "SourceArn"),
     "iam": ("RoleName", "UserName", "PolicyArn", "GroupName"),
     "sts": ("RoleArn",),
     "secretsmanager": ("SecretId",),
