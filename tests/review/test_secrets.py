@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 
 import pytest
@@ -136,6 +137,14 @@ def test_secrets_in_outputs_and_parameters() -> None:
 )
 def test_what_is_masked_in_a_text(text: str, expected: str) -> None:
     assert masked(text) == expected
+
+
+@pytest.mark.parametrize("part", ["secret", "SECRET_", "://a", "secret='", "-----BEGIN PRIVATE KEY-----n", "A0/"])
+def test_no_text_takes_long_to_mask(part: str) -> None:
+    """A megabyte takes less than a second on an idle machine; what grows with its square would take an hour."""
+    start = time.process_time()
+    masked(part * (200_000 // len(part)))
+    assert time.process_time() - start < 10
 
 
 def test_what_is_masked_in_a_template() -> None:

@@ -39,7 +39,7 @@ WHY = {
 ABSENT = "none"
 
 _OUR_ARN = re.compile(r"arn:\$\{AWS::Partition\}:([a-z0-9-]+):(?:\$\{AWS::Region\})?:\$\{AWS::AccountId\}:")
-_TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^}]+)\}")
+_TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^{}]+)\}")
 
 
 @dataclass(frozen=True)

@@ -24,10 +24,13 @@ _KEY = re.compile(
 """What keys look like, wherever they stand."""
 
 _ACCESS_KEY = re.compile(r"(?<![\w/+])[A-Za-z0-9/+]{40}(?![\w/+=])")
+# Names and URLs are limited, so that no text of a stranger takes longer than its length.
 _ASSIGNED = re.compile(
-    rf"""({_WORD}\w*\\*["']?\s*[:=]\s*\\*["']|://[^\s/:@]*:){_NO_VALUE}([^"'\\\s@]{{3,}})(?=\\*["']|@)""", re.IGNORECASE
+    rf"""({_WORD}\w{{0,60}}\\*["']?\s{{0,9}}[:=]\s{{0,9}}\\*["']){_NO_VALUE}([^"'\\\s]{{3,}})(?=\\*["'])""",
+    re.IGNORECASE,
 )
-_EXPORTED = re.compile(rf"(\b[A-Z0-9_]*{_WORD.upper()}[A-Z0-9_]*=){_NO_VALUE}([^\s\"']+)")
+_IN_URL = re.compile(rf"""(://[^\s/:@]{{0,60}}:){_NO_VALUE}([^"'\\\s/:@]{{1,200}})(?=@)""")
+_EXPORTED = re.compile(rf"(\b[A-Z0-9_]{{0,60}}{_WORD.upper()}[A-Z0-9_]{{0,60}}=){_NO_VALUE}([^\s\"']+)")
 """A variable as a shell or an .env file sets it."""
 
 
@@ -35,7 +38,7 @@ def masked(text: str, mask: Callable[[str], str] = lambda secret: MASK.format(""
     """The text without what looks like a key, and without what is assigned to a password or the like."""
     text = _KEY.sub(lambda found: mask(found[0]), text)
     text = _ACCESS_KEY.sub(lambda found: mask(found[0]) if _is_random(found[0]) else found[0], text)
-    for assigned in (_ASSIGNED, _EXPORTED):
+    for assigned in (_ASSIGNED, _IN_URL, _EXPORTED):
         text = assigned.sub(lambda found: found[1] + mask(found[2]), text)
     return text
 
