@@ -33,6 +33,8 @@ def test_the_scripts_as_processes(repository: Repository) -> None:
     stale, found = decisions(open_.stdout)
     assert stale == "stale-golden: tests/golden is not what the code makes"
     assert found == A_KEY_ID
+    assert f"- finding: '{A_KEY_ID}'" in open_.stdout, "golden files are made anew, not accepted"
+    assert "finding: 'stale-golden" not in open_.stdout
     assert (
         "**new-access-key**: user ada gets access key HelloQueueIdentity/New"
         in (repository.folder / "review.md").read_text()
@@ -95,6 +97,9 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     ]
     assert "terminationProtection; with keep_data=true and " in done.stdout
     assert "+    send_away(message)" in done.stdout, "the difference of the code itself"
+    tables = re.findall("^ *[┌├│└].*", done.stdout, re.MULTILINE)
+    assert tables
+    assert all(line[-1] in "┐┤│┘" for line in tables), "the tables of cdk diff are whole"
     assert "+    send_away(message)" in (repository.folder / "review.md").read_text()
 
     repository.accept("new-code: Function/Code runs other code", "it tells the owner")

@@ -110,9 +110,10 @@ def _lines(review: Review) -> Iterator[tuple[str, ...]]:
     for finding, where in review.open.items():
         yield "decide", finding.kind, short(finding.what)
         yield from (("fact", name, short(value)) for name, value in _facts(finding, where) if value)
-    if review.open:
+    entries = [short(finding.id) for finding in review.open if finding.kind != "stale-golden"]  # these are made anew
+    if entries:
         yield ("accept",)
-        first, *others = (short(finding.id) for finding in review.open)
+        first, *others = entries
         yield "entry", first
         yield from (("another entry", id_) for id_ in others)
         yield ("end of code",)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -130,7 +131,7 @@ def review(
         templates = old.templates if golden is None else golden
         states[variant] = _without_hashes(templates, hashes), _without_hashes(new.templates, hashes)
     notes: dict[str, list[Note]] = {}
-    details: dict[str, list[str]] = {}
+    details: dict[str, tuple[str, list[str]]] = {}
     all_words = _words(states)
     pairs = dict(zip(news, pairs_of(list(states.values())), strict=True))
     for variant, new in news.items():
@@ -143,7 +144,9 @@ def review(
         found += [(finding.in_words_of(words), variant) for finding in findings]
         notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
         for title, text in (*pair.details.items(), *_code_details(old, new)):
-            details.setdefault(in_words_of(f"{title}\n{text}", words), []).append(variant)
+            # Names have as many spaces and lines after them as their table is wide.
+            alike = re.sub("[ ─]+", " ", in_words_of(f"{title}\n{text}", words))
+            details.setdefault(alike, (f"{title}\n{text}", []))[1].append(variant)
     known = [*base.acknowledgments, *acknowledgments(olds, all_words)]
     acknowledged, more_notes = guards.acknowledgments(known, acknowledgments(news, all_words))
     found += [(finding, DEFAULT) for finding in acknowledged]
@@ -153,7 +156,7 @@ def review(
     if any(name.startswith("stacks/") or name == "app.py" for name in changed) and not any(notes.values()):
         text = f"stacks/ changed, but none of the {len(news)} variants did: another combination of settings may"
         more_notes.append(Note("stacks", text))
-    whole = _review(base.commit, found, accepted, notes, more_notes, details, list(news))
+    whole = _review(base.commit, found, accepted, notes, more_notes, details.values(), list(news))
     return replace(whole, changes=pairs[DEFAULT].changes)
 
 
@@ -163,7 +166,7 @@ def _review(
     accepted: Mapping[str, str],
     notes: dict[str, list[Note]],
     more_notes: list[Note],
-    details: Mapping[str, list[str]],
+    details: Iterable[tuple[str, list[str]]],
     variants: list[str],
 ) -> Review:
     """Put together what is the same in several variants, the most dangerous kind first."""
@@ -185,7 +188,7 @@ def _review(
         {each: accepted[short(each.id)] for each, _ in together.values() if short(each.id) in accepted},
         default_notes,
         other_notes,
-        {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details.items()},
+        {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details},
         variants,
     )
 
