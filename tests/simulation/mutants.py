@@ -361,6 +361,7 @@ FOUND: dict[int, str] = {
     21001828: "a dead letter whose copy an earlier redrive had sent was taken for one that is lost",
     21000709: "a consumer that ends because of an error was not taken for the reason of a dead letter",
     31000853: "a message that arrived when the grace period ended was not returned",
+    7006716: "an answer that came late, and whose extension failed, was not taken for the reason of a dead letter",
     5129: "deletes that were given up at the end of the grace period were taken for a broken promise",
 }
 """Seeds that have failed, and what they found."""
