@@ -6,6 +6,7 @@ A few seeds are part of the tests; `make simulate` runs fresh ones.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -83,6 +84,12 @@ def test_a_failure_is_shrunk() -> None:
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_found(name: str) -> None:
     assert mutation.found(name, 100).isdigit()
+
+
+def test_the_documentation_lists_every_mutant() -> None:
+    """Its table is what `make mutants` has printed."""
+    rows = re.findall(r"^\| (.+) \| (.+) \| \d+ \|$", (ROOT / "docs/simulation.md").read_text(), re.MULTILINE)
+    assert rows == [(name, mutant.what) for name, mutant in mutants.MUTANTS.items()]
 
 
 def test_every_mutant_can_be_put_in() -> None:
