@@ -86,6 +86,11 @@ def test_a_value_that_no_policy_names_as_a_word() -> None:
     assert kinds([own, *denials], [own, denials[1]]) == ["weaker-denial"]  # of a user ab
 
 
+def test_a_denial_of_all_but_the_own_resource() -> None:
+    one, denial = statement(Resource="h/ab"), {"Effect": "Deny", "Action": "sqs:*", "NotResource": f"h/{USERNAME}"}
+    assert kinds([], [one, denial]) == ["wider-rights"]  # of a user ab
+
+
 def test_account_and_region_may_be_those_that_a_policy_names() -> None:
     ours = statement(Resource="arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q")
     denial = statement(Effect="Deny", Resource="arn:aws:sqs:eu-west-1:444455556666:q")

@@ -144,10 +144,10 @@ class Requests:
     def _from_resources(self, alive: _Left, search: Search, values: Values, general: Values) -> Iterator[Values]:
         """Values of variables for which statements match a resource together that do not otherwise."""
         known = {left for _, left, _ in self._divided(alive, search.region, values)}
+        patterns = sorted({text for each in alive for text in self._form(each, values).resources if variables(text)})
         for resource, left, _ in self._divided(alive, search.region, general):
             if left not in known:
-                patterns = {text for each in left for text in self._form(each, values).resources if variables(text)}
-                yield from self._solved(sorted(patterns), resource)
+                yield from self._solved(patterns, resource)
 
     def _from_conditions(self, alive: _Left, _: Search, values: Values, general: Values) -> Iterator[Values]:
         """Values of variables for which conditions hold together that do not otherwise."""

@@ -148,9 +148,10 @@ class _Automaton:
                         self._loop |= position
                         self._drops[position] = position - beginning
                     for character in dict.fromkeys(
-                        (literal.lower(), literal.upper()) if pattern.ignore_case else literal
+                        [literal.lower(), literal.upper()] if pattern.ignore_case else literal
                     ):
-                        self._takes[character] = self._takes.get(character, 0) | position
+                        if character:
+                            self._takes[character] = self._takes.get(character, 0) | position
                     if any_ and not literal:
                         self._any_but_colon |= position
                         self._any |= position if any_ == "." else 0
