@@ -104,6 +104,11 @@ def test_a_variable_has_one_value_in_resources_and_conditions() -> None:
         assert kinds([own, denial], [own]) == expected
 
 
+def test_patterns_of_one_statement_are_told_apart() -> None:
+    before = {"Effect": "Allow", "Action": "sqs:*", "NotResource": f"h/{USERNAME}"}
+    assert kinds([before], [statement(Resource=[USERNAME, "*b"])]) == ["wider-rights"]  # h/b of a user b
+
+
 def test_account_and_region_may_be_those_that_a_policy_names() -> None:
     ours = statement(Resource="arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q")
     denial = statement(Effect="Deny", Resource="arn:aws:sqs:eu-west-1:444455556666:q")
