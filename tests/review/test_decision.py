@@ -213,6 +213,8 @@ def test_layers() -> None:
     assert new(Policies((all_,), boundary=(sqs,)), Policies((all_,)))
     assert new(Policies((all_,), boundary=(sqs,)), Policies((all_,), boundary=(iam,)))
     assert not new(Policies(resource=(sqs,)), Policies((sqs,), resource=(sqs,)), sqs)
+    # What is moved to the policy of a resource is no longer limited.
+    assert new(Policies((sqs,), boundary=(iam,)), Policies(resource=(sqs,), boundary=(iam,)), sqs)
 
 
 @pytest.mark.parametrize("operator", ["IpAddress", "NotIpAddress"])

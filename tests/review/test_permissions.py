@@ -131,6 +131,11 @@ def test_rights_of_its_own_do_not_replace_the_trust_of_a_role() -> None:
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": {"Fn::GetAtt": ["U", "Arn"]}}}
     admin = user(statement(Action="*"))
     assert kinds(template(U=admin, R=role()), template(U=admin, R=role(trust))) == ["new-trust"]
+    before, after = (
+        template(U=user(statement()), R=role()),
+        template(U=user(statement(Action="sqs:*")), R=role(trust)),
+    )
+    assert sorted(kinds(before, after)) == ["new-trust", "wider-rights"]
 
 
 def test_a_policy_variable() -> None:

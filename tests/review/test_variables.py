@@ -86,6 +86,29 @@ def test_a_value_that_no_policy_names_as_a_word() -> None:
     assert kinds([own, *denials], [own, denials[1]]) == ["weaker-denial"]  # of a user ab
 
 
+def test_a_denial_of_all_but_the_own_resource() -> None:
+    one, denial = statement(Resource="h/ab"), {"Effect": "Deny", "Action": "sqs:*", "NotResource": f"h/{USERNAME}"}
+    assert kinds([], [one, denial]) == ["wider-rights"]  # of a user ab
+
+
+def test_a_value_of_a_condition() -> None:
+    own = statement(Condition={"StringEquals": {"aws:Referer": USERNAME}})
+    denial = statement(Effect="Deny", Condition={"StringEquals": {"aws:Referer": "ab"}})
+    assert kinds([own, denial], [own]) == ["weaker-denial"]
+
+
+def test_a_variable_has_one_value_in_resources_and_conditions() -> None:
+    denial = statement(Effect="Deny", Resource="h/ab")
+    for operator, expected in (("StringEquals", ["weaker-denial"]), ("StringNotEquals", [])):
+        own = statement(Resource=f"h/{USERNAME}", Condition={operator: {"aws:username": "ab"}})
+        assert kinds([own, denial], [own]) == expected
+
+
+def test_patterns_of_one_statement_are_told_apart() -> None:
+    before = {"Effect": "Allow", "Action": "sqs:*", "NotResource": f"h/{USERNAME}"}
+    assert kinds([before], [statement(Resource=[USERNAME, "*b"])]) == ["wider-rights"]  # h/b of a user b
+
+
 def test_account_and_region_may_be_those_that_a_policy_names() -> None:
     ours = statement(Resource="arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q")
     denial = statement(Effect="Deny", Resource="arn:aws:sqs:eu-west-1:444455556666:q")

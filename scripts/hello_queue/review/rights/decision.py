@@ -20,7 +20,7 @@ from hello_queue.review.rights.conditions import UNKNOWN, Condition, Value, valu
 from hello_queue.review.rights.patterns import texts
 from hello_queue.review.rights.policies import Goal, Policies, Truth, all_of
 from hello_queue.review.rights.statements import Statement, resource_pattern
-from hello_queue.review.rights.variables import ANYTHING, is_possible, solved, variables
+from hello_queue.review.rights.variables import ANYTHING, filled, is_possible, solved, variables
 
 Values = Mapping[str, str]
 """What policy variables stand for, and what CloudFormation fills in."""
@@ -84,6 +84,7 @@ class Requests:
         self._number = {each: number for number, each in enumerate(dict.fromkeys(statements))}
         self._likely, self._budget = likely, budget or Budget()
         self._resources: dict[tuple[tuple[tuple[str, ...], ...], int | None], dict[int, str]] = {}
+        self._telling: dict[tuple[tuple[str, ...], ...], list[str]] = {}
         self._ways: dict[tuple[str, tuple[Condition, ...], Value], dict[tuple[bool, ...], Value]] = {}
         self._filled: dict[tuple[Statement, tuple[str | None, ...]], Statement] = {}
         self._kinds = self._divide_actions()
@@ -143,11 +144,23 @@ class Requests:
 
     def _from_resources(self, alive: _Left, search: Search, values: Values, general: Values) -> Iterator[Values]:
         """Values of variables for which statements match a resource together that do not otherwise."""
-        known = {left for _, left, _ in self._divided(alive, search.region, values)}
-        for resource, left, _ in self._divided(alive, search.region, general):
-            if left not in known:
-                patterns = {text for each in left for text in self._form(each, values).resources if variables(text)}
-                yield from self._solved(sorted(patterns), resource)
+        forms = [self._form(each, values) for each in sorted(alive, key=self._number.__getitem__)]
+        open_ = sorted({text for each in forms for text in each.resources if variables(text)})
+        fixed = dict.fromkeys(tuple(text for text in each.resources if not variables(text)) for each in forms)
+        groups = (*((text,) for text in open_), *fixed)
+        if open_ and groups not in self._telling:
+            known, wider = (
+                self._texts([[filled(text, each) for text in group] for group in groups]) for each in ({}, general)
+            )
+            self._telling[groups] = [text for bits, text in wider.items() if bits not in known]
+        for resource in self._telling.get(groups, ()):
+            yield from self._solved(open_, resource)
+
+    def _texts(self, groups: Sequence[Sequence[str]], within: int | None = None) -> dict[int, str]:
+        """One resource for each combination of groups that match it."""
+        patterns = [[resource_pattern(text) for text in group] for group in groups]
+        made_up = [one.text.replace("*", "example").replace("?", "x") for each in patterns for one in each]
+        return texts(patterns, [*self._likely, *made_up], within=within, budget=self._budget)
 
     def _from_conditions(self, alive: _Left, _: Search, values: Values, general: Values) -> Iterator[Values]:
         """Values of variables for which conditions hold together that do not otherwise."""
@@ -209,11 +222,7 @@ class Requests:
         groups = tuple(dict.fromkeys([*(each.resources for each in forms.values()), resources]))
         within = None if region.but_resources else groups.index(resources)
         if (groups, within) not in self._resources:
-            patterns = [[resource_pattern(text) for text in group] for group in groups]
-            made_up = [one.text.replace("*", "example").replace("?", "x") for each in patterns for one in each]
-            self._resources[groups, within] = texts(
-                patterns, [*self._likely, *made_up], within=within, budget=self._budget
-            )
+            self._resources[groups, within] = self._texts(groups, within)
         for bits, resource in self._resources[groups, within].items():
             self._budget.spend(1 + len(forms) // 4)
             matched = {group: bool(bits >> index & 1) for index, group in enumerate(groups)}
