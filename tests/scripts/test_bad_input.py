@@ -107,7 +107,6 @@ INVALID_ARGUMENTS = {
         (["--failures", "/"], "--failures '/'"),
         (["--failures", "/no/such/file"], "--failures '/no/such/file' cannot be written: No such file"),
         *out_of_range("--count", 1, 1_000_000_000),
-        (["--forever", "--empty-after", "3"], "--empty-after 3 and --forever exclude each other"),
         (["--forever", "--empty-after", "0"], "--empty-after 0 and --forever exclude each other"),
         *out_of_range("--empty-after", 0, 86_400),
         *out_of_range("--max-handling-time", 1, 43_200),
