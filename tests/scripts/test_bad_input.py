@@ -119,7 +119,6 @@ INVALID_ARGUMENTS = {
         *out_of_range("--watch", 1, 86_400),
         *out_of_range("--groups", 1, 1_000),
         (["--groups", "5", "--watch", "5"], "--groups 5 and --watch exclude each other"),
-        (["--samples", "2"], "--samples"),
         *QUEUE_OPTIONS,
     ],
     "redrive.py": [
