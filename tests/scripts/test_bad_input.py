@@ -107,6 +107,7 @@ INVALID_ARGUMENTS = {
         (["--failures", "/"], "--failures '/'"),
         (["--failures", "/no/such/file"], "--failures '/no/such/file' cannot be written: No such file"),
         *out_of_range("--count", 1, 1_000_000_000),
+        (["--forever", "--empty-after", "0"], "--empty-after 0 and --forever exclude each other"),
         *out_of_range("--empty-after", 0, 86_400),
         *out_of_range("--max-handling-time", 1, 43_200),
         *out_of_range("--grace", 0, 86_400),
@@ -118,7 +119,6 @@ INVALID_ARGUMENTS = {
         *out_of_range("--watch", 1, 86_400),
         *out_of_range("--groups", 1, 1_000),
         (["--groups", "5", "--watch", "5"], "--groups 5 and --watch exclude each other"),
-        (["--samples", "2"], "--samples"),
         *QUEUE_OPTIONS,
     ],
     "redrive.py": [

@@ -96,3 +96,24 @@ def test_calls_without_an_answer_do_not_pile_up() -> None:
     transport = Unreliable(1)
     assert after_a_while(transport, 30) == CONSUMED
     assert 12 * CONSUMED < transport.entries <= 15 * CONSUMED
+
+
+def test_an_outage_is_reported_at_intervals() -> None:
+    """With what came together meanwhile, and not once for each call."""
+    notices: list[str] = []
+
+    async def extend() -> None:
+        dead = Unreliable(1)
+        options: Any = {"visibility_timeout": 30, "heartbeat_timeout": 0.5, "retry_policy": RetryPolicy(60, print)}
+        leases = Leases(dead, dead, URL, **options, report=notices.append, counts=Counts())
+        for number in range(50):  # half a second each
+            await leases.extend([Lease(Message(str(number), ""), "handle", 0)])
+
+    loop = VirtualLoop()
+    loop.run_until_complete(extend())
+    loop.close()
+    assert [text.partition(" could")[0].rpartition(" of ")[2] for text in notices] == [
+        "1 message",
+        "21 messages",
+        "21 messages",
+    ]
