@@ -1,5 +1,5 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test coverage lint synth golden review rehearse bench soak faults simulate mutants lock docs clean
+.PHONY: setup demo test coverage lint synth golden review rehearse bench soak boto3 faults simulate mutants lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -11,22 +11,23 @@ PEERS := scripts/hello_queue/benchmark/peers
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 help:
-	@echo 'make demo   see it work, without an AWS account'
-	@echo 'make test   run the tests'
+	@echo 'make demo     see it work, without an AWS account'
+	@echo 'make test     run the tests'
 	@echo 'make coverage run the tests, and print which lines and branches they reach'
-	@echo 'make lint   ruff, mypy, and actionlint and zizmor for the workflows'
-	@echo 'make synth  write the CloudFormation templates to cdk.out'
-	@echo 'make golden refresh the templates that reviewers read, in tests/golden'
-	@echo 'make review what does this change do in AWS? (BASE=origin/main)'
+	@echo 'make lint     ruff, mypy, and actionlint and zizmor for the workflows'
+	@echo 'make synth    write the CloudFormation templates to cdk.out'
+	@echo 'make golden   refresh the templates that reviewers read, in tests/golden'
+	@echo 'make review   what does this change do in AWS? (BASE=origin/main)'
 	@echo 'make rehearse what happens when this change is deployed? (BASE=origin/main; in a local AWS)'
-	@echo 'make bench  how fast are send.py and process.py? (about 40 minutes)'
-	@echo 'make soak   run the tests that kill and fail in a loop, and those of both transports over boto3'
-	@echo 'make faults 100,000 messages through 200 kills and faults'
-	@echo 'make simulate SEEDS=1000 the engine in virtual time; SEED=n replays one, with its trace'
-	@echo 'make mutants does the simulation find faults that are put into the engine?'
-	@echo 'make lock   lock the Python dependencies anew, after a change of requirements*.txt'
-	@echo 'make docs   refresh what in README.md comes from the code'
-	@echo 'make clean  remove what the others installed and wrote'
+	@echo 'make bench    how fast are send.py and process.py? (about 40 minutes)'
+	@echo 'make soak     run the tests that kill, fail and rehearse in a loop, for minutes'
+	@echo 'make boto3    run the tests of sending and processing over boto3 instead of our own transport'
+	@echo 'make faults   100,000 messages through 200 kills and faults'
+	@echo 'make simulate the engine in virtual time (SEEDS=1000); SEED=n replays one, with its trace'
+	@echo 'make mutants  does the simulation find faults that are put into the engine?'
+	@echo 'make lock     lock the Python dependencies anew, after a change of requirements*.txt'
+	@echo 'make docs     refresh what in README.md comes from the code'
+	@echo 'make clean    remove what the others installed and wrote'
 
 setup: .venv/installed node_modules/installed
 
@@ -65,8 +66,10 @@ bench: setup $(PEERS)/node_modules/installed $(PEERS)/.venv/installed
 	@$(BIN)/python scripts/bench.py
 
 soak: setup $(PEERS)/node_modules/installed
-	@$(BIN)/python -m pytest -m soak
-	@HELLO_QUEUE_TRANSPORT=boto3 $(BIN)/python -m pytest tests/sqs tests/scripts/test_process*.py tests/scripts/test_send*.py tests/test_interoperation.py
+	@$(PYTEST) -m soak
+
+boto3: setup $(PEERS)/node_modules/installed
+	@HELLO_QUEUE_TRANSPORT=boto3 $(PYTEST) tests/sqs tests/scripts/test_process*.py tests/scripts/test_send*.py tests/test_interoperation.py
 
 faults: setup
 	@FAULTS_MESSAGES=100000 FAULTS=200 $(BIN)/python -m pytest --numprocesses=0 -s -m '' tests/test_faults.py

@@ -11,6 +11,7 @@ from __future__ import annotations
 import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 
 # isort: split
+import argparse
 import os
 import statistics
 import sys
@@ -35,7 +36,7 @@ from hello_queue.benchmark.measurements import (
     start_up,
     throughput,
 )
-from hello_queue.benchmark.results import Comparison, record
+from hello_queue.benchmark.results import Comparison, Task, record
 from hello_queue.cli.main import DONE, run
 from hello_queue.cli.options import number, parser
 from hello_queue.cli.progress import tell
@@ -44,21 +45,31 @@ from hello_queue.errors import HelloQueueError
 EXAMPLES = """\
   make bench                                  everything: about 40 minutes
   python scripts/bench.py --rounds 1          a first look
+  python scripts/bench.py --only 'send, 10,000 bytes, http, at once' --rounds 3
+                                              one comparison: about 2 minutes
   python scripts/bench.py --record docs/benchmark.json && make docs
                                               what the documentation shows"""
 
 
+TASKS = [
+    Task(kind, scheme, size, delay)
+    for scheme, size in (("http", 100), ("https", 100), ("http", 10_000))
+    for delay in (0.0, 0.01)
+    for kind in CONTENDERS
+]
+START_UP, MEMORY, LOCAL_AWS = "start-up", "memory", "local AWS"
+PARTS = [START_UP, MEMORY, LOCAL_AWS, *(task.name for task in TASKS)]
+
+
 def main() -> int:
-    options = parser(__doc__ or "", EXAMPLES)
-    options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="measure each so often")
-    options.add_argument("--record", metavar="FILE", type=Path, help="write every figure to this file, as JSON")
-    arguments = options.parse_args()
+    arguments = _parse()
     rounds = arguments.rounds
     for needed in (PEERS / "node_modules", PYTHON_PEERS):
         if not needed.exists():
             raise HelloQueueError(f"{needed} is missing: run `make bench`")
     cores = os.cpu_count()
     print(f"Medians of {rounds}, {cores} cores, Python {sys.version.split()[0]}, boto3 {boto3.__version__}\n")
+    parts = [name for name in PARTS if any(text in name for text in arguments.only or [""])]
     comparisons: list[Comparison] = []
     others: dict[str, object] = {}
 
@@ -68,27 +79,50 @@ def main() -> int:
             record(arguments.record, comparisons, rounds, others)
 
     with endpoint() as (server, tls_server):
-        starts = start_up(server, rounds * 2)
-        _print_start_up(starts)
-        others["start_up_seconds"] = starts
-        others["peak_memory_megabytes"] = _print_peak_memory(server)
-        local = on_the_local_aws(rounds, tell)
-        _print_local_aws(local)
-        others["local_aws_seconds"] = {f"{name}: {kind}": seconds for (name, kind), seconds in local.items()}
+        if START_UP in parts:
+            starts = start_up(server, rounds * 2)
+            _print_start_up(starts)
+            others["start_up_seconds"] = starts
+        if MEMORY in parts:
+            others["peak_memory_megabytes"] = _print_peak_memory(server)
+        if LOCAL_AWS in parts:
+            local = on_the_local_aws(rounds, tell)
+            _print_local_aws(local)
+            others["local_aws_seconds"] = {f"{name}: {kind}": seconds for (name, kind), seconds in local.items()}
         keep()
-        for target, size, delay in (
-            (server, 100, 0.0),
-            (server, 100, 0.01),
-            (tls_server, 100, 0.0),
-            (tls_server, 100, 0.01),
-            (server, 10_000, 0.0),
-            (server, 10_000, 0.01),
-        ):
-            for kind in CONTENDERS:
-                comparisons.append(throughput(target, kind, size, delay, rounds, tell))
+        for task in TASKS:
+            if task.name in parts:
+                target = tls_server if task.scheme == "https" else server
+                comparisons.append(throughput(target, task, rounds, tell))
                 print(comparisons[-1].table(), flush=True)
                 keep()
     return DONE
+
+
+def _parse() -> argparse.Namespace:
+    options = parser(__doc__ or "", EXAMPLES)
+    options.add_argument("--rounds", metavar="N", type=number(1, 99), default=5, help="measure each so often")
+    options.add_argument(
+        "--only",
+        metavar="TEXT",
+        type=_part,
+        action="append",
+        help=f"measure only the parts with this in their names: {START_UP}, {MEMORY}, {LOCAL_AWS}, and those such as "
+        f"'{TASKS[0].name}'; may be repeated",
+    )
+    options.add_argument("--record", metavar="FILE", type=Path, help="write every figure to this file, as JSON")
+    arguments = options.parse_args()
+    if arguments.only is not None and arguments.record is not None:
+        options.error("--only and --record exclude each other: a record is of one whole run")
+    return arguments
+
+
+def _part(text: str) -> str:
+    if not text or not any(text in name for name in PARTS):
+        raise argparse.ArgumentTypeError(
+            f"{text[:60]!r} is in the name of no part, such as '{LOCAL_AWS}' or '{TASKS[0].name}'"
+        )
+    return text
 
 
 def _print_peak_memory(server: Endpoint) -> dict[int, float]:

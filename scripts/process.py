@@ -20,6 +20,7 @@ import json
 import sys
 import threading
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,7 +29,7 @@ from hello_queue.cli import logs
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import Failures, bar, tell
+from hello_queue.cli.progress import Failures, bar, counted, tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
@@ -36,13 +37,16 @@ from hello_queue.sqs.consumers import Consumers
 from hello_queue.sqs.failures import FailureFile, recording
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
-from hello_queue.sqs.queues import attributes
+from hello_queue.sqs.queues import attributes, redrive_policy
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 UNHIDDEN_SECONDS = 30
 """The visibility timeout that replaces a queue's of 0, with which each message would be received again and again."""
+
+EMPTY_AFTER = 20
+"""After how many seconds without a message to stop, if nothing else was said."""
 
 EXAMPLES = """\
   python scripts/process.py             until the queue was empty for 20 seconds
@@ -80,11 +84,13 @@ def main() -> int:
         logs.start(log)
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
+    found = attributes(sqs, url)
+    max_receive_count = int(redrive_policy(found).get("maxReceiveCount", 0)) or None
     failures = Failures()
     report = failures.tell if arguments.processes == 1 else tell  # worker processes report for themselves
     consumers = Consumers(
-        _config(arguments, sqs, url),
-        functools.partial(_load, arguments.handler, arguments.failures, log),
+        _config(arguments, found, url),
+        functools.partial(_load, arguments.handler, arguments.failures, log, max_receive_count),
         report if log is None else logs.report,
         arguments.processes,
         arguments.grace,
@@ -160,7 +166,7 @@ def print_message(message: Message) -> None:
 _PRINTING = threading.Lock()
 
 
-def _load(name: str | None, failures: Path | None, log: str | None) -> Handler:
+def _load(name: str | None, failures: Path | None, log: str | None, max_receive_count: int | None) -> Handler:
     """In each process: the handler."""
     if log is not None:
         logs.start(log)  # before the handler's modules, which may log
@@ -172,11 +178,12 @@ def _load(name: str | None, failures: Path | None, log: str | None) -> Handler:
             handler = load_handler(name)
         except InvalidHandler as error:
             raise UsageError(f"--handler: {error}") from None
-    return handler if failures is None else recording(handler, FailureFile(failures, name or "print", tell))
+    if failures is None:
+        return handler
+    return recording(handler, FailureFile(failures, name or "print", tell), max_receive_count)
 
 
-def _config(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> ConsumerConfig:
-    found = sqs.get_queue_attributes(QueueUrl=url, AttributeNames=["VisibilityTimeout"])["Attributes"]
+def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -> ConsumerConfig:
     return ConsumerConfig(
         url=url,
         concurrency=arguments.concurrency,
@@ -199,10 +206,10 @@ def _expected(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> int | 
 def _summary(counts: dict[str, int]) -> str:
     parts = [f"{counts['processed']:,} processed"]
     parts += [
-        f"{counts[name]:,} {words}"
+        f"{counted(counts[name], 'time')} {words}" if name == "postponed" else f"{counts[name]:,} {words}"
         for name, words in (
             ("failed", "failed"),
-            ("postponed", "to be retried later"),
+            ("postponed", "returned for a later retry"),
             ("expired", "handled after their visibility timeout expired"),
             ("undeleted", "handled but not deleted"),
             ("returned", "returned to the queue"),
@@ -238,8 +245,7 @@ def _parse() -> argparse.Namespace:
         "--empty-after",
         metavar="SECONDS",
         type=number(0, 86_400),
-        default=20,
-        help="when no message has been received for this long",
+        help=f"when no message has been received for this long; {EMPTY_AFTER} s without this option",
     )
     ends.add_argument(
         "--grace",
@@ -272,6 +278,10 @@ def _parse() -> argparse.Namespace:
         FailureFile(arguments.failures, "", tell).close()  # before any call: whether it can be written
     if arguments.count is not None and arguments.processes > 1:
         options.error("--count needs --processes 1: several processes cannot share a count")
+    if arguments.forever and arguments.empty_after is not None:
+        options.error(f"--empty-after {arguments.empty_after} and --forever exclude each other: leave one of them out")
+    if arguments.empty_after is None:
+        arguments.empty_after = EMPTY_AFTER
     if arguments.forever and arguments.log is None:
         arguments.log = "text"
     return arguments

@@ -3,8 +3,9 @@
 
 With --watch, a terminal shows a screen that is redrawn, and its last figures stay; a pipe gets a row for each sample.
 The age of the oldest message and the rates of sending and processing come from CloudWatch: they are minutes old, and
-all of the same minute, whose beginning is shown. What you may not read is shown as ?, with the reason on stderr. The
-queue's user may read the queue only; the policy NAME-operator (test-operator for the queue test) allows all of it.
+all of the same minute, whose beginning is shown. What you may not read is shown as ?, with the reason on stderr; what
+has no value yet as -. The queue's user may read the queue only; the policy NAME-operator (test-operator for the queue
+test) allows all of it.
 
 --groups shows messages and age by message group: the tenants of a fair queue. SQS does not count them, so a sample is
 received and returned at once. That takes one of its max_receive_count receives from each message in the sample: use it
@@ -32,11 +33,12 @@ from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import client
 from hello_queue.aws.errors import explain, is_denied
+from hello_queue.cli.denied import lacking
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import tell
 from hello_queue.cli.screen import screen
-from hello_queue.cli.status_screen import SPARKS, count, duration, group_lines, live, picture, rate
+from hello_queue.cli.status_screen import SPARKS, count, duration, group_lines, live, picture, rate, unknown
 from hello_queue.errors import UsageError
 from hello_queue.operations.metrics import QueueSample, change_per_second, seconds_to_drain, take_sample
 from hello_queue.sqs.queues import dead_letter_queue
@@ -142,11 +144,10 @@ def _show_groups(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Non
 
 def _notes(sample: QueueSample, url: str) -> list[str]:
     """What could not be read, and why."""
-    policy = f"{url.rpartition('/')[2].removesuffix('.fifo')}-operator"
     notes = []
     for what, error in sample.errors.items():
         if isinstance(error, ClientError) and is_denied(error):
-            reason = f"{error.operation_name}: {error.response['Error']['Message']}. The policy {policy} allows it"
+            reason = lacking(error, url)
         else:
             reason = explain(error) or str(error)
         notes.append(f"cannot read {what}: {reason}")
@@ -169,14 +170,15 @@ def _print_sample(arguments: argparse.Namespace, now: QueueSample, before: Queue
         return
     if before is None:
         print("  ".join(f"{heading:>{_width(heading)}}" for heading in HEADINGS))
+    without = unknown(now)
     cells = (
         count(now.visible),
         count(now.in_flight),
         count(now.delayed),
-        f"{now.minute:%H:%M}" if now.minute else "?",
-        duration(now.oldest_seconds),
-        rate(now.sent_per_second),
-        rate(now.processed_per_second),
+        f"{now.minute:%H:%M}" if now.minute else without,
+        duration(now.oldest_seconds, unknown=without),
+        rate(now.sent_per_second, unknown=without),
+        rate(now.processed_per_second, unknown=without),
         rate(change, sign="+"),
         "never" if before is not None and drained is None else duration(drained),
         count(now.dead_letters),

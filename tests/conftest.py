@@ -32,6 +32,9 @@ Template = Mapping[str, Any]
 Environment = Mapping[str, str | None]
 """Variables to set; None removes one."""
 NO_CHANGES: Environment = {}
+CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+FEATURE_FLAGS = {name: value for name, value in CONTEXT.items() if name not in FIELDS}
+"""The context in cdk.json without the settings that a team has put there."""
 DEFAULTS = {name: json.dumps(field.default).strip('"') for name, field in FIELDS.items()}
 """The settings of the tests, whatever a team has put into cdk.json."""
 Synth = Callable[..., dict[str, Template]]
@@ -61,7 +64,7 @@ class Assemblies:
 
     def synthesize(self, **settings: Any) -> Path:
         """The assembly of these settings, as ``cdk synth -c name=value`` writes it."""
-        context = {**json.loads((ROOT / "cdk.json").read_text())["context"], **DEFAULTS, **settings}
+        context = {**FEATURE_FLAGS, **DEFAULTS, **settings}
         name = hashlib.sha256(json.dumps(context, sort_keys=True).encode()).hexdigest()[:16]
         assembly = self._directory / name
         with locked(assembly):

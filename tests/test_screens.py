@@ -9,8 +9,9 @@ import sys
 import pytest
 
 from hello_queue.cli.screen import screen
-from hello_queue.cli.status_screen import SPARKS, sparkline
+from hello_queue.cli.status_screen import SPARKS, group_lines, sparkline
 from hello_queue.cli.terminal import printable
+from hello_queue.operations.group_sample import GroupSample
 from hello_queue.project import ROOT
 from tests.screens import EVIL, FOLDER, SCREENS, rendered
 
@@ -32,6 +33,13 @@ def test_they_fit_and_foreign_text_is_escaped() -> None:
             assert printable(line) == line, path
             assert len(line) <= width or COPIED in line or "cdk deploy" in line, (path, line)
     assert r"a\x1b[31m\nforged\u202e [bold red]b[/]" in rendered()[FOLDER / "smoke_test_failed.120.txt"]
+
+
+def test_a_sample_of_more_messages_than_sqs_counted() -> None:
+    """Its count lags behind."""
+    assert (
+        group_lines(GroupSample("test", 11, 200)).plain == "test  by message group, in a sample of 200 visible messages"
+    )
 
 
 @pytest.mark.parametrize("name", SCREENS)

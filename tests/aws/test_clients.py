@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from botocore.exceptions import NoRegionError
 from botocore.loaders import JSONFileLoader
 
 from hello_queue.aws.clients import client
@@ -45,6 +46,14 @@ def test_an_invalid_region_keeps_its_own_explanation(monkeypatch: pytest.MonkeyP
     with pytest.raises(InvalidRegionError) as raised:
         client("sqs")
     assert "Set AWS_DEFAULT_REGION" in str(explain(raised.value))
+
+
+def test_an_empty_region_is_none(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AWS_DEFAULT_REGION", "")
+    monkeypatch.setenv("AWS_REGION", "us-east-1")  # boto3 does not read it
+    with pytest.raises(NoRegionError) as raised:
+        client("sqs")
+    assert explain(raised.value) == "You must specify a region. Set AWS_DEFAULT_REGION, or `region` in the profile"
 
 
 def test_a_profile_goes_before_the_environments(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -106,6 +106,13 @@ def test_an_empty_queue_delivers_and_stays_empty(aws: Aws, make_pair: Callable[.
     assert counts(aws, url) == counts(aws, dead) == [0, 0, 0]
 
 
+def test_a_delivery_before_the_delay_fails_and_the_queue_is_restored(aws: Aws, pair: Pair) -> None:
+    url, _ = pair
+    early, *others = deliver(aws, url, delay=5, redeploy="npx cdk deploy --revert-drift")
+    assert (early.passed, early.mend) == (False, "npx cdk deploy --revert-drift")
+    assert [(each.passed, each.mend) for each in others] == [(True, "")] * 2
+
+
 @pytest.mark.parametrize("suffix", ["", ".fifo"])
 @pytest.mark.parametrize("state", ["in flight", "delayed"])
 def test_messages_that_are_not_visible_count_too(

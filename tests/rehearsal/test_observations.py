@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -11,11 +11,13 @@ import pytest
 from hello_queue.rehearsal.account import Deployed
 from hello_queue.rehearsal.clients import Client, Outage
 from hello_queue.rehearsal.observations import Observation, observations
-from hello_queue.rehearsal.predictions import Gone, Predictions, Said, _witness
+from hello_queue.rehearsal.predictions import Gone, Predictions, Said
 from hello_queue.rehearsal.rehearse import Seen
 from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.rehearsal.trees import CdkRun
+from hello_queue.rehearsal.witnesses import Answer, Witness
+from hello_queue.review.rights.decision import Request
 
 URL, DEAD = "https://127.0.0.1/1/test", "https://127.0.0.1/1/test-dlq"
 PURGE = Right("sqs:PurgeQueue", "arn:aws:sqs:us-east-1:111122223333:test")
@@ -29,8 +31,16 @@ RENAMED = Deployed(
     {**STATE.outputs, "QueueUrl": OTHER}, {**STATE.resources, ("Messaging", "Queue"): ("AWS::SQS::Queue", OTHER)}
 )
 LOSS = Said("data-loss", "data-loss: queue test is replaced", ("Messaging", "Queue"))
-REPLACED = Gone("Messaging", "AWS::SQS::Queue", "REPLACED: AWS::SQS::Queue orders")
-NO_KEY = Gone("Identity", "AWS::IAM::AccessKey", "removed: AWS::IAM::AccessKey Key")
+REPLACED = Gone("Messaging", "AWS::SQS::Queue", "test")
+NO_KEY = Gone("Identity", "AWS::IAM::AccessKey", "Key", "removed")
+WIDER = Said("wider-rights", "w", ("", ""), "user ada", Request(PURGE.action, PURGE.resource))
+ON_ORDERS = Right("sqs:PurgeQueue", PURGE.resource.replace("test", "orders"))
+RENAMED_RIGHT: dict[str, Any] = {"can": {PURGE: False, ON_ORDERS: True}, "counterparts": {ON_ORDERS: PURGE}}
+WITNESS = "sqs:PurgeQueue on test, as user ada"
+
+
+def witnessed(before: Answer, after: Answer) -> Seen:
+    return seen(can={PURGE: True}, witnesses=[Witness(WIDER, before, after)])
 
 
 class FakeClients:
@@ -57,6 +67,8 @@ def seen(**different: Any) -> Seen:
         "new_key": False,
         "could": {PURGE: False},
         "can": {PURGE: False},
+        "counterparts": {},
+        "witnesses": [],
         "back": CdkRun(1, None),
         "back_refusal": None,
         "destroy": CdkRun(1, None),
@@ -84,20 +96,27 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(REPLACED,)), ["resources", SENDING]),
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(NO_KEY,)), ["resources"]),
         (seen(clients=FakeClients("AccessDenied")), Predictions(), [SENDING]),
+        (
+            seen(after=RENAMED, clients=FakeClients("NonExistentQueue")),
+            Predictions(gone=(replace(REPLACED, name="test-dlq"),)),
+            [SENDING],
+        ),
         (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(gone=(REPLACED,)), []),
         (seen(clients=FakeClients("InternalError")), Predictions(gone=(NO_KEY,)), ["resources", SENDING]),
         (seen(key_refusal="InvalidClientTokenId"), Predictions(), ["access key"]),
         (seen(can={PURGE: True}), Predictions(), ["wider rights"]),
         (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", "")),)), []),
+        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="group g"),)), []),
+        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="role r"),)), ["wider rights"]),
+        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="user bob"),)), ["wider rights"]),
         (seen(), Predictions((Said("wider-rights", "another principal", ("", "")),)), []),
-        (seen(), Predictions((Said("wider-rights", "w", ("", ""), "user ada", PURGE),)), [str(PURGE)]),
-        (
-            seen(could={PURGE: True}, can={PURGE: True}),
-            Predictions((Said("wider-rights", "", ("", ""), "user ada", PURGE),)),
-            [str(PURGE)],
-        ),
-        (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", ""), "user ada", PURGE),)), []),
-        (seen(), Predictions((Said("wider-rights", "w", ("", ""), "role r", PURGE),)), []),
+        (witnessed(False, True), Predictions((WIDER,)), []),
+        (witnessed(False, False), Predictions((WIDER,)), [WITNESS]),
+        (witnessed(True, True), Predictions((WIDER,)), [WITNESS]),
+        (witnessed(False, "no such call"), Predictions((WIDER,)), []),
+        (seen(**RENAMED_RIGHT, could={PURGE: True}), Predictions(gone=(REPLACED,)), ["resources"]),
+        (seen(**RENAMED_RIGHT, could={PURGE: True}), Predictions(), ["wider rights"]),
+        (seen(**RENAMED_RIGHT), Predictions(gone=(REPLACED,)), ["resources", "wider rights"]),
         (seen(could={PURGE: True}), Predictions(), []),
         (seen(change=CdkRun(4, "no")), Predictions(), ["cdk deploy"]),
         (seen(change=CdkRun(4, "no")), Predictions(gone=(REPLACED,)), ["cdk deploy"]),
@@ -132,6 +151,12 @@ def test_a_queue_that_is_kept_aside() -> None:
     )
 
 
+def test_rights_are_listed_by_resource() -> None:
+    send = Right("sqs:SendMessage", PURGE.resource)
+    text = text_of(seen(could={PURGE: True, send: True}, can={Right("iam:ListUsers", "*"): True}), "narrower rights")
+    assert text == "the user can no longer call sqs:PurgeQueue, sqs:SendMessage on test"
+
+
 def test_a_rollback_is_reported() -> None:
     text = text_of(seen(change=CdkRun(4, "Group already exists")), "cdk deploy")
     assert text == "failed after 4.0 s: Group already exists (Messaging is UPDATE_ROLLBACK_COMPLETE)"
@@ -142,7 +167,8 @@ def test_the_reports_escape_what_the_change_says() -> None:
     rehearsal = Rehearsal("0123abcd", [hostile], 61.2)
     text = as_text(rehearsal)
     assert text.splitlines() == [
-        "Rehearsed over 0123abcd in 61 s: in 1 thing, the review says something else",
+        "The review says something else about resources",
+        "Rehearsed over 0123abcd in a local AWS, in 61 s",
         "",
         "DISAGREES  resources",
         r"  seen:    a\x1b[1m\nDISAGREES |x| <b>`",
@@ -151,30 +177,24 @@ def test_the_reports_escape_what_the_change_says() -> None:
     row = as_markdown(rehearsal).splitlines()[-1]
     assert row == (r"| **disagrees** resources | a\\x1b\[1m\\nDISAGREES \|x\| &lt;b&gt;\` | \*\*bold\*\* \\u202e |")
     content = json.loads(as_json(rehearsal))
-    assert content["disagreements"] == 1
+    assert content["disagreements"] == ["resources"]
     assert content["observations"][0]["seen"] == hostile.seen
 
 
-@dataclass(frozen=True)
-class Witnessed:
-    """A finding with a witness, as the review has it."""
-
-    on: str
-    action: str = "sqs:PurgeQueue"
-    attribute: str = "what user ada may do"
-    witness: str = "ada could now call sqs:PurgeQueue on test"
+def test_a_witness_that_cannot_be_called() -> None:
+    (found,) = [each for each in observations(witnessed("why", "why"), Predictions((WIDER,))) if each.about == WITNESS]
+    assert (found.seen, found.agrees) == ("not called: why", None)
 
 
-@pytest.mark.parametrize(
-    ("finding", "expected"),
-    [
-        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:test"), PURGE),
-        (Witnessed("arn:${AWS::Partition}:sqs:us-east-1:${AWS::AccountId}:${Queue}"), None),
-        (Witnessed("arn:aws:sqs:us-east-1:111122223333:t*"), None),
-        (Witnessed("*", "iam:ListUsers"), Right("iam:ListUsers", "*")),
-        (Witnessed("*", "iam:ListUsers", witness="ada could now call x, with aws:SourceIp ::1"), None),
-        (Witnessed("", ""), None),
-    ],
-)
-def test_the_right_that_a_witness_names(finding: Any, expected: Right | None) -> None:
-    assert _witness(finding) == ("user ada", expected)
+def test_what_is_stated_with_a_witness() -> None:
+    request = Request("sqs:PurgeQueue", "*", {"aws:SourceIp": ("::1",), "aws:SecureTransport": ("true",)})
+    what = seen(witnesses=[Witness(replace(WIDER, request=request), before=False, after=True)])
+    (found,) = [each for each in observations(what, Predictions()) if each.about == "sqs:PurgeQueue, as user ada"]
+    assert found.seen == "denied before, allowed after, if called with aws:SourceIp ::1"
+
+
+def test_a_finding_in_the_words_of_before_the_change() -> None:
+    request = Request("sqs:PurgeQueue", "arn:aws:sqs:us-east-1:111122223333:orders")
+    said = replace(WIDER, who="user bob", request=request)
+    before = Predictions(names={"orders": "test", "bob": "ada"}).with_names_before(said)
+    assert before == WIDER

@@ -19,12 +19,12 @@ USER = f"arn:aws:iam::{ACCOUNT}:user/limited"
 
 @pytest.fixture
 def key(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> Iterator[AccessKey]:
-    """The key of a user who may purge the queue *test*, read users, and nothing else."""
+    """The key of a user who may purge the queue *test*, move messages from it, read users, and nothing else."""
     inside(aws, monkeypatch)
     iam = aws.client("iam")
     iam.create_user(UserName="limited")
     statements = [
-        {"Effect": "Allow", "Action": "sqs:PurgeQueue", "Resource": QUEUE},
+        {"Effect": "Allow", "Action": ["sqs:PurgeQueue", "sqs:StartMessageMoveTask"], "Resource": QUEUE},
         {"Effect": "Allow", "Action": "iam:ListUsers", "Resource": "*"},
     ]
     document = json.dumps({"Version": "2012-10-17", "Statement": statements})
@@ -46,6 +46,11 @@ def test_exactly_what_the_policy_allows(key: AccessKey) -> None:
     }
 
 
+def test_a_message_move_task_is_authorized_on_its_source(key: AccessKey) -> None:
+    rights = [Right("sqs:StartMessageMoveTask", QUEUE), Right("sqs:StartMessageMoveTask", f"{QUEUE}-dlq")]
+    assert list(allowed(key, rights).values()) == [True, False]
+
+
 def test_nothing_is_carried_out(aws: Aws, key: AccessKey, deployed_queue: str) -> None:
     aws.client("sqs").send_message(QueueUrl=deployed_queue, MessageBody="stays", DelaySeconds=0)
     root = AccessKey(aws.instance.root.key_id, aws.instance.root.secret)
@@ -63,7 +68,7 @@ def test_nothing_is_carried_out(aws: Aws, key: AccessKey, deployed_queue: str) -
     [
         Right("sqs:NoSuchAction", QUEUE),
         Right("nosuchservice:Get", "*"),
-        Right("sqs:StartMessageMoveTask", QUEUE),  # the local AWS does not see which queue it is about
+        Right("sqs:CancelMessageMoveTask", QUEUE),  # which queue it is about is in the handle of a task
     ],
 )
 def test_what_cannot_be_asked_is_left_out(key: AccessKey, right: Right) -> None:

@@ -57,6 +57,9 @@ def test_the_code_of_a_change_sees_the_local_aws_only(tmp_path: Path) -> None:
     assert seen["AWS_REGION"] == "r"
     assert seen["HOME"] == str(tmp_path / "home")
     assert "GITHUB_TOKEN" not in seen
+    assert "CDK_VALIDATION" not in seen
+    assert Tree(tmp_path, tmp_path, "before", validated=False).deploy().failure is None
+    assert "CDK_VALIDATION=false" in (tmp_path / "env").read_text().splitlines()
 
 
 @pytest.mark.usefixtures("_first_on_path")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from hello_queue.review.acceptances import accepted_since
-from hello_queue.review.base import read_base
+from hello_queue.review.base import accepted_since, read_base
 from tests.review.conftest import Repository
 
 FINDING = "new-access-key: HelloQueueIdentity/New"

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
-from hello_queue.review.rights.conditions import Condition
-from hello_queue.review.rights.patterns import Pattern, TooComplexError, texts
+from hello_queue.review.rights.budget import TooComplexError
+from hello_queue.review.rights.conditions import Condition, values_of
+from hello_queue.review.rights.patterns import Pattern, texts
 
 
 def test_patterns_are_divided_exactly() -> None:
@@ -19,6 +22,23 @@ def test_patterns_are_divided_exactly() -> None:
     arn = Pattern("arn:aws:sns:*:*:t", segments=True)
     assert arn.matches("arn:aws:sns:us-east-1:1:t")
     assert not arn.matches("arn:aws:sns:us-east-1:1:2:t")
+
+
+def test_wildcards_of_an_arn_condition_end_at_a_colon() -> None:
+    part, whole = Pattern("a*b", segments=True), Pattern("a*b")
+    assert set(texts([[part], [whole]])) == {0, 2, 3}
+    assert texts([[part], [whole]])[2].count(":") == 1
+
+
+def test_each_set_of_values_that_makes_a_difference_is_found() -> None:
+    some = [Condition.parse("ForAnyValue:StringEquals", "k", [each]) for each in "abc"]
+    only = [Condition.parse("ForAllValues:StringEquals", "k", [*each]) for each in ("abc", "ab")]
+    expected = {
+        tuple(one.holds(values) for one in (*some, *only))
+        for size in range(1, 5)
+        for values in itertools.combinations("abcx", size)
+    }
+    assert set(values_of("k", [*some, *only])) == {*expected, (False, False, False, True, True)}  # without the key
 
 
 def test_too_many_patterns_are_refused() -> None:

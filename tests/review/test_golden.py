@@ -14,7 +14,7 @@ from hello_queue.review import synthesis
 from hello_queue.review.synthesis import DEFAULT, REVIEWED, VARIANTS
 from stacks.setting_kinds import kind_of
 from stacks.settings import FIELDS
-from tests.conftest import Aws, Synth
+from tests.conftest import CONTEXT, Aws, Synth
 from tests.review.conftest import Repository
 
 GOLDEN = ROOT / synthesis.GOLDEN
@@ -22,8 +22,7 @@ GOLDEN = ROOT / synthesis.GOLDEN
 
 def own_settings() -> dict[str, Any]:
     """The settings in cdk.json."""
-    context = json.loads((ROOT / "cdk.json").read_text())["context"]
-    return {name: value for name, value in context.items() if name in FIELDS}
+    return {name: value for name, value in CONTEXT.items() if name in FIELDS}
 
 
 def test_they_are_up_to_date(repository: Repository) -> None:

@@ -51,14 +51,22 @@ def members_decided_at_deploy_time(identity: Any, messaging: Any) -> None:
     properties(identity, USER)["Groups"] = {"Fn::If": ["Later", ["root"], []]}
 
 
+ADMINISTRATORS = (
+    "group Administrators and can become administrator through a new version of a policy (iam:CreatePolicyVersion)"
+)
+GETS = "new-access-key: user Administrator gets access key"
+
 CASES: list[tuple[Change, list[str]]] = [
-    (a_new_member, ["new-member: eve in Administrators", "new-user: eve"]),
-    (a_member_added_by_a_separate_resource, ["new-member: mallory in Administrators"]),
-    (a_second_access_key, ["new-access-key: HelloQueueIdentity/AccessKey2"]),
-    (a_new_serial, [f"new-access-key: HelloQueueIdentity/{ACCESS_KEY}"]),
-    (console_access, ["console-access: Administrator"]),
-    (an_identity_provider, ["new-trust: any identity of provider GitHub"]),
-    (members_decided_at_deploy_time, ['new-member: Administrator in {"Fn::If": ["Later", ["root"], []]}']),
+    (a_new_member, [f"new-member: user eve joins {ADMINISTRATORS}", "new-user: user eve is new"]),
+    (a_member_added_by_a_separate_resource, [f"new-member: user mallory joins {ADMINISTRATORS}"]),
+    (a_second_access_key, [f"{GETS} HelloQueueIdentity/AccessKey2"]),
+    (a_new_serial, [f"{GETS} HelloQueueIdentity/{ACCESS_KEY}"]),
+    (console_access, ["console-access: user Administrator can sign in to the AWS console"]),
+    (an_identity_provider, ["new-trust: roles can trust identities of provider GitHub"]),
+    (
+        members_decided_at_deploy_time,
+        ['new-member: user Administrator joins group {"Fn::If": ["Later", ["root"], []]}'],
+    ),
 ]
 
 
@@ -79,7 +87,7 @@ def test_a_password_that_need_not_be_changed() -> None:
         properties(identity, USER)["LoginProfile"]["PasswordResetRequired"] = False
 
     found = finding_ids(before, changed(keeps_the_password, before))
-    assert found == ["less-protection: Administrator may keep the generated password"]
+    assert found == ["less-protection: user Administrator may keep the generated password"]
 
 
 def test_a_boundary_is_removed_and_a_key_is_active_again() -> None:
@@ -88,6 +96,6 @@ def test_a_boundary_is_removed_and_a_key_is_active_again() -> None:
         properties(identity, ACCESS_KEY)["Status"] = "Inactive"
 
     assert set(finding_ids(changed(limited, golden()), golden())) == {
-        "wider-rights: permissions boundary of Administrator changed or removed",
-        f"new-access-key: HelloQueueIdentity/{ACCESS_KEY} is active again",
+        "wider-rights: user Administrator no longer has a permissions boundary",
+        f"new-access-key: access key HelloQueueIdentity/{ACCESS_KEY} is active again",
     }

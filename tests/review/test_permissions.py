@@ -66,7 +66,8 @@ def test_a_denial_of_a_group_that_a_member_leaves() -> None:
     denying = group(statement(**DENY, Action="sqs:PurgeQueue"))
     before = template(G=denying, U=user(statement(Action="sqs:*"), Groups=[{"Ref": "G"}]))
     (one,) = found(before, template(G=denying, U=user(statement(Action="sqs:*"))))
-    assert (one.kind, one.action) == ("weaker-denial", "sqs:PurgeQueue")
+    assert one.request
+    assert (one.kind, one.who, one.request.action) == ("weaker-denial", "user ada", "sqs:PurgeQueue")
 
 
 def test_a_new_member_comes_with_an_example_and_a_way() -> None:
@@ -74,9 +75,12 @@ def test_a_new_member_comes_with_an_example_and_a_way() -> None:
     after = template(G=group(statement(Action="*")), U=user(Groups=[{"Ref": "G"}]))
     assert found(before, after) == []
     (one,) = memberships(before, after)
-    assert one.id == "new-member: ada in g"
+    assert one.id == (
+        "new-member: user ada joins group g "
+        "and can become administrator through a new version of a policy (iam:CreatePolicyVersion)"
+    )
     assert one.witness.startswith("ada could now call ")
-    assert "ada can become administrator through a new version of a policy (iam:CreatePolicyVersion)" in one.witness
+    assert "; also through a former version of a policy (iam:SetDefaultPolicyVersion) and " in one.witness
 
 
 def limited(*statements: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]]:
@@ -87,7 +91,8 @@ def limited(*statements: dict[str, Any]) -> dict[str, tuple[str, dict[str, Any]]
 def test_a_boundary_limits() -> None:
     before = template(**limited(statement(Action="sqs:SendMessage")))
     (one,) = found(before, template(**limited(statement(Action=["sqs:SendMessage", "sqs:PurgeQueue"]))))
-    assert one.action == "sqs:PurgeQueue"
+    assert one.request
+    assert one.request.action == "sqs:PurgeQueue"
     assert kinds(template(**limited(statement(Action="sqs:*"))), before) == []
 
 
@@ -126,6 +131,11 @@ def test_rights_of_its_own_do_not_replace_the_trust_of_a_role() -> None:
     trust = {"Effect": "Allow", "Action": "sts:AssumeRole", "Principal": {"AWS": {"Fn::GetAtt": ["U", "Arn"]}}}
     admin = user(statement(Action="*"))
     assert kinds(template(U=admin, R=role()), template(U=admin, R=role(trust))) == ["new-trust"]
+    before, after = (
+        template(U=user(statement()), R=role()),
+        template(U=user(statement(Action="sqs:*")), R=role(trust)),
+    )
+    assert sorted(kinds(before, after)) == ["new-trust", "wider-rights"]
 
 
 def test_a_policy_variable() -> None:
@@ -156,12 +166,12 @@ def test_one_statement_is_one_finding() -> None:
     many = document(statement(Action=["sqs:SendMessage", "sqs:PurgeQueue"], Resource=["a", "b"]))
     before = template(P=("IAM::ManagedPolicy", {**policy, "PolicyDocument": document()}))
     (one,) = found(before, template(P=("IAM::ManagedPolicy", {**policy, "PolicyDocument": many})))
-    assert one.id == "wider-rights: user ada, user bob: allow sqs:PurgeQueue, sqs:SendMessage on a, b"
+    assert one.id == "wider-rights: user ada and user bob may call sqs:PurgeQueue, sqs:SendMessage on a, b"
 
 
 def test_an_action_that_does_not_exist() -> None:
     (one,) = found(template(U=user()), template(U=user(statement(**DENY, Action="sqs:PurgQueue"))))
-    assert one.id == "unknown-effect: user ada: no action of AWS is called sqs:PurgQueue"
+    assert one.id == "unknown-effect: a policy of user ada names sqs:PurgQueue, which is no action of AWS"
 
 
 def test_a_foreign_policy_that_may_deny() -> None:
@@ -181,7 +191,11 @@ def test_a_foreign_policy_that_may_deny() -> None:
             "Anyone could now call sqs:SendMessage on arn:aws:sqs:eu-west-1:444455556666:q, without aws:Referer",
         ),
         ("role r", Request("sqs:A", "*", {"aws:SourceIp": ("::1",)}), "Role r could now call sqs:A, with aws:SourceIp"),
-        ("any holder of policy p", None, "whoever has policy p can do more"),
+        (
+            "any holder of policy p",
+            None,
+            "Whoever has policy p may be able to do more than before: the policies could not",
+        ),
     ],
 )
 def test_a_witness_is_a_sentence(who: str, request_: Request | None, expected: str) -> None:

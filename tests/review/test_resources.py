@@ -24,6 +24,7 @@ from tests.review.templates import (
     logical_id,
     properties,
     tls_only,
+    use_the_queue,
 )
 
 
@@ -144,8 +145,8 @@ CASES: list[tuple[Change, list[str]]] = [
     (
         a_renamed_queue,
         [
-            f"weaker-denial: anyone: deny sqs:* on {ARN.replace(':test', ':orders')} if "
-            '{"Bool": {"aws:SecureTransport": "false"}}',
+            f"weaker-denial: anyone is no longer denied sqs:* on {ARN.replace(':test', ':orders')} "
+            "if aws:SecureTransport is false",
             "data-loss: queue test is replaced by orders",
         ],
     ),
@@ -166,12 +167,12 @@ CASES: list[tuple[Change, list[str]]] = [
     ),
     (a_nested_stack, ["unknown-effect: HelloQueueMessaging/Nested is new: AWS::CloudFormation::Stack"]),
     (a_queue_on_a_condition, ["data-loss: queue test exists only on a condition"]),
-    (encryption_key_is_no_value, ["less-protection: test is not encrypted"]),
+    (encryption_key_is_no_value, ["less-protection: test is no longer encrypted by SQS"]),
     (redrive_policy_is_no_value, ["data-loss: queue test has no dead-letter queue"]),
     (a_third_party_resource, ["unknown-effect: HelloQueueMessaging/Thing is new: Evil::Corp::Thing"]),
     (another_consumer, ["unknown-effect: HelloQueueMessaging/Consumer is new: AWS::Lambda::EventSourceMapping"]),
-    (no_encryption, ["less-protection: test is not encrypted"]),
-    (a_foreign_key, ["less-protection: test: KmsMasterKeyId changed or removed"]),
+    (no_encryption, ["less-protection: test is no longer encrypted by SQS"]),
+    (a_foreign_key, ["less-protection: test is encrypted with another key"]),
     (no_visibility_timeout, ["data-loss: queue test gives consumers less time for a message"]),
     (deduplication, ["data-loss: queue test takes equal messages for duplicates"]),
     (a_threshold_out_of_reach, ["less-protection: test-in-flight goes off at another threshold"]),
@@ -218,7 +219,7 @@ def test_a_queue_that_is_no_longer_retained() -> None:
 
 def test_a_queue_without_its_own_key() -> None:
     before = changed(lambda _, messaging: properties(messaging, QUEUE).update(KmsMasterKeyId="alias/ours"), golden())
-    assert finding_ids(before, golden()) == ["less-protection: test: KmsMasterKeyId changed or removed"]
+    assert finding_ids(before, golden()) == ["less-protection: test has lost its KMS key"]
 
 
 def test_less_logging_and_fewer_alarms() -> None:
@@ -250,3 +251,10 @@ def test_a_template_with_a_transform() -> None:
         "unknown-effect: HelloQueueIdentity: Fn::Transform rewrites the template at deploy time",
         "unknown-effect: HelloQueueMessaging: Transform changed, which decides at deploy time what is created",
     ]
+
+
+def test_a_statement_without_an_effect() -> None:
+    """Nobody knows what it does, even if the user is an administrator to whom no right is new."""
+    after = golden()
+    del use_the_queue(after[IDENTITY]["Resources"])["Effect"]
+    assert finding_ids(golden(), after) == ["unknown-effect: test-queue-user has a policy that cannot be read"]

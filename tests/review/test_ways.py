@@ -7,7 +7,7 @@ import functools
 import pytest
 
 from hello_queue.review.rights.conditions import Condition
-from hello_queue.review.rights.decision import Policies
+from hello_queue.review.rights.policies import Policies
 from hello_queue.review.rights.statements import Statement, parse_conditions
 from hello_queue.review.rights.ways import WAYS, Way, new_ways
 

@@ -107,6 +107,7 @@ INVALID_ARGUMENTS = {
         (["--failures", "/"], "--failures '/'"),
         (["--failures", "/no/such/file"], "--failures '/no/such/file' cannot be written: No such file"),
         *out_of_range("--count", 1, 1_000_000_000),
+        (["--forever", "--empty-after", "0"], "--empty-after 0 and --forever exclude each other"),
         *out_of_range("--empty-after", 0, 86_400),
         *out_of_range("--max-handling-time", 1, 43_200),
         *out_of_range("--grace", 0, 86_400),
@@ -118,7 +119,6 @@ INVALID_ARGUMENTS = {
         *out_of_range("--watch", 1, 86_400),
         *out_of_range("--groups", 1, 1_000),
         (["--groups", "5", "--watch", "5"], "--groups 5 and --watch exclude each other"),
-        (["--samples", "2"], "--samples"),
         *QUEUE_OPTIONS,
     ],
     "redrive.py": [
@@ -199,7 +199,13 @@ INVALID_ARGUMENTS = {
         (["--region", ""], "''"),
         (["--nope\x1b[1m"], r"--nope\x1b[1m"),
     ],
-    "bench.py": [*out_of_range("--rounds", 1, 99)],
+    "bench.py": [
+        *out_of_range("--rounds", 1, 99),
+        (["--only", ""], "'' is in the name of no part"),
+        (["--only", "send, 99 bytes"], "'send, 99 bytes' is in the name of no part, such as 'local AWS' or 'send, 100"),
+        (["--only", "memory", "--only", "x" * 61], f"'{'x' * 60}' is in the name of no part"),
+        (["--only", "memory", "--record", "x"], "--only and --record exclude each other"),
+    ],
     "golden.py": [(["x"], "unrecognized arguments: x")],
     "demo.py": [(["x"], "unrecognized arguments: x")],
 }

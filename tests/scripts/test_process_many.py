@@ -95,7 +95,7 @@ def test_a_poisoned_message_moves_to_the_dead_letter_queue(aws: Aws, queue: str,
 def test_postponed_messages_are_received_again(aws: Aws, queue: str, tmp_path: Path) -> None:
     fill(aws, queue, *TEXTS[:5])
     worker = Worker(aws, tmp_path, queue, "later", "--empty-after=3")
-    assert "5 processed, 5 to be retried later" in worker.end()
+    assert "5 processed, 5 times returned for a later retry" in worker.end()
     assert worker.process.returncode == 0
     assert sorted(worker.handled()) == TEXTS[:5]
 

@@ -14,7 +14,8 @@ import sys
 import time
 from pathlib import Path
 
-from tests.simulation.runs import command, run_logged, run_range, run_seeds, shrunk, silence
+from tests.simulation.runs import command, first_failure, run_logged, run_seeds, shrunk, silence
+from tests.simulation.variety import FIRST
 
 
 def main() -> int:
@@ -30,15 +31,16 @@ def main() -> int:
     arguments = parser.parse_args()
     silence()
     if arguments.mutants:
-        from tests.simulation.mutants import run_all
+        from tests.simulation.mutation import run_all
 
         return run_all(arguments.seeds, arguments.processes)
     if arguments.mutant:
-        from tests.simulation.mutants import install
+        from tests.simulation.mutation import install
 
         install(arguments.mutant)
-        failed = next((s for s in range(arguments.seeds) if run_range(s, s + 1).failures), None)
-        print("none" if failed is None else failed + 1)
+        first = FIRST if arguments.first is None else arguments.first
+        failed = first_failure(first, arguments.seeds)
+        print("none" if failed is None else failed - first + 1)
         return 0
     if arguments.seed is not None:
         return _replay(arguments.seed, {int(number) for number in arguments.without.split(",") if number})

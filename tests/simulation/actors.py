@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING
+import contextvars
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from botocore import exceptions as aws
 
+from hello_queue.aws.clients import READ_TIMEOUT_SECONDS
 from hello_queue.aws.errors import error_code
 from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import unchanged
@@ -19,6 +22,7 @@ from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater
 from hello_queue.sqs.producer import Producer
 from hello_queue.sqs.queues import is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
+from tests.simulation.faults import Event
 from tests.simulation.network import URL, SimulatedTransport
 from tests.simulation.oracle import Oracle
 from tests.simulation.receipts import Receipt
@@ -35,11 +39,32 @@ UNLUCKY = {"ExpiredToken", "RequestThrottled", "ServiceUnavailable", "InternalEr
 """Errors of SQS for which a process need not have done anything wrong."""
 
 
+class _Transport(SimulatedTransport):
+    """Reports the calls of an actor to the checks, and has happen what happens right after a call."""
+
+    def __init__(self, actor: Actor) -> None:
+        super().__init__(actor.world.network, actor.process, actor.role)
+        self._actor = actor
+
+    async def call(self, action: str, parameters: Mapping[str, Any], timeout: float = READ_TIMEOUT_SECONDS) -> Any:
+        calls = self._actor.world.calls
+        calls.begins(self._process, action, parameters)
+        self._actor.happens_after(action)
+        try:
+            answer = await super().call(action, parameters, timeout)
+        except (aws.ClientError, aws.BotoCoreError) as error:
+            calls.failed(self._process, action, error)
+            raise
+        calls.answered(self._process, action, parameters, answer)
+        return answer
+
+
 class Actor:
     """What a role runs. A new one begins whenever the role's process has ended.
 
     Attributes:
         is_done: the role needs no further process.
+        awaited: events that happen after some more calls of their action.
     """
 
     is_done = False
@@ -47,6 +72,7 @@ class Actor:
     def __init__(self, world: World, role: str) -> None:
         self.world = world
         self.role = role
+        self.awaited: dict[Event, int] = {}
         self.process: Process
 
     @property
@@ -54,7 +80,15 @@ class Actor:
         return self.world.oracle
 
     def transport(self) -> SimulatedTransport:
-        return SimulatedTransport(self.world.network, self.process, self.role)
+        return _Transport(self)
+
+    def happens_after(self, action: str) -> None:
+        """What happens after this call happens as soon as the request is on its way."""
+        for event in [event for event in self.awaited if event.action == action]:
+            self.awaited[event] -= 1
+            if not self.awaited[event]:
+                del self.awaited[event]
+                self.world.loop.call_soon(self.world.strike, event, context=contextvars.Context())
 
     def report(self, line: str) -> None:
         self.oracle.note(self.process, f"reports: {line}")
@@ -66,6 +100,7 @@ class Actor:
         except EXPECTED as error:
             if isinstance(error, aws.ClientError) and error_code(error) not in UNLUCKY:
                 self.oracle.violated(f"{self.process} makes a wrong call: {error}")
+            self.world.calls.gave_up(self.process, error)
             self.oracle.note(self.process, f"ends: {type(error).__name__} {error}"[:120])
         except Exception as error:
             self.oracle.violated(f"{self.process} has a bug: {error!r}")
@@ -160,6 +195,8 @@ class RedriveActor(Actor):
             transport, dead_url, Selection(ids=ids), hold=HOLD_SECONDS, retry_policy=retries, report=self.report
         )
         await scan.run(mover, removes=True)
+        if not ids and not self.world.is_unlucky:
+            self.world.checks.moved(self.process, mover.left)
         self.is_done = True
 
     def stop(self) -> None:

@@ -46,11 +46,14 @@ class Checks:
                 oracle.violated(f"{process} has not postponed {receipt.handle}")
         if finished and (consumer._held or consumer._done):
             oracle.violated(f"{process} has ended and still holds {len(consumer._held)} messages")
-        waits = config.limit is None and process.stopped_at is None and config.empty_after is not None
+        waits = process.stopped_at is None and (config.limit is None or counts["received"] < config.limit)
         last = max((each.at for each in receipts if each.heard and each.fault != "altered"), default=process.started_at)
-        if waits and config.empty_after is not None and now - last < config.empty_after - 0.01:
+        if waits and (config.empty_after is None or now - last < config.empty_after - 0.01):
             oracle.violated(f"{process} ended {now - last:.3f} s after its last message")
-        if finished and process.frozen_at < process.started_at and not self._world.events:
+        if finished and not self._world.is_faulty:
+            slow = sum((each.ended_at or 0) - (each.started_at or 0) > config.max_handling_seconds for each in handled)
+            if counts["expired"] > slow and not self._world.is_unlucky:
+                oracle.violated(f"{process} has let {counts['expired']} leases expire, although nothing went wrong")
             for receipt in receipts:
                 if receipt.started_at is None and receipt.is_granted(now) and not receipt.stored.deleted:
                     oracle.violated(f"{process} has ended without returning {receipt.handle}")
@@ -63,6 +66,13 @@ class Checks:
         ahead = consumer._unhandled + consumer._poller.asked
         if scenario.slow and ahead > scenario.concurrency + 1:
             self._oracle.violated(f"{process} has {ahead} messages for {scenario.concurrency} slow handlers")
+
+    def moved(self, process: Process, left: int) -> None:
+        """A redrive has ended without an error, and reports how many of the messages it sent it could not delete."""
+        receipts = self._oracle.by_process[process]
+        undeleted = self._world.calls.sent[process] - {each.stored.body for each in receipts if each.stored.deleted}
+        if len(undeleted) > left:
+            self._oracle.violated(f"{process} has moved and not deleted {sorted(undeleted)}, and reports {left}")
 
     def drained(self) -> None:
         """The world is calm and nothing is left to do."""

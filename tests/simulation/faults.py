@@ -43,8 +43,8 @@ class Event:
         at, seconds: when it begins (seconds after the beginning of the world), and how long it lasts.
         share: what part of the requests it hits.
         who: the role whose processes it hits; empty: all.
-        action: the action it hits; empty: all.
-        step: at which step to kill.
+        action: the action it hits; empty: all. With a kind of PROCESSES: it happens right after such a call.
+        step: at which step to kill, or after which call.
     """
 
     number: int
@@ -62,8 +62,8 @@ class Event:
             text += f" for {self.seconds:.2f} s, {self.share:.0%} of {self.action or 'all requests'}"
         elif self.kind == "freeze":
             text += f" for {self.seconds:.2f} s"
-        elif self.step:
-            text += f", at its step {self.step}"
+        if self.kind not in REQUESTS and self.step:
+            text += f", at its {self.action or 'step'} {self.step}"
         return f"{text} of {self.who or 'all'}"
 
 

@@ -106,6 +106,14 @@ def run_range(first: int, end: int) -> Totals:
     return totals
 
 
+def first_failure(first: int, number: int) -> int | None:
+    """The first of so many seeds that fails; None: none does."""
+    for seed in range(first, first + number, 5):
+        if failures := run_range(seed, min(seed + 5, first + number)).failures:
+            return min(failures)
+    return None
+
+
 def run_seeds(first: int, number: int, processes: int) -> Totals:
     """Run so many seeds in several processes."""
     totals = Totals()

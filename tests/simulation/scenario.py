@@ -37,6 +37,7 @@ class Scenario:
         seconds: how long faults may happen, before the world becomes calm and must drain.
         lines: the messages of each sender and producer: body, group and delay.
         slow: every handler takes at least 0.1 s, so that nothing is received ahead.
+        gap: how many seconds pass, on average, between the lines of a sender; 0: as the world draws.
     """
 
     kind: str
@@ -63,6 +64,7 @@ class Scenario:
     slow: bool
     lines: dict[str, list[tuple[str, str | None, int]]]
     behaviours: dict[str, Behaviour]
+    gap: float = 0
 
     @property
     def queue(self) -> str:

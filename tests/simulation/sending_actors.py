@@ -82,9 +82,10 @@ class SenderActor(Actor):
         if self.world.scenario.kind != "fifo" and twice > outcome.maybe_twice + outcome.corrupted:
             oracle.violated(f"{self.process} sent {twice} messages twice and reports {outcome.maybe_twice}")
         for number, _, reason in outcome.refused:
-            if self.world.scenario.retry_timeout > 0 and not self.world.is_faulty(self.role):
-                oracle.violated(f"{self.process} gives line {number} up: {reason}")
+            self.world.calls.refused(self.process, lines[number - 1][0], reason)
             self.world.refused.add(lines[number - 1][0])
+        if outcome.error is not None:
+            self.world.calls.gave_up(self.process, outcome.error)
         for number in range(before + 1, progress.position + 1):
             body = lines[number - 1][0]
             if not oracle.stored[body] and body not in self.world.refused:
@@ -137,6 +138,10 @@ class ProducerActor(Actor):
             await producer.send(body, **options)
         except (*EXPECTED, InvalidMessage) as error:
             self.oracle.note(self.process, f"did not send {body}: {error!r}"[:110])
+            if isinstance(error, InvalidMessage):
+                self.world.calls.refused(self.process, body, str(error))
+            else:
+                self.world.calls.gave_up(self.process, error)
             return
         self.oracle.promised.setdefault(body, self.oracle.now())
         if not self.oracle.stored[body]:
@@ -164,9 +169,11 @@ class _Pipe:
     async def __anext__(self) -> list[Line]:
         if self._next >= len(self._lines):
             raise StopAsyncIteration
-        if self._slow:
+        if gap := self._world.scenario.gap:
+            await asyncio.sleep(self._world.chance.uniform(0, 2 * gap))
+        elif self._slow:
             await asyncio.sleep(self._world.chance.choice((0, 0.01, 0.5)))
-        number = self._world.chance.randint(1, 25)
+        number = 1 if gap else self._world.chance.randint(1, 25)
         portion = self._lines[self._next : self._next + number]
         self._next += number
         return portion

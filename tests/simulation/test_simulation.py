@@ -6,6 +6,7 @@ A few seeds are part of the tests; `make simulate` runs fresh ones.
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from hello_queue.project import ROOT
-from tests.simulation import mutants, runs
+from tests.simulation import mutants, mutation, runs, variety
 
 SEEDS = 60
 MUTANTS = ("no heartbeat", "position at the last line sent", "groups not kept in order")
@@ -30,8 +31,9 @@ def simulate(*arguments: str, hash_seed: str = "0") -> subprocess.CompletedProce
     )
 
 
-def test_every_promise_is_kept() -> None:
-    totals = runs.run_range(0, SEEDS)
+@pytest.mark.parametrize("first", [0, variety.FIRST])
+def test_every_promise_is_kept(first: int) -> None:
+    totals = runs.run_range(first, first + SEEDS)
     assert not totals.failures
     assert totals.kills > 0
     assert sum(totals.faults.values()) > 100
@@ -65,7 +67,7 @@ def test_a_long_run_goes_on_where_its_log_ends(tmp_path: Path) -> None:
 
 def test_a_failure_is_shrunk() -> None:
     code = (
-        "from tests.simulation import mutants, runs; mutants.install('lease counted from the answer')\n"
+        "from tests.simulation import mutation, runs; mutation.install('lease counted from the answer')\n"
         "seed = next(seed for seed in range(1000) if runs.run_range(seed, seed + 1).failures)\n"
         "from tests.simulation.world import World\n"
         "without = runs.shrunk(seed)\n"
@@ -81,9 +83,15 @@ def test_a_failure_is_shrunk() -> None:
 
 @pytest.mark.parametrize("name", MUTANTS)
 def test_a_mutant_is_found(name: str) -> None:
-    assert mutants.found(name, 100).isdigit()
+    assert mutation.found(name, 100).isdigit()
+
+
+def test_the_documentation_lists_every_mutant() -> None:
+    """Its table is what `make mutants` has printed."""
+    rows = re.findall(r"^\| (.+) \| (.+) \| \d+ \|$", (ROOT / "docs/simulation.md").read_text(), re.MULTILINE)
+    assert rows == [(name, mutant.what) for name, mutant in mutants.MUTANTS.items()]
 
 
 def test_every_mutant_can_be_put_in() -> None:
     for mutant in mutants.MUTANTS.values():
-        mutants.changed_source(mutant)
+        mutation.changed_source(mutant)

@@ -12,8 +12,9 @@ from collections.abc import Collection
 from dataclasses import dataclass
 
 from hello_queue.sqs.leases import Lease
-from tests.simulation import faults, scenario
+from tests.simulation import faults, scenario, variety
 from tests.simulation.actors import Actor, ConsumerActor, RedriveActor
+from tests.simulation.calls import Calls
 from tests.simulation.checks import Checks
 from tests.simulation.faults import REQUESTS, Event
 from tests.simulation.network import Network
@@ -81,6 +82,7 @@ class World:
             self.scenario.seconds,
             entries_fail=self.scenario.entries_fail,
         )
+        self.scenario, drawn = variety.varied(seed, self.scenario, drawn)
         self.events = [event for event in drawn if event.number not in without]
         self.chance = random.Random(draws.random())  # noqa: S311
         self.loop = _Loop()
@@ -94,6 +96,7 @@ class World:
         service = Service({queue.name: queue for queue in (self.main, self.dead)}, self.loop)
         self.network = Network(self.loop, service, random.Random(draws.random()), self.oracle)  # noqa: S311
         self.checks = Checks(self)
+        self.calls = Calls(self.oracle)
         self._actors: dict[str, Actor] = {}
         self._incarnations: Counter[str] = Counter()
         self._closing = False
@@ -141,8 +144,10 @@ class World:
     def may_die(self, body: str) -> bool:
         return self.behaviour(body).kind != "ok" or self.scenario.kind == "fifo"
 
-    def is_faulty(self, role: str) -> bool:
-        return bool(self.events)
+    @property
+    def is_faulty(self) -> bool:
+        """Whether anything goes wrong, but stops."""
+        return any(event.kind != "stop" for event in self.events)
 
     def cpu_clock(self) -> float:
         """CPU seconds, as if the process were busy to an ever-changing degree."""
@@ -251,6 +256,14 @@ class World:
         if not hasattr(actor, "process") or not actor.process.is_running:
             return
         self.oracle.note("world", f"{event}")
+        if event.action:
+            actor.awaited[event] = event.step
+        else:
+            self.strike(event)
+
+    def strike(self, event: Event) -> None:
+        """It happens to a process."""
+        actor = self._actors[event.who]
         if event.kind == "kill":
             actor.process.kill()
         elif event.kind == "kill at a step":

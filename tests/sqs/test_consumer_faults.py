@@ -20,15 +20,15 @@ pytestmark = pytest.mark.usefixtures("sqs")
 
 def test_slow_handlers_keep_their_messages(aws: Aws, queue: str) -> None:
     """For three times the visibility timeout, with two consumers: no message is received twice."""
-    aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "2"})
-    texts = fill(aws, queue, 12)
-    handler = Recorder(lambda message: time.sleep(6))
-    workers = [consumer(queue, handler, concurrency=4, visibility_timeout=2, empty_after=4) for _ in range(2)]
+    aws.client("sqs").set_queue_attributes(QueueUrl=queue, Attributes={"VisibilityTimeout": "4"})
+    texts = fill(aws, queue, 8)
+    handler = Recorder(lambda message: time.sleep(12))
+    workers = [consumer(queue, handler, concurrency=4, visibility_timeout=4, empty_after=4) for _ in range(2)]
     threads = [in_background(worker.run) for worker in workers]
     for thread in threads:
         thread.join(60)
     assert sorted(handler.begun) == texts
-    assert sum(worker.counts["processed"] for worker in workers) == 12
+    assert sum(worker.counts["processed"] for worker in workers) == 8
     assert all(worker.counts["expired"] == 0 for worker in workers)
 
 

@@ -100,6 +100,18 @@ def test_only_failures_are_recorded(tmp_path: Path, handler: Handler) -> None:
     }
 
 
+@pytest.mark.parametrize("handler", [async_handler, plain_handler])
+def test_a_retry_at_the_last_receive_is_recorded(tmp_path: Path, handler: Handler) -> None:
+    """The message becomes a dead letter after it."""
+    wrapped = recording(handler, FailureFile(tmp_path / "failures", "", print), 3)
+    for count in (2, 3, 4):
+        with pytest.raises(RetryLater):
+            handle(wrapped, Message(f"receive {count}", "later", receive_count=count))
+    found = last_failures(tmp_path / "failures", {f"receive {count}" for count in (2, 3, 4)})
+    assert list(found) == ["receive 3", "receive 4"]
+    assert found["receive 3"].error.startswith("RetryLater: retry in 0 s")
+
+
 def test_a_handler_that_did_not_run_is_recorded(tmp_path: Path) -> None:
     wrapped = recording(lambda message: async_handler(message), FailureFile(tmp_path / "failures", "", print))
     with pytest.raises(NothingHandled):

@@ -158,6 +158,9 @@ def test_a_response_that_does_not_come_in_time(queue: str, path: FaultyPath, tra
 
 
 def test_connecting_takes_no_longer_than_the_call_may(queue: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3's transport connects in a thread, with a timeout of its own."""
+    monkeypatch.setenv(CHOICE, "wire")
+
     async def connect(*_: object, **__: object) -> None:
         await asyncio.sleep(60)
 

@@ -15,8 +15,7 @@ from aws_cdk import aws_sqs as sqs
 
 import app
 from hello_queue.project import ROOT
-
-CONTEXT = json.loads((ROOT / "cdk.json").read_text())["context"]
+from tests.conftest import FEATURE_FLAGS
 
 
 def cdk_synth(output: Path, *arguments: str, root: Path = ROOT) -> subprocess.CompletedProcess[str]:
@@ -39,7 +38,7 @@ def test_synth_needs_no_credentials_and_no_network_and_reads_settings_from_cdk_j
     shutil.copytree(ROOT / "stacks", project / "stacks")
     shutil.copy(ROOT / "app.py", project)
     settings = json.loads((ROOT / "cdk.json").read_text())
-    settings["context"]["delay_seconds"] = 7
+    settings["context"] = {**FEATURE_FLAGS, "delay_seconds": 7}
     (project / "cdk.json").write_text(json.dumps(settings))
     done = cdk_synth(tmp_path, root=project)
     assert done.returncode == 0, done.stderr
@@ -56,7 +55,7 @@ def test_an_invalid_setting_is_one_line_and_status_1(tmp_path: Path) -> None:
 
 
 def test_a_finding_without_acknowledgment_fails_the_synth(tmp_path: Path) -> None:
-    built = app.build(context=CONTEXT, outdir=str(tmp_path))
+    built = app.build(context=FEATURE_FLAGS, outdir=str(tmp_path))
     stack = built.node.find_child("HelloQueueMessaging")
     assert isinstance(stack, Stack)
     sqs.Queue(stack, "WithoutTls")
@@ -65,7 +64,7 @@ def test_a_finding_without_acknowledgment_fails_the_synth(tmp_path: Path) -> Non
 
 
 def test_each_acknowledged_finding_is_in_the_report_with_its_reason(tmp_path: Path) -> None:
-    app.build(context=CONTEXT, outdir=str(tmp_path)).synth()
+    app.build(context=FEATURE_FLAGS, outdir=str(tmp_path)).synth()
     reports = json.loads((tmp_path / "validation-report.json").read_text())["pluginReports"]
     assert not any(report["violations"] for report in reports)
     acknowledged = [each for report in reports for each in report["suppressedViolations"]]

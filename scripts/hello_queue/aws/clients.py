@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import boto3
 import botocore.session
 from botocore.config import Config
-from botocore.exceptions import BotoCoreError
+from botocore.exceptions import BotoCoreError, NoRegionError
 from botocore.loaders import Loader, create_loader
 
 from hello_queue.errors import HelloQueueError
@@ -40,10 +40,11 @@ _CONFIG = Config(
 
 @dataclass(frozen=True)
 class AccessKey:
-    """An access key. Its repr does not contain the secret."""
+    """An access key, with a session token if it is temporary. Its repr does not contain the secret."""
 
     key_id: str
     secret: str = field(repr=False)
+    token: str | None = field(default=None, repr=False)
 
 
 class ClientOptions(TypedDict, total=False):
@@ -82,15 +83,19 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         options: see `ClientOptions`.
 
     Raises:
+        botocore.exceptions.BotoCoreError: the configuration lacks something, such as a region.
         HelloQueueError: boto3 cannot use the configuration, such as an invalid AWS_ENDPOINT_URL.
     """
     key, config = options.get("key"), options.get("config")
     core = botocore.session.Session(profile=options.get("profile"))
     core.register_component("data_loader", _loader(core.get_config_variable("data_path")))
+    if core.get_config_variable("region") == "":
+        raise NoRegionError  # botocore would take the empty text for a region
     session = boto3.Session(
         botocore_session=core,
         aws_access_key_id=key.key_id if key else None,
         aws_secret_access_key=key.secret if key else None,
+        aws_session_token=key.token if key else None,
     )
     try:
         made = session.client(

@@ -202,7 +202,7 @@ def endpoint() -> Iterator[tuple[Endpoint, Endpoint]]:
         issuer.cert_pem.write_to_path(str(authority))
         issuer.issue_cert("127.0.0.1").private_key_and_cert_chain_pem.write_to_path(str(certificate))
         command = [sys.executable, "-m", "hello_queue.benchmark.endpoint", str(certificate)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
             assert process.stdout is not None
             try:
                 plain, tls = process.stdout.readline().split()
@@ -222,7 +222,9 @@ async def _serve(certificate: str) -> None:
         for each in (None, context)
     ]
     print(*(server.sockets[0].getsockname()[1] for server in servers), flush=True)
-    await asyncio.gather(*(server.serve_forever() for server in servers))
+    ended = asyncio.Event()
+    loop.add_reader(sys.stdin, ended.set)  # at its end: the benchmark has ended, perhaps killed
+    await ended.wait()
 
 
 if __name__ == "__main__":

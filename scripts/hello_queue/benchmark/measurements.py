@@ -9,13 +9,14 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 import boto3
 
 from hello_queue.benchmark.contenders import BATCHES, CONTENDERS, OURS, SCRIPTS, TUTORIAL, Contender, plain
 from hello_queue.benchmark.endpoint import Endpoint
-from hello_queue.benchmark.results import Comparison, Measured
+from hello_queue.benchmark.results import Comparison, Measured, Task
 from hello_queue.errors import HelloQueueError
 from hello_queue.local_aws.instance import local_aws
 from hello_queue.project import environment_with_tools
@@ -26,30 +27,22 @@ _TURNS = 10
 """The fewest batches of ten that each task of a contender sends or processes."""
 
 
-def throughput(server: Endpoint, kind: str, size: int, delay: float, rounds: int, progress: Progress) -> Comparison:
-    """Measure the contenders by turns.
-
-    Args:
-        kind: "send" or "process".
-        size: of a message, in bytes.
-        delay: of each response, in seconds.
-    """
+def throughput(server: Endpoint, task: Task, rounds: int, progress: Progress) -> Comparison:
+    """Measure the contenders by turns."""
+    kind, size, delay = task.kind, task.size, task.delay
     contenders: Sequence[Contender] = CONTENDERS[kind]
-    scheme = server.url.partition(":")[0]
     measured = {contender.name: Measured() for contender in contenders}
     fastest = 200_000 if size <= 100 else 40_000
     idle = {contender.name: _run(server, kind, contender, 10, size, delay)[1] for contender in contenders}
     for turn in range(rounds):
         for contender in contenders:
-            progress(
-                f"{kind}, {scheme}, {size:,} bytes, {delay * 1000:g} ms: round {turn + 1} of {rounds}, {contender.name}"
-            )
+            progress(f"{task.name}: round {turn + 1} of {rounds}, {contender.name}")
             share = contender.share / 1000 / (3 if delay and contender.share < 100 else 1)
             count = max(_TURNS * 10 * contender.at_once, round(fastest * share / 100) * 100)
             rate, cpu = _run(server, kind, contender, count, size, delay)
             measured[contender.name].rates.append(rate)
             measured[contender.name].cpu.append((cpu - idle[contender.name]) / count * 1e6)
-    return Comparison(kind, scheme, size, delay, measured)
+    return Comparison(**asdict(task), measured=measured)
 
 
 def _run(server: Endpoint, kind: str, contender: Contender, count: int, size: int, delay: float) -> tuple[float, float]:

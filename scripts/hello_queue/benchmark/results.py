@@ -31,21 +31,35 @@ class Measured:
         return statistics.median(self.rates)
 
 
-@dataclass
-class Comparison:
-    """The contenders at one task.
+@dataclass(frozen=True)
+class Task:
+    """What the contenders do.
 
     Attributes:
         kind: "send" or "process".
         size: of a message, in bytes.
         delay: of each response, in seconds.
-        measured: by the contenders' names.
     """
 
     kind: str
     scheme: str
     size: int
     delay: float
+
+    @property
+    def name(self) -> str:
+        when = f"{self.delay * 1000:g} ms" if self.delay else "at once"
+        return f"{self.kind}, {self.size:,} bytes, {self.scheme}, {when}"
+
+
+@dataclass(frozen=True)
+class Comparison(Task):
+    """The contenders at one task.
+
+    Attributes:
+        measured: by the contenders' names.
+    """
+
     measured: dict[str, Measured]
 
     @property
@@ -57,8 +71,7 @@ class Comparison:
     def table(self) -> str:
         """All contenders, each compared with the best of the others."""
         best, ours = self.measured[self.best_other], self.measured[OURS]
-        when = f"after {self.delay * 1000:g} ms" if self.delay else "at once"
-        lines = [f"**{self.kind}**, {self.size:,} bytes, answers {when}, {self.scheme}", ""]
+        lines = [f"**{self.name}**", ""]
         lines += ["| | messages/s | times the best other | CPU per message |", "|---|---:|---:|---:|"]
         for name, each in self.measured.items():
             cpu = statistics.median(each.cpu)

@@ -51,6 +51,7 @@ def delivery_checks(
     longest_delay: int,
     report: Callable[[str], None],
     waiting: Waiting,
+    redeploy: str = "",
 ) -> Iterator[Check]:
     """Send a message, check that it is delivered after the delay and with its content, and delete it.
 
@@ -63,6 +64,7 @@ def delivery_checks(
         longest_delay: skip the check if the delay is longer, in seconds.
         report: called with a line about what is going on.
         waiting: repeats calls that are refused because the deployment is recent.
+        redeploy: the command that restores the queue's settings, for a message that is delivered too early.
     """
     name, expected = "delivery of a message", f"delivered after {delay} s"
     reason = waiting.call(lambda: _reason_to_skip(sqs, url, delay, max_receive_count, longest_delay))
@@ -94,7 +96,8 @@ def delivery_checks(
         found = f"not received within {elapsed:.0f} s{beside}. Did a consumer receive it? {left_behind}"
         yield Check(name, expected, found, False)
         return
-    yield Check(name, expected, f"delivered after {elapsed:.2f} s{beside}", elapsed >= delay)
+    early = elapsed < delay
+    yield Check(name, expected, f"delivered after {elapsed:.2f} s{beside}", not early, mend=redeploy if early else "")
     content = [received["Body"], from_receive(received).author]
     yield check("its body and author", [body, AUTHOR], lambda: content)
     deletion = check("its deletion", "deleted", lambda: waiting.call(lambda: _delete(sqs, url, received)))

@@ -64,6 +64,7 @@ def deployment_checks(
         longest_delay=longest_delay,
         report=report,
         waiting=waiting,
+        redeploy=redeploy[messaging.name],
     )
     for each in _group(DELIVERY, f"python scripts/status.py --deployment={deployment}", delivery):
         refused = each.passed is False and each.settles  # by an AWS error, such as a denied action

@@ -28,6 +28,11 @@ def tell(line: str) -> None:
     _printers[-1](printable(line))
 
 
+def counted(number: int, noun: str) -> str:
+    """A number with its noun, as in ``1 line`` or ``2 lines``."""
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"
+
+
 def tell_copies(maybe_twice: int, corrupted: int) -> None:
     """Report which copies of messages a queue may have beside those that were sent (see `Outcome`)."""
     if maybe_twice:

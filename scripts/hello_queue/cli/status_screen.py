@@ -41,15 +41,20 @@ def picture(console: Console, samples: Sequence[QueueSample], notes: Sequence[st
     from rich.text import Text
 
     now = samples[-1]
+    without = unknown(now)
     lines = [foreign(now.queue, style="bold")]
     for name, cell, history in (
         ("visible", count(now.visible), None),
         ("in flight", count(now.in_flight), None),
         ("delayed", count(now.delayed), None),
         ("in all", count(now.total), [sample.total for sample in samples]),
-        ("sent/s", rate(now.sent_per_second), [sample.sent_per_second for sample in samples]),
-        ("processed/s", rate(now.processed_per_second), [sample.processed_per_second for sample in samples]),
-        ("oldest", duration(now.oldest_seconds), [sample.oldest_seconds for sample in samples]),
+        ("sent/s", rate(now.sent_per_second, unknown=without), [sample.sent_per_second for sample in samples]),
+        (
+            "processed/s",
+            rate(now.processed_per_second, unknown=without),
+            [sample.processed_per_second for sample in samples],
+        ),
+        ("oldest", duration(now.oldest_seconds, unknown=without), [sample.oldest_seconds for sample in samples]),
         ("drained in", _drained_in(samples), None),
     ):
         bars = sparkline(history, ascii_only=console.options.ascii_only) if history and len(samples) > 1 else ""
@@ -85,7 +90,7 @@ def _alarm(console: Console, alarm: Alarm) -> Text:
 def _drained_in(samples: Sequence[QueueSample]) -> str:
     """From the change between the last two samples."""
     if len(samples) < 2:
-        return "?"
+        return NO_DATA
     drained = seconds_to_drain(samples[-2], samples[-1])
     if drained is None:
         return "never" if change_per_second(samples[-2], samples[-1]) > 0 else "not draining"
@@ -96,7 +101,8 @@ def group_lines(sample: GroupSample) -> Text:
     """Messages and age by message group, the largest groups first."""
     from rich.text import Text
 
-    head = f"  by message group, in a sample of {sample.messages:,} of about {sample.visible:,} visible messages"
+    of = f" of about {sample.visible:,}" if sample.visible >= sample.messages else ""  # SQS's count lags behind
+    head = f"  by message group, in a sample of {sample.messages:,}{of} visible messages"
     lines = [Text.assemble(foreign(sample.queue, style="bold"), head)]
     if sample.groups:
         lines.append(Text(f"  {'messages':>10}{'oldest':>12}  group", style="dim"))
@@ -129,18 +135,27 @@ def live(console: Console) -> Iterator[Screen]:
         yield Screen(display)
 
 
+UNREAD, NO_DATA = "?", "-"
+"""What is shown for a value that could not be read, and for one that there is not (yet)."""
+
+
+def unknown(sample: QueueSample) -> str:
+    """What is shown for a metric that is None."""
+    return UNREAD if METRICS in sample.errors else NO_DATA
+
+
 def count(number: int | None) -> str:
-    return "?" if number is None else f"{number:,}"
+    return UNREAD if number is None else f"{number:,}"
 
 
-def rate(per_second: float | None, sign: str = "") -> str:
-    return "?" if per_second is None else f"{per_second:{sign},.1f}"
+def rate(per_second: float | None, sign: str = "", *, unknown: str = NO_DATA) -> str:
+    return unknown if per_second is None else f"{per_second:{sign},.1f}"
 
 
-def duration(seconds: float | None) -> str:
+def duration(seconds: float | None, *, unknown: str = NO_DATA) -> str:
     """Seconds in the two largest units."""
     if seconds is None:
-        return "?"
+        return unknown
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     return f"{hours} h {minutes:02} m" if hours else f"{minutes} m {rest:02} s" if minutes else f"{rest} s"

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+import contextlib
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,6 +13,7 @@ from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.aws.errors import error_code
+from hello_queue.local_aws.instance import ACCOUNT
 
 _any_client: Callable[..., Any] = client
 
@@ -57,9 +61,41 @@ class Deployed:
     resources: Mapping[tuple[str, str], tuple[str, str]]
     statuses: Mapping[str, str] = field(default_factory=dict)
 
-    def queue(self, output: str) -> str | None:
-        """The URL of a queue: ``QueueUrl`` or ``DeadLetterQueueUrl``."""
-        return self.outputs.get(output)
+    def resolved(self, text: str) -> str:
+        """A text of the review with references such as ``${Queue.Arn}`` replaced, as far as they are known."""
+        known = self._references()
+        return re.sub(r"\$\{([^}]+)\}", lambda found: known.get(found[1], found[0]), text)
+
+    def principal(self, who: str) -> str:
+        """A principal of the review by its name, also where IAM or CloudFormation made that up."""
+        kind, _, name = who.rpartition(" ")
+        return f"{kind} {self._references().get(name, name).rpartition('/')[2]}".strip()
+
+    def _references(self) -> dict[str, str]:
+        known = {"AWS::Partition": "aws", "AWS::Region": os.environ["AWS_REGION"], "AWS::AccountId": ACCOUNT}
+        for (_, logical_id), (type_, physical_id) in self.resources.items():
+            for name in (logical_id, physical_id.rpartition("/")[2]):
+                known[name] = physical_id
+                if arn := _arn(type_, physical_id):
+                    known[f"{name}.Arn"] = arn
+        return known
+
+
+def _arn(type_: str, physical_id: str) -> str | None:
+    """The ARN of a resource; None if it is not known for such resources."""
+    if physical_id.startswith("arn:"):
+        return physical_id
+    region = os.environ["AWS_REGION"]
+    name = physical_id.rpartition("/")[2]
+    return {
+        "AWS::IAM::Group": f"arn:aws:iam::{ACCOUNT}:group/{name}",
+        "AWS::IAM::Role": f"arn:aws:iam::{ACCOUNT}:role/{name}",
+        "AWS::IAM::User": f"arn:aws:iam::{ACCOUNT}:user/{name}",
+        "AWS::KMS::Key": f"arn:aws:kms:{region}:{ACCOUNT}:key/{name}",
+        "AWS::Lambda::Function": f"arn:aws:lambda:{region}:{ACCOUNT}:function:{name}",
+        "AWS::S3::Bucket": f"arn:aws:s3:::{name}",
+        "AWS::SQS::Queue": f"arn:aws:sqs:{region}:{ACCOUNT}:{name}",
+    }.get(type_)
 
 
 def deployed(stacks: Iterable[str]) -> Deployed:
@@ -83,6 +119,19 @@ def deployed(stacks: Iterable[str]) -> Deployed:
                     identity = each["ResourceType"], each.get("PhysicalResourceId", "")
                     resources[stack, each["LogicalResourceId"]] = identity
     return Deployed(outputs, resources, statuses)
+
+
+@contextlib.contextmanager
+def workers_paused() -> Iterator[None]:
+    """No Lambda function gets messages: those that are running wait."""
+    functions = _any_client("lambda")
+    pages = functions.get_paginator("list_event_source_mappings").paginate()
+    running = [each["UUID"] for page in pages for each in page["EventSourceMappings"] if each["State"] == "Enabled"]
+    for mapping in running:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=False)
+    yield
+    for mapping in running:
+        functions.update_event_source_mapping(UUID=mapping, Enabled=True)
 
 
 def refusal(key: AccessKey) -> str | None:

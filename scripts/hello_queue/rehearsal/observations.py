@@ -10,6 +10,7 @@ from hello_queue.rehearsal.clients import MESSAGES, Client
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
 from hello_queue.rehearsal.rehearse import QUEUES, Seen
 from hello_queue.rehearsal.signed_calls import Right
+from hello_queue.rehearsal.witnesses import Answer, Witness
 
 NOTHING = "nothing"
 """What the review says where it says nothing."""
@@ -76,10 +77,11 @@ def _deployment(seen: Seen, said: Predictions) -> Observation:
 def _resources(seen: Seen, said: Predictions) -> Observation:
     """What was replaced or removed. A deployment that failed replaced nothing that lasts."""
     gone: list[tuple[str, str, str]] = []
+    new = {(key[0], each[0]) for key, each in seen.after.resources.items() if key not in seen.before.resources}
     for (stack, logical_id), (type_, physical_id) in seen.before.resources.items():
         now = seen.after.resources.get((stack, logical_id))
         if now != (type_, physical_id):
-            verb = "replaced" if now and now[0] == type_ else "removed"
+            verb = "replaced" if (now and now[0] == type_) or (stack, type_) in new else "removed"
             gone.append((stack, type_, f"{verb}: {type_} {_name(physical_id)}"))
     text = "; ".join(each for *_, each in gone) or "none replaced or removed"
     said_text = "; ".join(each.text for each in said.gone) or NOTHING
@@ -129,6 +131,7 @@ def _client(doing: str, client: Client, seen: Seen, said: Predictions) -> Observ
         for end, types in _EXPLAINED_BY.items()
         if code.endswith(end)
         for each in said.gone_of(types)
+        if each.type != "AWS::SQS::Queue" or each.name == _name(seen.before.outputs["QueueUrl"])
     }
     return Observation(f"a client {doing}", text, "; ".join(sorted(causes)) or NOTHING, not codes or bool(causes))
 
@@ -145,20 +148,50 @@ def _access_key(seen: Seen, said: Predictions) -> Observation:
 
 def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
     findings = said.of_kind(*MORE_RIGHTS)
+    user = f"user {seen.after.outputs.get('UserName', '')}"
+    # A group or a policy may be the user's. Another user or a role is not.
+    about_user = [each for each in findings if each.who == user or not each.who.startswith(("user ", "role "))]
     gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
-    text = f"the user could now call {_listed(gained)}" if gained else "the user can do nothing new of what was tried"
+    # The review compares a queue that is replaced with the one in its place: rights on it are no new ones.
+    moved = [right for right in gained if _is_of_replaced(seen.counterparts.get(right), seen, said)]
+    new = [right for right in gained if right not in moved]
+    text = f"the user could now call {_listed(new)}" if new else "the user can do nothing new of what was tried"
+    if moved:
+        text += f", but for what it could do on what is replaced: {_listed(moved)}"
     yield Observation(
         "wider rights",
         f"{text} ({len(seen.can)} calls tried)",
         "; ".join(each.text for each in findings) or NOTHING,
-        # A finding may be about another principal or another right than those that were tried.
-        True if bool(gained) == bool(findings) else None if findings else False,
+        # A finding may be about another right than those that were tried.
+        False if new and not about_user else True if new or not findings else None,
     )
-    for each, right in said.witnesses(seen.before.outputs.get("UserName", "")):
-        if right in seen.can and right in seen.could:
-            was, is_ = seen.could[right], seen.can[right]
-            text = f"{_decision(was)} before, {_decision(is_)} after"
-            yield Observation(f"{right}", text, each.text, not was and is_)
+    for each in seen.witnesses:
+        yield _witness(each)
+
+
+def _is_of_replaced(before: Right | None, seen: Seen, said: Predictions) -> bool:
+    """Whether the user had a right on something that the review says is replaced."""
+    if before is None or not seen.could.get(before):
+        return False
+    replaced = said.gone_of(("AWS::SQS::Queue", "AWS::IAM::User"))
+    return any(before.resource.endswith((f":{each.name}", f"/{each.name}")) for each in replaced)
+
+
+def _witness(witness: Witness) -> Observation:
+    before, after, request = witness.before, witness.after, witness.said.request
+    about = str(Right(request.action, request.resource)) if request else witness.said.kind
+    about += f", as {witness.said.who}" if witness.said.who else ""
+    obstacles = dict.fromkeys(each for each in (before, after) if isinstance(each, str))
+    if obstacles:
+        return Observation(about, f"not called: {'; '.join(obstacles)}", witness.said.text, None)
+    stated = [
+        f"{key} {' and '.join(values)}" if values else f"no {key}"
+        for key, values in (request.context if request else {}).items()
+        if key.lower() != "aws:securetransport"
+    ]
+    text = f"{_decision(before)} before, {_decision(after)} after"
+    text += f", if called with {', '.join(stated)}" if stated else ""
+    return Observation(about, text, witness.said.text, not before and bool(after))
 
 
 def _fewer_rights(seen: Seen) -> Iterator[Observation]:
@@ -184,12 +217,15 @@ def _destruction(seen: Seen) -> Observation:
     return Observation("cdk destroy", text, NOTHING, not seen.remains and not seen.destroy.failure)
 
 
-def _decision(allowed: bool) -> str:
+def _decision(allowed: Answer) -> str:
     return "allowed" if allowed else "denied"
 
 
 def _listed(rights: Iterable[Right]) -> str:
-    return ", ".join(map(str, rights))
+    actions: dict[str, list[str]] = {}
+    for right in rights:
+        actions.setdefault(right.where, []).append(right.action)
+    return "; ".join(f"{', '.join(each)}{where}" for where, each in actions.items())
 
 
 def _name(physical_id: str) -> str:

@@ -5,24 +5,23 @@ The only module here that knows the review. It takes from it the findings and th
 
 from __future__ import annotations
 
-import os
-import re
 import threading
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
 
 from hello_queue.errors import HelloQueueError
-from hello_queue.local_aws.instance import ACCOUNT
-from hello_queue.rehearsal.signed_calls import Right
+from hello_queue.review.findings import short
+from hello_queue.review.naming import renamed
+from hello_queue.review.rights.decision import Request
+from hello_queue.review.synthesis import DEFAULT, REVIEWED, Variants
 from hello_queue.review.working_tree import review_working_tree
 
 MORE_RIGHTS = ("escalation", "wider-rights", "weaker-condition", "weaker-denial", "new-member", "new-trust")
 """The kinds of findings about a principal that may do more than before."""
 
-_GONE = re.compile(r"(REPLACED|removed): (\w+::\w+::\w+) (\S+?)(?::|$)")
-"""How the review lists a resource that does not stay."""
+DEPLOYED: Variants = {DEFAULT: REVIEWED[DEFAULT]}
+"""The variant that a rehearsal deploys."""
 
 
 @dataclass(frozen=True)
@@ -32,24 +31,29 @@ class Said:
     Attributes:
         kind, text: its kind, and what it says.
         resource: the stack and the logical id.
-        who: the principal, such as ``user Administrator``.
-        witness: the right that the review says is new, if it says one that a call without conditions shows.
+        who: whose request it is about, such as ``user Administrator``; or "".
+        request: a request that the review says is new; None if it has none.
     """
 
     kind: str
     text: str
     resource: tuple[str, str]
     who: str = ""
-    witness: Right | None = None
+    request: Request | None = field(default=None, hash=False)
 
 
 @dataclass(frozen=True)
 class Gone:
-    """A resource that the review says is replaced or removed."""
+    """A resource that the review says is replaced or removed, with its name from before the change."""
 
     stack: str
     type: str
-    text: str
+    name: str
+    verb: str = "replaced"
+
+    @property
+    def text(self) -> str:
+        return f"{self.verb}: {self.type} {self.name}"
 
 
 @dataclass(frozen=True)
@@ -59,19 +63,25 @@ class Predictions:
     Attributes:
         findings: its findings with the default settings, whether accepted or not.
         gone: what is replaced or removed.
+        names: the names that resources have before the change, by those that they have after it, where they differ.
         failure: why there is no review, or None.
     """
 
     findings: tuple[Said, ...] = ()
     gone: tuple[Gone, ...] = ()
+    names: Mapping[str, str] = field(default_factory=dict)
     failure: str | None = None
 
     def of_kind(self, *kinds: str) -> list[Said]:
         return [each for each in self.findings if each.kind in kinds]
 
-    def witnesses(self, user: str) -> list[tuple[Said, Right]]:
-        """The findings that say a new right of this user, with it."""
-        return [(each, each.witness) for each in self.findings if each.witness and each.who == f"user {user}"]
+    def with_names_before(self, said: Said) -> Said:
+        """A finding with the names from before the change."""
+        request = said.request
+        if request is not None:
+            request = replace(request, resource=renamed(request.resource, self.names))
+        kind, _, name = said.who.rpartition(" ")
+        return replace(said, who=f"{kind} {self.names.get(name, name)}".strip(), request=request)
 
     def gone_of(self, types: Iterable[str]) -> list[Gone]:
         """What is gone of these types."""
@@ -113,28 +123,20 @@ def predictions(base: str, root: Path) -> Predictions:
     Raises:
         HelloQueueError: the review cannot be made.
     """
-    review = review_working_tree(base, root)
-    default = [finding for finding, variants in review.open.items() if "default" in variants]
+    review = review_working_tree(base, root, variants=DEPLOYED)
     findings = tuple(
-        Said(each.kind, each.id, (each.stack, each.resource), *_witness(each)) for each in [*default, *review.accepted]
+        Said(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
+        for each in [*review.open, *review.accepted]
     )
     gone = tuple(
-        Gone(note.stack, found.group(2), found.group(0).rstrip(":"))
-        for note in review.notes
-        if (found := _GONE.match(note.text))
+        Gone(each.stack, each.type, each.name_before, "removed" if each.is_removed else "replaced")
+        for each in review.changes
+        if each.is_removed or each.is_replaced
     )
-    return Predictions(findings, gone)
+    names = {each.name: each.name_before for each in review.changes if each.name != each.name_before}
+    return Predictions(findings, gone, names)
 
 
-def _witness(finding: Any) -> tuple[str, Right | None]:
-    """Whose right a finding is about, and the right.
-
-    Reviews before the exact comparison of rights have no witness.
-    """
-    action, resource = getattr(finding, "action", ""), getattr(finding, "on", "")
-    who = finding.attribute.removeprefix("what ").removesuffix(" may do")
-    for name, value in (("Partition", "aws"), ("Region", os.environ.get("AWS_REGION", "")), ("AccountId", ACCOUNT)):
-        resource = resource.replace(f"${{AWS::{name}}}", value)
-    is_exact = resource == "*" or not re.search(r"[*?$]", resource)
-    has_conditions = re.search(r", (with|without|if this holds) ?", getattr(finding, "witness", ""))
-    return who, Right(action, resource) if action and resource and is_exact and not has_conditions else None
+def _example(request: Request | None) -> Request | None:
+    """A request that can be made: whatever an unknown policy allows is none."""
+    return None if request and request.action.startswith(("managed-policy:", "unreadable:")) else request

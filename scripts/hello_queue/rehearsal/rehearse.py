@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.deployment.access_key import read_access_key
 from hello_queue.errors import HelloQueueError
-from hello_queue.rehearsal.account import Deployed, deployed, existing, refusal
+from hello_queue.rehearsal.account import Deployed, deployed, existing, refusal, workers_paused
 from hello_queue.rehearsal.clients import MESSAGES, Clients, fill, left_in
-from hello_queue.rehearsal.predictions import Predictions, ReviewInBackground
+from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions, ReviewInBackground
 from hello_queue.rehearsal.signed_calls import Right, allowed, rights_to_try
 from hello_queue.rehearsal.trees import CdkRun, Tree
+from hello_queue.rehearsal.witnesses import Answer, Witness, answers
 
 _CALLS_AFTERWARDS = 15
 """How many calls each client makes after the change is deployed: about three seconds."""
+
+_NOT_DEPLOYED: Answer = "the change does not deploy"
 
 QUEUES = {"QueueUrl": "queue", "DeadLetterQueueUrl": "dead-letter queue"}
 """The outputs that name the queues, and what they are."""
@@ -37,6 +40,8 @@ class Seen:
         key_refusal: why the access key from before is refused, or None.
         new_key: whether the deployment has another access key than before.
         could, can: what the user could do before, and what it can do now.
+        counterparts: by right on what has another name now, the same right on what it was before.
+        witnesses: the requests that the review says are new.
         back: the deployment of the base over the change.
         back_refusal: why a client from before the change cannot send after it, or None.
         destroy: the destruction of the change.
@@ -54,6 +59,8 @@ class Seen:
     new_key: bool
     could: dict[Right, bool]
     can: dict[Right, bool]
+    counterparts: dict[Right, Right]
+    witnesses: list[Witness]
     back: CdkRun
     back_refusal: str | None
     destroy: CdkRun
@@ -77,19 +84,22 @@ def rehearse(
     report("deploying the base")
     first = base.deploy()
     if first.failure:
-        raise HelloQueueError(f"the base does not deploy: {first.failure}. Rehearse on another one: BASE=…")
+        raise HelloQueueError(f"the base does not deploy: {first.failure.rstrip('.')}. Rehearse on another one: BASE=…")
     before = deployed(base.stacks())
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
     said = review.result()
-    rights = [*_rights(before), *(right for _, right in said.witnesses(before.outputs["UserName"]))]
+    rights, more = _rights(before), said.of_kind(*MORE_RIGHTS)
     could = allowed(key, rights)
+    answers_before = answers([said.with_names_before(each) for each in more], before)
     report(f"putting {MESSAGES:,} messages into each queue")
-    for url in urls.values():
-        fill(url)
     clients = Clients(key, urls["QueueUrl"])
     with _stopped(clients):
-        clients.start()
+        # The client holds what is put into the queue: workers would process it.
+        with workers_paused():
+            for url in urls.values():
+                fill(url)
+            clients.start()
         report("deploying the change, while a client sends and another one processes")
         begun = time.monotonic()
         deployment = change.deploy()
@@ -101,13 +111,14 @@ def rehearse(
     left, aside = _left(before, after)
     key_refusal, key_now = refusal(key), _key_of(after)
     # What has another name after the change: whether the user could use it before is asked when the base is back.
-    renamed = [each for each in _rights(after) if each not in rights]
-    can = allowed(key_now or key, [*rights, *renamed]) if key_now or not key_refusal else {}
+    counterparts = {new: old for old, new in zip(rights, _rights(after), strict=False) if new not in rights}
+    can = allowed(key_now or key, [*rights, *counterparts]) if key_now or not key_refusal else {}
+    answers_after = [_NOT_DEPLOYED] * len(more) if deployment.failure else answers(more, after)
     report("going back to the base")
     back = base.deploy()
     back_refusal = _refusal_of_send(key, urls["QueueUrl"])
     key_again = _key_of(deployed(base.stacks()))
-    could |= allowed(key_again, renamed) if key_again else {}
+    could |= allowed(key_again, counterparts) if key_again else {}
     report("deploying the change again, to destroy it")
     last = base if deployment.failure or change.deploy().failure else change
     _unprotect(after)
@@ -125,6 +136,8 @@ def rehearse(
         new_key=key_now is not None and key_now.key_id != key.key_id,
         could=could,
         can=can,
+        counterparts=counterparts,
+        witnesses=list(map(Witness, more, answers_before, answers_after)),
         back=back,
         back_refusal=back_refusal,
         destroy=destroy,

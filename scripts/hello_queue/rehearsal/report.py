@@ -32,15 +32,15 @@ class Rehearsal:
     deploys: bool = True
 
     @property
-    def disagreements(self) -> int:
-        return sum(each.agrees is False for each in self.observations)
+    def disagreements(self) -> list[str]:
+        """What the review says something else about."""
+        return [each.about for each in self.observations if each.agrees is False]
 
     @property
     def verdict(self) -> str:
-        count = self.disagreements
         verdict = "what was seen is what the review says"
-        if count:
-            verdict = f"in {count} {'thing' if count == 1 else 'things'}, the review says something else"
+        if self.disagreements:
+            verdict = f"the review says something else about {', '.join(self.disagreements)}"
         return verdict if self.deploys else f"the change does not deploy; {verdict}"
 
 
@@ -50,7 +50,9 @@ def as_text(rehearsal: Rehearsal) -> str:
 
 
 def _text(rehearsal: Rehearsal) -> Iterator[str]:
-    yield f"Rehearsed over {rehearsal.base} in {rehearsal.seconds:.0f} s: {rehearsal.verdict}"
+    verdict = printable(rehearsal.verdict)
+    yield verdict[0].upper() + verdict[1:]
+    yield f"Rehearsed over {rehearsal.base} in a local AWS, in {rehearsal.seconds:.0f} s"
     for each in rehearsal.observations:
         yield ""
         yield f"{'DISAGREES  ' if each.agrees is False else ''}{printable(each.about)}"
@@ -75,6 +77,6 @@ def as_markdown(rehearsal: Rehearsal) -> str:
         f"{in_markdown(each.said)} |"
         for each in rehearsal.observations
     ]
-    title = f"## The change, rehearsed: {rehearsal.verdict}"
+    title = f"## The change, rehearsed: {in_markdown(rehearsal.verdict)}"
     took = f"Deployed over `{rehearsal.base}` in a local AWS, in {rehearsal.seconds:.0f} s."
     return "\n".join([title, "", took, "", "| | seen | the review |", "|---|---|---|", *rows]) + "\n"

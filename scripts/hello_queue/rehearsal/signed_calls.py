@@ -6,6 +6,7 @@ any right can be made, not only for those that somebody thought of.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -15,7 +16,7 @@ from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from hello_queue.aws.clients import AccessKey, client
-from hello_queue.aws.errors import is_denied
+from hello_queue.aws.errors import error_code, is_denied
 from hello_queue.constants import QUEUE_USER_ACTIONS
 from hello_queue.local_aws import dry_run
 
@@ -23,8 +24,13 @@ _NEIGHBOURS = ("sqs:PurgeQueue", "sqs:DeleteQueue", "sqs:SetQueueAttributes", "s
 _OF_USER = ("iam:CreateAccessKey", "iam:PutUserPolicy", "iam:AttachUserPolicy", "iam:DeleteUser")
 _ANYWHERE = ("iam:ListUsers", "sqs:ListQueues", "cloudformation:DescribeStacks", "secretsmanager:ListSecrets")
 
+_CARRIED_OUT = ("AssumeRole",)
+"""The role's trust policy is asked only then. It changes nothing."""
+
+_NOTHING_STATED: Mapping[str, tuple[str, ...] | None] = {}
+
 _RESOURCE_MEMBERS = {
-    "sqs": ("QueueUrl", "QueueName"),
+    "sqs": ("QueueUrl", "QueueName", "SourceArn"),
     "iam": ("RoleName", "UserName", "PolicyArn", "GroupName"),
     "sts": ("RoleArn",),
     "secretsmanager": ("SecretId",),
@@ -43,8 +49,13 @@ class Right:
     resource: str
 
     def __str__(self) -> str:
+        return f"{self.action}{self.where}"
+
+    @property
+    def where(self) -> str:
+        """Its resource, for readers."""
         name = self.resource.rpartition(":")[2]
-        return self.action if name == "*" else f"{self.action} on {name}"
+        return "" if name == "*" else f" on {name}"
 
 
 def rights_to_try(queue: str, dead_letter_queue: str, user: str, secret: str) -> list[Right]:
@@ -62,65 +73,84 @@ def rights_to_try(queue: str, dead_letter_queue: str, user: str, secret: str) ->
     ]
 
 
+class Caller:
+    """Makes calls with one access key, which are not carried out."""
+
+    def __init__(self, key: AccessKey) -> None:
+        self._key = key
+        self._clients: dict[str, Any] = {}
+        self._stated: Mapping[str, Any] = {}
+
+    def may(self, right: Right, context: Mapping[str, tuple[str, ...] | None] = _NOTHING_STATED) -> bool | str:
+        """Whether the key has a right, or why the local AWS cannot be asked.
+
+        Args:
+            context: the values of condition keys; None for a key that the call shall not have.
+        """
+        service, _, operation = right.action.partition(":")
+        caller = self._client(service)
+        if caller is None:
+            return f"boto3 has no service {service}"
+        call = _call(caller, right)
+        if isinstance(call, str):
+            return call
+        self._stated = {
+            key.lower(): values and (values[0] if len(values) == 1 else values) for key, values in context.items()
+        }
+        try:
+            call()
+        except ClientError as error:
+            if is_denied(error):
+                return False
+            status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
+            return True if status == dry_run.STATUS else f"the local AWS answers {error_code(error)}"
+        except BotoCoreError as error:
+            return f"boto3 refuses it: {type(error).__name__}"
+        if operation in _CARRIED_OUT:
+            return True
+        raise AssertionError(f"{right} was carried out")
+
+    def _client(self, service: str) -> Any:
+        """A client whose calls are not carried out, or None if boto3 has none for this service."""
+        if service not in self._clients:
+            self._clients[service] = None
+            if service in boto3.Session().get_available_services():
+                any_client: Callable[..., Any] = client
+                config = Config(retries={"total_max_attempts": 1}, parameter_validation=False)
+                made = any_client(service, key=self._key, config=config)
+                made.meta.events.register("before-call", self._ask_for_a_dry_run)
+                self._clients[service] = made
+        return self._clients[service]
+
+    def _ask_for_a_dry_run(self, model: Any, params: Mapping[str, Any], **_: Any) -> None:
+        if model.name not in _CARRIED_OUT:
+            params["headers"][dry_run.HEADER] = "true"
+        if self._stated:
+            params["headers"][dry_run.CONTEXT] = json.dumps(self._stated)
+
+
 def allowed(key: AccessKey, rights: Iterable[Right]) -> dict[Right, bool]:
-    """Whether a key may do each of these. What the local AWS cannot be asked is left out."""
-    clients: dict[str, Any] = {}
-    decided = {}
-    for right in rights:
-        service = right.action.partition(":")[0]
-        if service not in clients:
-            clients[service] = _client(service, key)
-        decision = _may(clients[service], right)
-        if decision is not None:
-            decided[right] = decision
-    return decided
+    """Whether a key has each of these rights. What the local AWS cannot be asked is left out."""
+    caller = Caller(key)
+    answers = {right: caller.may(right) for right in rights}
+    return {right: answer for right, answer in answers.items() if isinstance(answer, bool)}
 
 
-def _client(service: str, key: AccessKey) -> Any:
-    """A client whose calls are not carried out, or None if boto3 has none for this service."""
-    if service not in boto3.Session().get_available_services():
-        return None
-    any_client: Callable[..., Any] = client
-    made = any_client(service, key=key, config=Config(retries={"total_max_attempts": 1}, parameter_validation=False))
-    made.meta.events.register("before-call", _ask_for_a_dry_run)
-    return made
-
-
-def _may(caller: Any, right: Right) -> bool | None:
-    call = _call(caller, right) if caller else None
-    if call is None:
-        return None
-    try:
-        call()
-    except ClientError as error:
-        if is_denied(error):
-            return False
-        status = error.response.get("ResponseMetadata", {}).get("HTTPStatusCode")
-        return True if status == dry_run.STATUS else None
-    except BotoCoreError:
-        return None
-    raise AssertionError(f"{right} was carried out")
-
-
-def _call(caller: Any, right: Right) -> Callable[[], object] | None:
-    """The call for a right, or None if there is no operation of this name that names this resource."""
+def _call(caller: Any, right: Right) -> Callable[[], object] | str:
+    """The call for a right, or why there is none."""
     service, _, operation = right.action.partition(":")
     methods = {api_name: name for name, api_name in caller.meta.method_to_api_mapping.items()}
     if operation not in methods:
-        return None
+        return f"{service} has no call {operation}"
     shape = caller.meta.service_model.operation_model(operation).input_shape
     parameters = _required(shape) if shape is not None else {}
     if right.resource != "*":
         members = shape.members if shape is not None else {}
         member = next((each for each in _RESOURCE_MEMBERS.get(service, ()) if each in members), None)
         if member is None:
-            return None
+            return f"it is not known how {operation} of {service} names its resource"
         parameters[member] = _named(member, right.resource, caller.meta.endpoint_url)
     return lambda: getattr(caller, methods[operation])(**parameters)
-
-
-def _ask_for_a_dry_run(params: Mapping[str, Any], **_: Any) -> None:
-    params["headers"][dry_run.HEADER] = "true"
 
 
 def _named(member: str, arn: str, endpoint: str) -> str:

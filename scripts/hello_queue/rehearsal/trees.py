@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+import textwrap
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -44,12 +45,14 @@ class Tree:
         folder: its files.
         work: an existing folder for what it writes.
         name: which it is, a file name.
+        validated: whether cdk-nag looks at it, which takes a second or two.
     """
 
-    def __init__(self, folder: Path, work: Path, name: str) -> None:
+    def __init__(self, folder: Path, work: Path, name: str, *, validated: bool = True) -> None:
         self._folder = folder
         self._work = work
         self._name = name
+        self._validation = {} if validated else {"CDK_VALIDATION": "false"}
 
     @property
     def assembly(self) -> Path:
@@ -106,7 +109,13 @@ class Tree:
         }
         # The editable installation of this project would lead the base's app to the change's package.
         package = str(self._folder / "scripts")
-        return {**ours, "HOME": str(home), "PYTHONPATH": package, "PYTHONDONTWRITEBYTECODE": "1"}
+        return {
+            **ours,
+            **self._validation,
+            "HOME": str(home),
+            "PYTHONPATH": package,
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
 
 
 def extract(commit: str, root: Path, folder: Path) -> None:
@@ -142,5 +151,5 @@ def _reason(output: str) -> str:
     ):
         if found := [line for line in lines if any(mark in line for mark in marks)]:
             stack, *columns = (part.strip() for part in found[0].split(" | "))
-            return f"{stack}: {' '.join(columns[-2:])}" if columns else stack
+            return textwrap.shorten(f"{stack}: {' '.join(columns[-2:])}" if columns else stack, 300, placeholder=" …")
     return lines[-1] if lines else "no output"

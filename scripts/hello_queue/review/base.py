@@ -1,4 +1,4 @@
-"""The commit to compare with: its golden files and its code, read from git. Works offline."""
+"""The commit to compare with: its golden files and its code, read from git; and what was accepted since."""
 
 from __future__ import annotations
 
@@ -13,6 +13,8 @@ import yaml
 
 from hello_queue.errors import UsageError
 from hello_queue.review.assembly import Templates, readable
+from hello_queue.review.findings import short
+from hello_queue.review.masking import masked
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, DEFAULT, GOLDEN
 
 ACCEPTED = "accepted.yaml"
@@ -20,19 +22,12 @@ ACCEPTED = "accepted.yaml"
 
 @dataclass(frozen=True)
 class Base:
-    """The golden files of a commit.
+    """The golden files of a commit."""
 
-    Attributes:
-        commit: its abbreviated hash.
-        variants: the templates of each variant.
-        acknowledgments: the acknowledged cdk-nag findings.
-        accepted: the findings that were accepted up to this commit.
-    """
-
-    commit: str
-    variants: Mapping[str, Templates]
-    acknowledgments: list[dict[str, str]]
-    accepted: list[dict[str, str]]
+    commit: str  # its abbreviated hash
+    variants: Mapping[str, Templates]  # the templates of each variant
+    acknowledgments: list[dict[str, str]]  # the acknowledged cdk-nag findings
+    accepted: list[dict[str, str]]  # the findings that were accepted up to this commit
 
 
 def read_base(name: str, root: Path) -> Base:
@@ -76,7 +71,7 @@ def _read(root: Path, commit: str, path: str) -> Any:
     try:
         content = yaml.safe_load(_git(root, "show", f"{commit}:{path}") or "")
     except yaml.YAMLError as error:
-        reason = " ".join(str(error).split())
+        reason = masked(" ".join(str(error).split()))
         raise UsageError(f"{path} of base {commit} is invalid YAML: {reason}") from None
     if path in (f"{GOLDEN}/{ACKNOWLEDGMENTS}", f"{GOLDEN}/{ACCEPTED}"):
         if not isinstance(content, list) or not all(isinstance(entry, dict) for entry in content):
@@ -86,6 +81,33 @@ def _read(root: Path, commit: str, path: str) -> Any:
     else:
         content = readable(content)
     return content
+
+
+def accepted_since(base: Base, root: Path) -> dict[str, str]:
+    """The reasons for accepting findings, by the findings' ids: entries that the base does not have.
+
+    What the base had accepted was accepted for another change.
+
+    Args:
+        base: the commit to compare with.
+        root: the working tree.
+
+    Raises:
+        UsageError: the file is invalid, or an entry has no reason.
+    """
+    path, name = root / GOLDEN / ACCEPTED, f"{GOLDEN}/{ACCEPTED}"
+    try:
+        entries = yaml.safe_load(path.read_text()) if path.exists() else []
+        accepted = [(str(entry["finding"]), str(entry["reason"] or "").strip()) for entry in entries or []]
+    except OSError as error:
+        raise UsageError(f"{name} cannot be read: {error.strerror}") from None
+    except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError):
+        raise UsageError(f"{name} is not a list of entries with `finding` and `reason`") from None
+    for finding, reason in accepted:
+        if reason in ("", "..."):
+            raise UsageError(f"{name}: {finding!r} has no reason: explain why this is intended")
+    before = [(entry.get("finding"), str(entry.get("reason")).strip()) for entry in base.accepted]
+    return {short(finding): reason for finding, reason in accepted if (finding, reason) not in before}
 
 
 def check_out(commit: str, root: Path, directory: Path) -> None:

@@ -13,37 +13,25 @@ from hello_queue.errors import UsageError
 from hello_queue.project import ROOT, environment_with_tools
 from hello_queue.review.assembly import Template, Templates, readable
 from hello_queue.review.findings import Finding, Note, shown
+from hello_queue.review.masking import Mask
 from hello_queue.review.naming import NO_VALUE, Names, physical_name, renamed
 
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource.
-
-    Attributes:
-        stack: the stack that has the resource.
-        logical_id: its logical id.
-        name: its name after the change, or its last one.
-        name_before: its name before the change.
-        type: its type, such as AWS::SQS::Queue.
-        impact: what the CDK's diff expects CloudFormation to do, such as WILL_REPLACE.
-        before: the resource before the change, with references as text and the names of after the change; empty if it
-            is new.
-        after: the same after the change; empty if it is removed.
-        causes: the properties that replace it.
-        moved: whether it has another logical id than before.
-    """
+    """What happens to one resource."""
 
     stack: str
     logical_id: str
-    name: str
+    name: str  # its name after the change, or its last one
     name_before: str
-    type: str
-    impact: str
+    type: str  # such as AWS::SQS::Queue
+    impact: str  # what the CDK's diff expects CloudFormation to do, such as WILL_REPLACE
+    # the resource before the change, with references as text and the names of after the change; empty if it is new
     before: Mapping[str, Any]
-    after: Mapping[str, Any]
-    causes: tuple[str, ...] = ()
-    moved: bool = False
+    after: Mapping[str, Any]  # the same after the change; empty if it is removed
+    causes: tuple[str, ...] = ()  # the properties that replace it
+    moved: bool = False  # whether it has another logical id than before
 
     @property
     def is_removed(self) -> bool:
@@ -82,29 +70,24 @@ def differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, 
 
 @dataclass(frozen=True)
 class Pair:
-    """Two states of a deployment.
+    """Two states of a deployment."""
 
-    Attributes:
-        before: the templates before the change, with the names that their resources have after it.
-        after: the templates after the change.
-        changes: what happens to each resource.
-        details: what `cdk diff` prints, by stack.
-    """
-
-    before: Templates
-    after: Templates
-    changes: list[Change]
-    details: Mapping[str, str]
+    before: Templates  # the templates before the change, with the names that their resources have after it
+    after: Templates  # the templates after the change
+    changes: list[Change]  # what happens to each resource
+    details: Mapping[str, str]  # what `cdk diff` prints, by stack
 
 
 def pairs_of(states: Sequence[tuple[Templates, Templates]]) -> list[Pair]:
-    """Match each two states. One run of the CDK's diff serves all.
+    """Match each two states, without literal secrets. One run of the CDK's diff serves all.
 
     Raises:
         UsageError: the CDK's diff refuses a template.
     """
+    mask = Mask()
     states = [
-        ({n: readable(t) for n, t in old.items()}, {n: readable(t) for n, t in new.items()}) for old, new in states
+        ({n: mask(readable(t)) for n, t in old.items()}, {n: mask(readable(t)) for n, t in new.items()})
+        for old, new in states
     ]
     stacks = [
         (number, stack, before.get(stack, {"Resources": {}}), after.get(stack, {"Resources": {}}))
@@ -230,7 +213,10 @@ def described(change: Change) -> str:
     if change.is_removed:
         return f"removed: {thing}"
     verb = "REPLACED" if change.is_replaced else "changed in place"
-    steps = [f"{path} {shown(old, 40)} -> {shown(new, 40)}" for path, old, new in change.leaves()]
+    steps = [
+        path if shown(old, 40) == shown(new, 40) else f"{path} {shown(old, 40)} -> {shown(new, 40)}"
+        for path, old, new in change.leaves()
+    ]
     return f"{verb}: {thing}" + (f": {', '.join(steps)}" if steps else "")
 
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import astuple, dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import Any
 
+from hello_queue.review.masking import masked
 from hello_queue.review.naming import in_words_of
+from hello_queue.review.rights.decision import Request
 
 WHY = {
     "stale-golden": "Whoever reads tests/golden reads something else than what is deployed: run make golden.",
@@ -37,36 +39,24 @@ WHY = {
 ABSENT = "none"
 
 _OUR_ARN = re.compile(r"arn:\$\{AWS::Partition\}:([a-z0-9-]+):(?:\$\{AWS::Region\})?:\$\{AWS::AccountId\}:")
-_TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^}]+)\}")
+_TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^{}]+)\}")
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A change that needs a decision.
+    """A change that needs a decision."""
 
-    Attributes:
-        kind: a key of `WHY`.
-        what: identifies the finding among others of its kind. It is stable, since acceptances refer to it.
-        stack: the stack that changes.
-        resource: the resource's logical id, or a section of the template.
-        attribute: the property, or "".
-        before: the value before the change.
-        after: the value after the change.
-        witness: one request that is allowed now and was not before, as a sentence; or "".
-        action: its action, or "".
-        on: its resource, or "".
-    """
-
-    kind: str
-    what: str
+    kind: str  # a key of `WHY`
+    what: str  # identifies the finding among others of its kind. It is stable, since acceptances refer to it
     stack: str
-    resource: str
-    attribute: str
+    resource: str  # the resource's logical id, or a section of the template
+    attribute: str  # the property, or ""
     before: str
     after: str
+    # one request that is allowed now and was not before, as a sentence; or ""
     witness: str = field(default="", compare=False)
-    action: str = field(default="", compare=False)
-    on: str = field(default="", compare=False)
+    who: str = field(default="", compare=False)  # whose request it is, such as `user ada`; or ""
+    request: Request | None = field(default=None, compare=False)  # that request, as the policies have it
 
     @property
     def id(self) -> str:
@@ -74,7 +64,9 @@ class Finding:
 
     def in_words_of(self, names: Mapping[str, str]) -> Finding:
         """The same finding with these names replaced: those of one variant by those of another."""
-        return Finding(self.kind, *(in_words_of(text, names) for text in astuple(self)[1:])) if names else self
+        values = {each.name: getattr(self, each.name) for each in fields(self)[1:]}
+        texts: dict[str, Any] = {key: in_words_of(one, names) for key, one in values.items() if isinstance(one, str)}
+        return replace(self, **texts)
 
 
 @dataclass(frozen=True)
@@ -92,5 +84,5 @@ def shown(value: Any, longest: int = 300) -> str:
 
 
 def short(text: str) -> str:
-    """The text with ARNs of this account as ``sqs:test``; others stay whole. Findings are shown and accepted so."""
-    return _TYPED.sub(r"\3", _OUR_ARN.sub(r"\1:", text))
+    """The text as findings are shown and accepted: ARNs of this account as ``sqs:test``, and secrets masked."""
+    return _TYPED.sub(r"\3", _OUR_ARN.sub(r"\1:", masked(text)))

@@ -7,10 +7,10 @@ from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.naming import Names
-from hello_queue.review.right import ANYONE, Right, Rights
+from hello_queue.review.right import ANYONE, OF_TEMPLATE, Right, Rights
 from hello_queue.review.rights.statements import Statement, listed, parse, resource_pattern, undecided
-from hello_queue.review.synthesis import Template, Templates
 
 IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Group": "group", "AWS::IAM::Role": "role"}
 _ATTACHED_BY = {"Users": "user", "Groups": "group", "Roles": "role", "UserName": "user", "GroupName": "group"}
@@ -42,7 +42,9 @@ def rights_of(templates: Templates) -> Rights:
             if condition:
                 statement = right.statement
                 unknown = undecided(f"the template's condition {condition}")
-                right = replace(right, statement=replace(statement, conditions=(*statement.conditions, unknown)))
+                shown = json.dumps([json.loads(right.condition), {OF_TEMPLATE: condition}])
+                statement = replace(statement, conditions=(*statement.conditions, unknown))
+                right = replace(right, statement=statement, condition=shown)
             found.all.append(replace(right, where=f"{stack}/{logical_id}"))
     return found
 
@@ -85,7 +87,7 @@ class _Reader:
             own_account = ":iam::aws:policy/" not in arn
             name = arn.rpartition("/")[2]
             known = None if own_account else _MANAGED.get(name)
-            label = "" if name == "AdministratorAccess" and known else f"everything in {arn}"
+            label = "" if name == "AdministratorAccess" and known else f"do everything that {arn} allows"
             statement = known or Statement(True, (f"managed-policy:{_plain(arn)}",))
             yield Right(who, statement, label=label, is_identity=True)
             if not known:
@@ -205,8 +207,13 @@ class _Reader:
         """What is decided at deploy time, by Fn::If for example, may allow anything."""
         text = json.dumps(self._names.plain(policy), sort_keys=True)
         statement = Statement(True, (f"unreadable:{_plain(text)}",))
-        for holder in who if who is not None else ["any principal it names"]:
-            yield Right(holder, statement, label=f"anything in: {text}", is_identity=who is not None)
+        for holder in who if who is not None else ["whoever the policy names"]:
+            yield Right(
+                holder,
+                statement,
+                label=f"do what {text} allows, which is decided at deploy time",
+                is_identity=who is not None,
+            )
 
 
 def members(resources: Mapping[str, Any], names: Names) -> Iterator[tuple[str, str, str]]:
@@ -262,7 +269,8 @@ def _documents(value: Any, names: Names, key: str = "") -> Iterator[Any]:
 
 def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
     if "NotPrincipal" in statement:
-        return [f"{ANYONE} but {json.dumps(names.plain(statement['NotPrincipal']), sort_keys=True)}"]
+        excepted = _principals({"Principal": statement["NotPrincipal"]}, names)
+        return [f"{ANYONE} but {', '.join(excepted)}"]
     principal = statement.get("Principal", "*")
     if not isinstance(principal, Mapping):
         principal = {"AWS": principal}

@@ -12,6 +12,7 @@ from hello_queue.errors import UsageError
 from hello_queue.review.assembly import Synthesis, Template
 from hello_queue.review.changes import differences
 from hello_queue.review.findings import ABSENT, Finding, Note, shown
+from hello_queue.review.masking import Mask
 from hello_queue.review.rules_of_resources import judged
 from hello_queue.review.sandbox import run_python
 from hello_queue.review.synthesis import DEFAULT, GOLDEN
@@ -28,7 +29,8 @@ def stale_golden(files: Sequence[str]) -> Iterator[Finding]:
 
 def project_file(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
     """cdk.json, which says what `cdk deploy` runs, loads and asks."""
-    before, after = ({"context": {}, **each} for each in (before, after))
+    mask = Mask()
+    before, after = (mask({"context": {}, **each}) for each in (before, after))
     for path, old, new in differences(before, after, ""):
         found = judged("cdk.json", path, old, new, "cdk.json")
         if found:
@@ -45,12 +47,8 @@ def reviewers(changed: Sequence[str]) -> Iterator[Finding]:
 
 def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -> tuple[list[Finding], list[Note]]:
     """Find the acknowledged cdk-nag findings that are new, that are gone, or whose reason changed."""
-
-    def keyed(entries: list[dict[str, str]]) -> dict[tuple[str, str], str]:
-        return {(each["where"], each["finding"]): each["reason"] for each in entries}
-
-    old, new = keyed(before), keyed(after)
-    findings, notes = [], []
+    sides = ({(each["where"], each["finding"]): each["reason"] for each in entries} for entries in (before, after))
+    (old, new), findings, notes = sides, [], []
     for (where, rule), reason in new.items():
         stack, _, resource = where.partition("/")
         if (where, rule) not in old:
@@ -58,10 +56,8 @@ def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -
             findings.append(Finding("new-acknowledgment", what, stack, resource, rule, ABSENT, reason))
         elif old[where, rule] != reason:
             notes.append(Note(stack, f"the reason for acknowledging {rule} on {resource} changed: {reason}"))
-    notes += [
-        Note(where.partition("/")[0], f"{rule} on {where} is no longer acknowledged")
-        for where, rule in old.keys() - new
-    ]
+    gone = [(where, rule) for where, rule in old if (where, rule) not in new]
+    notes += [Note(where.partition("/")[0], f"{rule} on {where} is no longer acknowledged") for where, rule in gone]
     return findings, notes
 
 

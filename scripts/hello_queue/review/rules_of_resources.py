@@ -10,6 +10,7 @@ from hello_queue.review import table
 from hello_queue.review.assembly import Templates
 from hello_queue.review.changes import Change, differences
 from hello_queue.review.findings import Finding, Note, shown
+from hello_queue.review.masking import Mask
 
 
 def lifecycles(change: Change) -> Iterator[Finding]:
@@ -31,10 +32,13 @@ def lifecycles(change: Change) -> Iterator[Finding]:
         if old == new:
             values = [change.values(name) for name in change.causes]
             old, new = (", ".join(shown(value[side]) for value in values) for side in (0, 1))
-        yield change.finding(kind, what, ", ".join(change.causes), old, new if new != old else "a new one")
+        old, new = (old, new) if new != old else ("the old one", "a new one")
+        yield change.finding(kind, what, ", ".join(change.causes), old, new)
     if change.type in ("AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider") and not change.is_removed:
         properties = (each.get("Properties") for each in (change.before, change.after))
-        yield change.finding("new-trust", f"any identity of provider {change.logical_id}", "", *properties)
+        yield change.finding(
+            "new-trust", f"roles can trust identities of provider {change.logical_id}", "", *properties
+        )
 
 
 def _leads_away(change: Change) -> bool:
@@ -67,6 +71,7 @@ def judged(kind: str, path: str, old: Any, new: Any, name: str) -> tuple[str, st
     if row.harmless(old, new):
         return None
     finding, colon, sentence = row.why.partition(": ")
+    sentence = sentence.split(" | ")[0 if new else -1]
     return (finding, sentence.replace("{}", name)) if colon else ("unlisted-change", f"{name}: {path} changed")
 
 
@@ -92,6 +97,8 @@ def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[s
 
     A new stack or asset is compared with one of its kind that was there: deployed in the same way, it is harmless.
     """
+    mask = Mask()
+    before, after = mask(before), mask(after)
     peers = {name.partition(" ")[0]: {**each, "stackName": None, "displayName": None} for name, each in before.items()}
     for name, new in after.items():
         kind, _, title = name.partition(" ")

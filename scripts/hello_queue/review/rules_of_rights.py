@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
 
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.changes import Change
-from hello_queue.review.findings import ABSENT, Finding
+from hello_queue.review.findings import ABSENT, Finding, short, shown
 from hello_queue.review.naming import Names
 from hello_queue.review.permissions import members, rights_of
-from hello_queue.review.right import Rights
+from hello_queue.review.right import Rights, named
 from hello_queue.review.rights.actions import is_known
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.ways import Way
-from hello_queue.review.synthesis import Template, Templates
-from hello_queue.review.widenings import Comparison, Widening
+from hello_queue.review.widenings import NOT_DENIED, Comparison, Widening
 from hello_queue.review.witness import witness
 
 
@@ -76,7 +76,7 @@ def _grouped(found: list[Widening]) -> list[list[Widening]]:
 def _decision(widening: Widening) -> tuple[object, ...]:
     right = widening.right
     kept = (right.statement.but_actions, right.statement.but_resources, right.condition, right.attached)
-    return (widening.kind, right.where, right.label, widening.before, *kept)
+    return (widening.kind, right.where, right.label, widening.before, widening.after, *kept)
 
 
 def _actions(group: list[Widening]) -> tuple[str, ...]:
@@ -89,28 +89,29 @@ def _resources(group: list[Widening]) -> tuple[str, ...]:
 
 def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
     first, open_ = group[0], _opens(group, ways)
-    who = ", ".join(dict.fromkeys(each.who for each in group))
+    holders = list(dict.fromkeys(each.who for each in group))
+    who, subject = ", ".join(holders), " and ".join(map(named, holders))
     stack, _, resource = first.right.where.partition("/")
-    allows = first.right.statement.allows
-    now = first.right.summary(_actions(group), _resources(group)) if allows else first.after
-    what = f"{who}: {now if allows else first.before}"
-    kind = first.kind
-    if open_:
-        kind, what = (
-            "escalation",
-            f"{who} can become administrator through {open_[0]}: {now if allows else first.before}",
-        )
+    scope = first.right.scope(_actions(group), _resources(group))
+    before, after = first.before, first.after
+    if first.right.statement.allows:
+        happens = f"may {'' if first.right.label else 'call '}{scope}"
+    else:
+        less = "no longer denied" if first.after == NOT_DENIED else f"denied less: {first.after}, no longer"
+        happens = f"{'are' if len(holders) > 1 else 'is'} {less} {scope}"
+        before, after = f"denied {before}", after if after == NOT_DENIED else f"denied {after}"
+    way = f" can become administrator through {open_[0]}:" if open_ else ""
     return Finding(
-        kind,
-        what,
+        "escalation" if open_ else first.kind,
+        f"{subject}{way} {happens}",
         stack,
         resource,
-        f"what {who} may do",
-        first.before,
-        now,
+        "",
+        before,
+        after,
         witness=witness(who, first.request) + _more(open_[1:]),
-        action=first.request.action if first.request else "",
-        on=first.request.resource if first.request else "",
+        who=first.subject,
+        request=first.request,
     )
 
 
@@ -127,7 +128,7 @@ def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
         for action in right.statement.actions if right.is_certain else ():
             if (right.who, action) not in old and not is_known(action):
                 stack, _, resource = right.where.partition("/")
-                what = f"{right.who}: no action of AWS is called {action}"
+                what = f"a policy of {named(right.who)} names {action}, which is no action of AWS"
                 yield Finding("unknown-effect", what, stack, resource, "Action", ABSENT, action)
 
 
@@ -138,11 +139,14 @@ def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
     for stack, user, group, resource in new:
         assert comparison is not None
         request = comparison.membership(f"user {user}", f"group {group}")
-        shown = witness(f"user {user}", request) if request else ""
         ways = comparison.ways(f"user {user}") if request else []
-        if ways:
-            shown += f"; {user} can become administrator through {ways[0]}{_more(ways[1:])}"
-        yield Finding("new-member", f"{user} in {group}", stack, resource, "Groups", ABSENT, group, witness=shown)
+        what = f"user {user} joins group {group}" + (f" and can become administrator through {ways[0]}" if ways else "")
+        yield Finding(
+            *("new-member", what, stack, resource, "Groups", ABSENT, group),
+            witness=witness(f"user {user}", request) + _more(ways[1:]) if request else "",
+            who=f"user {user}",
+            request=request,
+        )
 
 
 def _members(template: Template) -> Iterator[tuple[str, str, str]]:
@@ -155,32 +159,27 @@ def identities(change: Change) -> Iterator[Finding]:
     made = not change.before or change.is_replaced or not was_certain
     if change.type == "AWS::IAM::User":
         if made:
-            yield change.finding("new-user", change.name, "UserName", change.before and "another user", change.name)
+            was = change.before and "another user"
+            yield change.finding("new-user", f"user {change.name} is new", "UserName", was, change.name)
         old, new = change.values("LoginProfile")
         if new and not old:
-            yield change.finding("console-access", change.name, "LoginProfile", None, "a password")
-        elif (
-            isinstance(old, Mapping)
-            and isinstance(new, Mapping)
-            and old.get("PasswordResetRequired")
-            and not new.get("PasswordResetRequired")
+            what = f"user {change.name} can sign in to the AWS console"
+            yield change.finding("console-access", what, "LoginProfile", None, "a password")
+        elif all(isinstance(each, Mapping) for each in (old, new)) and (
+            old.get("PasswordResetRequired") and not new.get("PasswordResetRequired")
         ):
-            what = f"{change.name} may keep the generated password"
+            what = f"user {change.name} may keep the generated password"
             yield change.finding("less-protection", what, "LoginProfile.PasswordResetRequired", True, False)
     if change.type == "AWS::IAM::AccessKey":
         old, new = change.values("Status")
+        key, user = f"{change.stack}/{change.logical_id}", short(shown(change.values("UserName")[1]))
         if made:
-            yield change.finding("new-access-key", f"{change.stack}/{change.logical_id}", "", None, "an access key")
+            yield change.finding("new-access-key", f"user {user} gets access key {key}", "", None, "an access key")
         elif old == "Inactive" and new != "Inactive" and not change.is_removed:
-            what = f"{change.stack}/{change.logical_id} is active again"
-            yield change.finding("new-access-key", what, "Status", old, new or "Active")
+            yield change.finding("new-access-key", f"access key {key} is active again", "Status", old, new or "Active")
     if change.type in ("AWS::IAM::User", "AWS::IAM::Role") and not change.is_removed:
         old, new = change.values("PermissionsBoundary")
         if old and old != new:
-            yield change.finding(
-                "wider-rights",
-                f"permissions boundary of {change.name} changed or removed",
-                "PermissionsBoundary",
-                old,
-                new,
-            )
+            has = "has another" if new else "no longer has a"
+            what = f"{change.type.rpartition(':')[2].lower()} {change.name} {has} permissions boundary"
+            yield change.finding("wider-rights", what, "PermissionsBoundary", old, new)

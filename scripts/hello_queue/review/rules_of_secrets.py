@@ -1,4 +1,4 @@
-"""Where a secret could be read by someone who should not."""
+"""Where a secret could be read by someone who should not. Literal secrets are masked already."""
 
 from __future__ import annotations
 
@@ -8,13 +8,11 @@ from typing import Any
 
 from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.findings import ABSENT, Finding
+from hello_queue.review.masking import IS_MASKED
 from hello_queue.review.naming import NO_VALUE, Names
 
 _RESOLVED = r"\{\{resolve:(?!ssm:)"
 """A dynamic reference to a secret, or to a secure parameter."""
-
-_KEY = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|-----BEGIN [A-Z ]*PRIVATE KEY|\b(?:ghp|xox[bp]|sk)[_-]\w{20,}")
-"""What keys look like, wherever they stand."""
 
 _SECRET_WORDS = ("password", "secret", "token", "privatekey")
 
@@ -26,7 +24,7 @@ def exposed_secrets(before: Templates, after: Templates) -> Iterator[Finding]:
             if (stack, path, what) not in old:
                 section, resource, prop = (*path, "", "")[0], (*path, "", "")[1], ".".join(path[2:])
                 where = "/".join((stack, *path))
-                yield Finding("exposed-secret", f"{what} in {where}", stack, resource or section, prop, ABSENT, what)
+                yield Finding("exposed-secret", f"{what} is in {where}", stack, resource or section, prop, ABSENT, what)
 
 
 def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
@@ -51,14 +49,15 @@ def _exposed(template: Template) -> Iterator[tuple[tuple[str, ...], str]]:
                 yield path, "a secret that CloudFormation resolves at deploy time"
         elif isinstance(value, str) and ".SecretAccessKey}" in value:
             yield path, "the secret of an access key"
-        elif isinstance(value, str) and _KEY.search(value):
-            yield path, "a literal key"
+        elif isinstance(value, str) and IS_MASKED.search(value):
+            yield path, "a literal secret"
     parameters = template.get("Parameters", {})
     for name, parameter in parameters.items() if isinstance(parameters, Mapping) else ():
         if not isinstance(parameter, Mapping):
             continue
         named = any(word in name.lower() for word in _SECRET_WORDS)
-        if "Default" in parameter and (named or str(parameter.get("NoEcho")).lower() == "true"):
+        hidden = "Default" not in parameter or IS_MASKED.match(str(parameter["Default"]))
+        if not hidden and (named or str(parameter.get("NoEcho")).lower() == "true"):
             yield ("Parameters", name, "Default"), "a default for a secret"
         elif named and str(parameter.get("NoEcho")).lower() != "true":
             yield ("Parameters", name, "NoEcho"), "a secret without NoEcho"

@@ -14,10 +14,8 @@ import yaml
 
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
-from hello_queue.review.assembly import Synthesis as Synthesis
-from hello_queue.review.assembly import Template as Template
-from hello_queue.review.assembly import Templates as Templates
-from hello_queue.review.assembly import read_assembly
+from hello_queue.review.assembly import Synthesis, read_assembly
+from hello_queue.review.masking import masked
 from hello_queue.review.naming import in_words_of
 from hello_queue.review.sandbox import run_python
 
@@ -141,7 +139,7 @@ def _read(directory: Path, number: int, printed: str) -> Synthesis | RefusedErro
 
 
 def _last_line(text: str) -> str:
-    return ([line.strip() for line in text.splitlines() if line.strip()] or ["nothing"])[-1][:500]
+    return masked(([line.strip() for line in text.splitlines() if line.strip()] or ["nothing"])[-1])[:500]
 
 
 def render(syntheses: Mapping[str, Synthesis]) -> dict[str, str]:

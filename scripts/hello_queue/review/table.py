@@ -62,7 +62,9 @@ def readable_policy(old: Any, new: Any) -> bool:
     statements = new.get("Statement", ()) if isinstance(new, Mapping) else new if isinstance(new, list) else [new]
     listed = statements if isinstance(statements, (list, tuple)) else [statements]
     return new is None or all(
-        isinstance(each, Mapping) and each.get("Effect", "Deny") in ("Allow", "Deny") for each in listed
+        # A function is decided at deploy time: its rights are compared as such.
+        isinstance(each, Mapping) and ("Fn::If" in each or each.get("Effect") in ("Allow", "Deny"))
+        for each in listed
     )
 
 
@@ -91,18 +93,13 @@ NAME = anything
 
 @dataclass(frozen=True)
 class Row:
-    """When the change of a property is harmless, and what it is otherwise.
+    """When the change of a property is harmless, and what it is otherwise."""
 
-    Attributes:
-        type: the resource type, as a pattern.
-        path: the property, as a pattern with dots between its levels.
-        harmless: the test.
-        why: why it is harmless; or, as ``kind: sentence``, what it is if it is not. `{}` is the resource's name.
-    """
-
-    type: str
-    path: str
-    harmless: Test
+    type: str  # the resource type, as a pattern
+    path: str  # the property, as a pattern with dots between its levels
+    harmless: Test  # the test
+    # why it is harmless; or, as `kind: sentence`, what it is if it is not. `{}` is the resource's name, and what
+    # follows `|` is the sentence for a value that is gone
     why: str
 
 
@@ -129,13 +126,13 @@ ROWS = tuple(
         (_QUEUE, "VisibilityTimeout", more(30), "data-loss: queue {} gives consumers less time for a message"),
         (_QUEUE, "ContentBasedDeduplication", nothing, "data-loss: queue {} takes equal messages for duplicates"),
         (_QUEUE, "MaximumMessageSize", more(1_048_576), "data-loss: queue {} refuses messages that it accepted"),
-        (_QUEUE, "SqsManagedSseEnabled", ON, "less-protection: {} is not encrypted"),
+        (_QUEUE, "SqsManagedSseEnabled", ON, "less-protection: {} is no longer encrypted by SQS"),
         (_QUEUE, "KmsDataKeyReusePeriodSeconds", less(300), "less-protection: {} uses a data key for longer"),
         (_QUEUE, "DelaySeconds", anything, "messages are late, not lost"),
         (_QUEUE, "ReceiveMessageWaitTimeSeconds", anything, "long polling saves calls"),
         (_ALARM, "AlarmName", NAME, "it names the alarm"),
         (_ALARM, "AlarmDescription", anything, "words"),
-        (_ALARM, "*Actions", more_of_ours, "less-protection: {} notifies others, or nobody"),
+        (_ALARM, "*Actions", more_of_ours, "less-protection: {} notifies others | {} notifies nobody"),
         (_ALARM, "ActionsEnabled", ON, "less-protection: {} is switched off"),
         (_ALARM, "EvaluationPeriods", less(), "less-protection: {} goes off later"),
         (_ALARM, "DatapointsToAlarm", less(), "less-protection: {} goes off later"),
@@ -207,8 +204,13 @@ ROWS = tuple(
         ("AWS::*", "Description", anything, "words"),
         ("AWS::*", "Tags", anything, "tags are for people; a policy that depends on them is read as it is"),
         ("AWS::*", "DependsOn", anything, "the order of creation; what is created is the same"),
-        ("AWS::*", "KmsMasterKeyId", nothing, "less-protection: {}: KmsMasterKeyId changed or removed"),
-        ("AWS::*", "KmsKeyId", nothing, "less-protection: {}: KmsKeyId changed or removed"),
+        (
+            "AWS::*",
+            "KmsMasterKeyId",
+            nothing,
+            "less-protection: {} is encrypted with another key | {} has lost its KMS key",
+        ),
+        ("AWS::*", "KmsKeyId", nothing, "less-protection: {} is encrypted with another key | {} has lost its KMS key"),
         ("AWS::*", "DeletionPolicy", _KEPT, "data-loss: {} is no longer kept (DeletionPolicy)"),
         ("AWS::*", "UpdateReplacePolicy", _KEPT, "data-loss: {} is no longer kept (UpdateReplacePolicy)"),
         (_ALARM, "*", nothing, "less-protection: {} watches something else"),

@@ -2,28 +2,25 @@
 
 from __future__ import annotations
 
+import itertools
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from hello_queue.review.findings import ABSENT
-from hello_queue.review.right import ANYONE, Right, Rights
+from hello_queue.review.right import ANYONE, Right, Rights, named
 from hello_queue.review.rights.actions import pattern as action_pattern
-from hello_queue.review.rights.assumptions import assuming, assumptions
-from hello_queue.review.rights.decision import (
-    Goal,
-    Policies,
-    Request,
-    Requests,
-    newly_granted,
-    no_longer_denied,
-    unaffected,
-)
-from hello_queue.review.rights.patterns import TooComplexError
+from hello_queue.review.rights.budget import Budget, TooComplexError
+from hello_queue.review.rights.decision import Request, Requests, Search
+from hello_queue.review.rights.patterns import Pattern
+from hello_queue.review.rights.policies import Goal, Policies, newly_granted, no_longer_denied, unaffected
 from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.ways import Way, new_ways
 
+NOT_ALLOWED, NOT_DENIED = "not allowed", "not denied"
+
 _EVERYTHING = Statement(True, ("*",))
+_PARTITION = {"aws::partition": "aws"}
+"""A deployment is in one partition. ``aws`` stands for it."""
 _ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
 _Who = tuple[str, str, bool]
 """Whose requests are compared, the world that decides about them, and whether everything is assumed to be allowed."""
@@ -31,27 +28,17 @@ _Who = tuple[str, str, bool]
 
 @dataclass(frozen=True)
 class Widening:
-    """A right that allows more than before, or a denial that denies less.
+    """A right that allows more than before, or a denial that denies less."""
 
-    Attributes:
-        kind: the kind of finding.
-        right: the new right, or the old denial.
-        who: whose requests it is about.
-        actions: those of the right's actions that are new.
-        resources: those of its resources that are new.
-        before: the right under its old conditions, or the denial; "none" if it is new.
-        after: the right, or what is left of the denial.
-        request: one that is allowed now and was not; None if this cannot be decided.
-    """
-
-    kind: str
-    right: Right
-    who: str
-    actions: tuple[str, ...]
-    resources: tuple[str, ...]
-    before: str
-    after: str
-    request: Request | None
+    kind: str  # the kind of finding
+    right: Right  # the new right, or the old denial
+    who: str  # whose requests it is about
+    actions: tuple[str, ...]  # those of the right's actions that are new
+    resources: tuple[str, ...]  # those of its resources that are new
+    before: str  # whether it was allowed, and under which conditions; or what was denied
+    after: str  # the same after the change; of a denial, all that is left of it
+    request: Request | None  # one that is allowed now and was not; None if this cannot be decided
+    subject: str = ""  # the principal whose request that is: the one that the right is for, or one of several
 
 
 class Comparison:
@@ -66,7 +53,9 @@ class Comparison:
         self._named = sorted(each for each in named | {*aliases.values()} if not each.startswith(ANYONE))
         self._known = {*aliases.values()} - before.incomplete - after.incomplete
         self._states: dict[_Who, tuple[Policies, Policies]] = {}
-        self._assumed: dict[tuple[_Who, tuple[tuple[str, str], ...]], tuple[Policies, Policies, Requests]] = {}
+        self._requests: dict[_Who, Requests] = {}
+        self._kept = {*after.all}
+        self._budget = Budget()
         self._likely = [arn.replace("${AWS::Partition}", "aws") for arn in [*after.arns, *before.arns]]
 
     def widenings(self) -> list[Widening]:
@@ -77,18 +66,16 @@ class Comparison:
 
     def ways(self, subject: str) -> list[Way]:
         """The ways to become administrator that are new to a principal."""
-        fixed = next(iter(assumptions(subject, [])))
-        before, after = (assuming(self.policies(state, subject), fixed) for state in (self._before, self._after))
-        return new_ways(subject, before, after)
+        values = _known(subject)
+        before, after = (self.policies(state, subject).assuming(values) for state in (self._before, self._after))
+        self._budget.begin()
+        return new_ways(subject, before, after, self._budget)
 
     def membership(self, user: str, group: str) -> Request | None:
         """A request that a new member of a group may make because of it; None if there is none."""
-        for right in self._after.all:
-            if right.is_identity and right.who == group and right.statement.allows:
-                hits = self._hits(right, (user, "", False), newly_granted)
-                if hits:
-                    return hits.request
-        return None
+        of_group = (each for each in self._after.all if each.is_identity and each.who == group)
+        all_hits = (self._hits(each, (user, "", False), newly_granted) for each in of_group if each.statement.allows)
+        return next((hits.request for hits in all_hits if hits and hits.request), None)
 
     def policies(self, state: Rights, subject: str, world: str = "", *, everything: bool = False) -> Policies:
         """What bears on the requests of a principal.
@@ -127,35 +114,23 @@ class Comparison:
 
     def _wider(self, right: Right) -> Iterator[Widening]:
         for subject in self._subjects(right, self._after)[: 1 if right.is_identity else None]:
-            if not right.is_identity and not self._is_for(right, subject):
-                continue
-            hits = self._hits(right, (subject, right.world, False), newly_granted)
-            if hits is None:
-                shown = right.statement.actions, right.shown or right.statement.resources
-                yield Widening("wider-rights", right, right.who, *shown, ABSENT, right.summary(*shown), None)
-                return
-            if hits:
-                yield self._described(right, subject, hits)
-                return
+            if right.is_identity or self._is_for(right, subject):
+                hits = self._hits(right, (subject, right.world, False), newly_granted)
+                if hits:
+                    yield self._described(right, subject, hits)
+                    return
 
     def _described(self, right: Right, subject: str, hits: _Hits) -> Widening:
-        statement = right.statement
+        statement, request = right.statement, hits.request
         actions = tuple(each for each in statement.actions if statement.but_actions or each in hits.actions)
         resources = right.shown or tuple(each for each in statement.resources if each in hits.resources)
-        covering = [each for each in self._before.all if self._covers(each, right, subject, hits.request)]
-        kind, was = "wider-rights", ABSENT
+        covering = [each for each in self._before.all if request and self._covers(each, right, subject, request)]
+        kind, was = "wider-rights", NOT_ALLOWED
         if covering:
-            old = min(covering, key=lambda each: each.condition)
-            kind = "weaker-condition"
-            was = old.summary(
-                actions if {*actions} <= {*old.statement.actions} else old.statement.actions,
-                old.shown or old.statement.resources,
-            )
+            kind, was = "weaker-condition", f"allowed{min(each.only_if for each in covering)}"
         elif all(each.startswith("sts:AssumeRole") for each in actions):
             kind = "new-trust"
-        return Widening(
-            kind, right, right.who, actions, resources, was, right.summary(actions, resources), hits.request
-        )
+        return Widening(kind, right, right.who, actions, resources, was, f"allowed{right.only_if}", request, subject)
 
     def _covers(self, old: Right, right: Right, subject: str, request: Request) -> bool:
         """Whether an old right allowed the request under other conditions."""
@@ -163,105 +138,108 @@ class Comparison:
         relevant = old.who == subject if old.is_identity else self._is_for(old, subject)
         if not (relevant and statement.allows and statement.conditions and old.world == right.world):
             return False
-        plain = replace(statement, conditions=()).assuming({"${AWS::Partition}": "aws"})
+        plain = replace(statement, conditions=()).assuming(_PARTITION)
         action = any(action_pattern(each).matches(request.action.lower()) for each in plain.actions)
         resource = any(resource_pattern(each).matches(request.resource) for each in plain.resources)
         return action != plain.but_actions and resource != plain.but_resources
 
     def _weaker(self, denial: Right) -> Iterator[Widening]:
-        if denial in self._after.all and self._before.members == self._after.members:
+        stays = denial in self._kept
+        if stays and self._before.members == self._after.members:
             return
         for subject in self._subjects(denial, self._before):
-            if not denial.is_identity and not self._is_for(denial, subject):
+            is_gone = subject.startswith("user ") and subject not in self._after.aliases.values()
+            if is_gone or not (denial.is_identity or self._is_for(denial, subject)):
                 continue
             # Who may do everything shows best what a denial of unknown principals is good for.
             unknown = subject not in self._known and not denial.world.startswith("role ")
-            if subject.startswith("user ") and subject not in self._after.aliases.values():
-                continue  # the user is gone
             hits = self._hits(denial, (subject, denial.world, unknown), no_longer_denied)
-            if hits is None or hits:
-                resources, was = denial.shown or denial.statement.resources, _whole(denial)
-                left = sorted({_whole(each) for each in self._after.all if _is_left_of(each, denial)})
-                after = ABSENT if left in ([], [was]) else "; ".join(left)
-                request = hits.request if hits else None
-                yield Widening(
-                    "weaker-denial", denial, denial.who, denial.statement.actions, resources, was, after, request
-                )
+            if hits:
+                # A denial that stays no longer denies anything to a member who left the group.
+                who, left = (subject, "") if stays else (denial.who, self._left_of(denial))
+                what = denial.statement.actions, denial.shown or denial.statement.resources
+                was = denial.scope()
+                yield Widening("weaker-denial", denial, who, *what, was, left or NOT_DENIED, hits.request, subject)
                 return
 
-    def _hits(self, right: Right, who: _Who, goal: Callable[[Policies, Policies], Goal]) -> _Hits | None:
-        """What of a statement shows a difference; None if that cannot be decided."""
+    def _left_of(self, denial: Right) -> str:
+        """All that is still denied of what a denial said."""
+        left = set()
+        for right in self._after.all:
+            same = right.who == denial.who or denial.who.startswith(ANYONE)
+            if same and (right.attached, right.world) == (denial.attached, denial.world) and _overlap(right, denial):
+                left.add(right.scope() + ("" if right.who == denial.who else f" for {named(right.who)}"))
+        return "; ".join(sorted(left - {denial.scope()}))
+
+    def _hits(self, right: Right, who: _Who, goal: Goal) -> _Hits | None:
+        """What of a statement shows a difference, if anything does. If that cannot be decided, all of it."""
         if who not in self._states:
             subject, world, everything = who
             old, new = (
                 self.policies(state, subject, world, everything=everything) for state in (self._before, self._after)
             )
-            self._states[who] = old, new
+            self._states[who] = old, old if old == new else new
         old, new = self._states[who]
-        statements = [*old.statements, *new.statements]
-        if old == new or unaffected(right.statement, old, new)(frozenset(statements)):
-            return _NO_HITS
-        try:
-            for values in assumptions(who[0], statements):
-                found = self._hits_with(values, right.statement, who, goal)
-                if found:
-                    return found
-        except TooComplexError:
+        if old is new:
             return None
-        return _NO_HITS
-
-    def _assuming(self, who: _Who, values: Mapping[str, str]) -> tuple[Policies, Policies, Requests]:
-        """Both states with variables replaced by these values, and the requests that they distinguish."""
-        key = who, tuple(values.items())
-        if key not in self._assumed:
-            old, new = (assuming(state, values) for state in self._states[who])
-            known = {name: value for name, value in values.items() if not name.startswith("${")}
-            requests = Requests([*old.statements, *new.statements], known=known, likely=self._likely)
-            self._assumed[key] = old, new, requests
-        return self._assumed[key]
-
-    def _hits_with(
-        self, values: Mapping[str, str], statement: Statement, who: _Who, goal: Callable[[Policies, Policies], Goal]
-    ) -> _Hits:
-        old, new, requests = self._assuming(who, values)
-        region = statement.assuming(values)
-        target, hopeless = goal(old, new), unaffected(region, old, new)
-        if hopeless(frozenset([*old.statements, *new.statements])):
-            return _NO_HITS
-        first = requests.first(region, target, hopeless)
-        if first is None:
-            return _NO_HITS
-        if region.allows and not any(each.allows for each in old.statements):
-            return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
-        if not region.allows:
-            return _Hits(frozenset(), frozenset(), first)
-        actions: set[str] = set()
-        resources: set[str] = set()
-        for text, shown in zip(region.resources, statement.resources, strict=True):
-            only = () if region.but_resources else (text,)
-            for _, matching in requests.all(region, target, hopeless, only):
-                actions |= matching
-                resources.add(shown)
-        return _Hits(frozenset(actions), frozenset(resources), first)
+        statement = right.statement
+        search = Search(statement, goal, old, new, unaffected(statement, old, new))
+        if search.hopeless(frozenset([*old.statements, *new.statements])):
+            return None
+        self._budget.begin()
+        try:
+            if who not in self._requests:
+                statements = [*old.statements, *new.statements]
+                self._requests[who] = Requests(statements, likely=self._likely, budget=self._budget)
+            requests, known = self._requests[who], _known(who[0])
+            tried = itertools.chain([known], requests.revealing(search, known))
+            return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
+        except TooComplexError:
+            return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
 
 
 @dataclass(frozen=True)
 class _Hits:
+    """What of a statement's actions and resources is new, and a request that shows it; None if it is too complex."""
+
     actions: frozenset[str]
     resources: frozenset[str]
-    request: Request
-
-    def __bool__(self) -> bool:
-        return self is not _NO_HITS
+    request: Request | None
 
 
-_NO_HITS = _Hits(frozenset(), frozenset(), Request("", ""))
+def _known(subject: str) -> Mapping[str, str]:
+    """The variables whose values are known."""
+    kind, _, name = subject.partition(" ")
+    return {**_PARTITION, "aws:username": name.rpartition("/")[2]} if kind == "user" else _PARTITION
 
 
-def _whole(right: Right) -> str:
-    return right.summary(right.statement.actions, right.shown or right.statement.resources)
+def _hits_with(values: Mapping[str, str], search: Search, requests: Requests) -> _Hits | None:
+    """What of a statement shows a difference with these values of variables."""
+    statement, first = search.region, requests.first(search, values)
+    if first is None:
+        return None
+    if not statement.allows or not any(each.allows for each in search.before.statements):
+        return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
+    actions: set[str] = set()
+    resources: set[str] = set()
+    try:
+        for text, shown in zip(statement.assuming(values).resources, statement.resources, strict=True):
+            for _, matching in requests.all(search, values, () if statement.but_resources else (text,)):
+                actions |= matching
+                resources.add(shown)
+    except TooComplexError:
+        return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
+    return _Hits(frozenset(actions), frozenset(resources), first)
 
 
-def _is_left_of(right: Right, denial: Right) -> bool:
-    same = (right.who, right.attached, right.shown) == (denial.who, denial.attached, denial.shown)
-    return same and not right.statement.allows and {*right.statement.resources} >= {*denial.statement.resources}
+def _overlap(right: Right, denial: Right) -> bool:
+    """Whether a right is a denial that concerns what another denied."""
+    one, other = right.statement, denial.statement
+    actions = one.but_actions or other.but_actions or _any_match(one.actions, other.actions, action_pattern)
+    all_ = one.but_resources or other.but_resources or _any_match(one.resources, other.resources, resource_pattern)
+    return not one.allows and actions and all_
+
+
+def _any_match(some: Iterable[str], others: Iterable[str], pattern: Callable[[str], Pattern]) -> bool:
+    pairs = ((pattern(one), pattern(other)) for one in some for other in others)
+    return any(one.matches(other.text) or other.matches(one.text) for one, other in pairs)

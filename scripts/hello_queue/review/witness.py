@@ -12,10 +12,10 @@ _WORDS = ("any", "whoever ", "role ", "group ", "service ", "federated ", "user 
 
 
 def witness(who: str, request: Request | None) -> str:
-    """The request as a sentence; if there is none, that this cannot be decided."""
+    """The request as a sentence; if there is none, that the policies could not be compared."""
     subject = _subject(who)
     if request is None:
-        return f"Whether {subject} can do more than before cannot be decided: the policies are too complex"
+        return _sentence(f"{subject} may be able to do more than before: the policies could not be compared exactly")
     kind, _, rest = request.action.partition(":")
     if kind in ("managed-policy", "unreadable"):
         what = f"do whatever {rest} allows" if kind == "managed-policy" else "do whatever is decided at deploy time"

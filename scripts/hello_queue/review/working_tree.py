@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import difflib
 import json
+import re
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
 from hello_queue.review import rules_of_guards as guards
-from hello_queue.review.acceptances import accepted_since
 from hello_queue.review.assembly import Synthesis, Templates
-from hello_queue.review.base import Base, changed_files, check_out, read_base
+from hello_queue.review.base import Base, accepted_since, changed_files, check_out, read_base
 from hello_queue.review.changes import pairs_of
 from hello_queue.review.comparison import compare_pair
 from hello_queue.review.findings import WHY, Finding, Note, short
@@ -25,29 +25,35 @@ from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
 from hello_queue.review.rules_of_resources import facts
 from hello_queue.review.sandbox import isolation
-from hello_queue.review.synthesis import DEFAULT, REVIEWED, RefusedError, acknowledgments, stale_files, synthesize
+from hello_queue.review.synthesis import (
+    DEFAULT,
+    REVIEWED,
+    RefusedError,
+    Variants,
+    acknowledgments,
+    stale_files,
+    synthesize,
+)
 
 
 @dataclass(frozen=True)
 class State:
-    """What a commit or a working tree deploys.
+    """What a commit or a working tree deploys."""
 
-    Attributes:
-        variants: what it synthesizes for each variant, or why not.
-        project: its cdk.json.
-    """
-
-    variants: Mapping[str, Synthesis | RefusedError]
-    project: Mapping[str, Any] = field(default_factory=dict)
+    variants: Mapping[str, Synthesis | RefusedError]  # what it synthesizes for each variant, or why not
+    project: Mapping[str, Any] = field(default_factory=dict)  # its cdk.json
 
 
-def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = True) -> Review:
+def review_working_tree(
+    base_name: str, root: Path = ROOT, *, isolated: bool = True, variants: Variants | None = None
+) -> Review:
     """Compare what a working tree deploys with what a commit deploys.
 
     Args:
         base_name: the commit to compare with: its merge base with HEAD.
         root: the working tree.
         isolated: whether the code under review is kept away from the caller's variables, network and files.
+        variants: those to compare; None: all. The golden files of any other count as out of date.
 
     Raises:
         UsageError: the base or the acceptances cannot be read, or the working tree cannot be synthesized.
@@ -60,11 +66,12 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = T
         folder.mkdir()
         if not (isolated and "--mount" in isolation(folder)):
             print("the code under review runs without namespaces of its own (see docs/review.md)", file=sys.stderr)
-        new = pool.submit(_state, root, isolated)
+        variants = variants or REVIEWED
+        new = pool.submit(_state, root, variants, isolated)
         old = new
         if changed:
             check_out(base.commit, root, folder)
-            old = pool.submit(_state, folder, isolated)
+            old = pool.submit(_state, folder, variants, isolated)
         now = new.result()
         more = list(guards.stale_golden(list(stale_files(_synthesized(now.variants), root))))
         try:
@@ -77,9 +84,9 @@ def review_working_tree(base_name: str, root: Path = ROOT, *, isolated: bool = T
     return review(base, before, now, accepted, more, changed)
 
 
-def _state(root: Path, isolated: bool) -> State:
-    variants = synthesize(REVIEWED, root, isolated=isolated)
-    return State(variants, json.loads((root / "cdk.json").read_text()))
+def _state(root: Path, variants: Variants, isolated: bool) -> State:
+    synthesized = synthesize(variants, root, isolated=isolated)
+    return State(synthesized, json.loads((root / "cdk.json").read_text()))
 
 
 def _synthesized(variants: Mapping[str, Synthesis | RefusedError]) -> dict[str, Synthesis]:
@@ -124,10 +131,11 @@ def review(
         templates = old.templates if golden is None else golden
         states[variant] = _without_hashes(templates, hashes), _without_hashes(new.templates, hashes)
     notes: dict[str, list[Note]] = {}
-    details: dict[str, list[str]] = {}
+    details: dict[str, tuple[str, list[str]]] = {}
     all_words = _words(states)
-    for (variant, new), pair in zip(news.items(), pairs_of(list(states.values())), strict=True):
-        old = olds.get(variant, default)
+    pairs = dict(zip(news, pairs_of(list(states.values())), strict=True))
+    for variant, new in news.items():
+        old, pair = olds.get(variant, default), pairs[variant]
         words = all_words[variant]
         findings, notes_here = compare_pair(pair)
         for fact in facts(old.facts, new.facts) if olds else ():
@@ -136,7 +144,9 @@ def review(
         found += [(finding.in_words_of(words), variant) for finding in findings]
         notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
         for title, text in (*pair.details.items(), *_code_details(old, new)):
-            details.setdefault(in_words_of(f"{title}\n{text}", words), []).append(variant)
+            # Names have as many spaces and lines after them as their table is wide.
+            alike = re.sub("[ ─]+", " ", in_words_of(f"{title}\n{text}", words))
+            details.setdefault(alike, (f"{title}\n{text}", []))[1].append(variant)
     known = [*base.acknowledgments, *acknowledgments(olds, all_words)]
     acknowledged, more_notes = guards.acknowledgments(known, acknowledgments(news, all_words))
     found += [(finding, DEFAULT) for finding in acknowledged]
@@ -146,7 +156,8 @@ def review(
     if any(name.startswith("stacks/") or name == "app.py" for name in changed) and not any(notes.values()):
         text = f"stacks/ changed, but none of the {len(news)} variants did: another combination of settings may"
         more_notes.append(Note("stacks", text))
-    return _review(base.commit, found, accepted, notes, more_notes, details, list(news))
+    whole = _review(base.commit, found, accepted, notes, more_notes, details.values(), list(news))
+    return replace(whole, changes=pairs[DEFAULT].changes)
 
 
 def _review(
@@ -155,15 +166,14 @@ def _review(
     accepted: Mapping[str, str],
     notes: dict[str, list[Note]],
     more_notes: list[Note],
-    details: Mapping[str, list[str]],
+    details: Iterable[tuple[str, list[str]]],
     variants: list[str],
 ) -> Review:
     """Put together what is the same in several variants, the most dangerous kind first."""
-    findings: dict[str, Finding] = {}
-    where: dict[str, list[str]] = {}
+    together: dict[tuple[str, str, str], tuple[Finding, dict[str, None]]] = {}
     for finding, variant in sorted(found, key=lambda each: list(WHY).index(each[0].kind)):
-        findings.setdefault(finding.id, finding)
-        where.setdefault(finding.id, []).append(variant)
+        key = (finding.id, finding.stack, finding.resource)
+        together.setdefault(key, (finding, {}))[1][variant] = None
     default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
     seen = set(default_notes)
     other_notes: dict[str, list[Note]] = {}
@@ -174,11 +184,11 @@ def _review(
             other_notes[variant] = fresh
     return Review(
         commit,
-        {each: list(dict.fromkeys(where[id_])) for id_, each in findings.items() if short(id_) not in accepted},
-        {each: accepted[short(id_)] for id_, each in findings.items() if short(id_) in accepted},
+        {each: list(where) for each, where in together.values() if short(each.id) not in accepted},
+        {each: accepted[short(each.id)] for each, _ in together.values() if short(each.id) in accepted},
         default_notes,
         other_notes,
-        {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details.items()},
+        {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details},
         variants,
     )
 

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 Result = TypeVar("Result")
 
-_FEWEST_CALLS = 8
-"""A delete must not wait for a receive."""
-_HEARTBEAT_CALLS = 4
+_DELETE_CALLS = 16
+_HEARTBEAT_CALLS = 64
+"""boto3 needs a thread for each: a delete must not wait for a receive, nor a heartbeat for one that gets no answer."""
 
 
 def run(main: Coroutine[Any, Any, Result]) -> Result:
@@ -104,9 +104,10 @@ class BlockingConsumer:
         # Imported here, because send.py need not wait for what receives.
         from hello_queue.sqs.consumer import Consumer
         from hello_queue.sqs.heartbeat import timeout_of
+        from hello_queue.sqs.polling import MAX_RECEIVES
 
         config = self._config
-        transport = open_transport(config.url, max(config.concurrency, _FEWEST_CALLS))
+        transport = open_transport(config.url, MAX_RECEIVES + _DELETE_CALLS)
         heartbeats = open_transport(config.url, _HEARTBEAT_CALLS, timeout_of(config.visibility_timeout))
         try:
             self._consumer = Consumer(transport, heartbeats, self._handler, config, self._report)

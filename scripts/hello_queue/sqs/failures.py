@@ -75,18 +75,29 @@ class FailureFile:
                 self._report(f"--failures {str(self._path)!r} cannot be written: {write_error.strerror}")
 
 
-def recording(handler: Handler, file: FailureFile) -> Handler:
-    """The handler, with each exception by which a message fails added to the file."""
+def recording(handler: Handler, file: FailureFile, max_receive_count: int | None = None) -> Handler:
+    """The handler, with each exception by which a message fails added to the file.
+
+    Args:
+        max_receive_count: the queue's; None: it has no dead-letter queue. RetryLater at the last receive is a failure,
+            too: the message becomes a dead letter.
+    """
+
+    def add(message: Message, error: BaseException) -> None:
+        last = max_receive_count is not None and message.receive_count >= max_receive_count
+        if last or not isinstance(error, RetryLater):
+            file.add(message, error)
+
     if is_async(handler):
 
         async def handle_async(message: Message) -> None:
             handled: Any = handler(message)
             try:
                 await handled
-            except (RetryLater, CannotGoOn, asyncio.CancelledError):
+            except (CannotGoOn, asyncio.CancelledError):
                 raise
             except BaseException as error:
-                file.add(message, error)
+                add(message, error)
                 raise
 
         return handle_async
@@ -94,10 +105,10 @@ def recording(handler: Handler, file: FailureFile) -> Handler:
     def handle(message: Message) -> None:
         try:
             call(handler, message)
-        except (RetryLater, CannotGoOn):
+        except CannotGoOn:
             raise
         except BaseException as error:  # sys.exit, too, fails a message
-            file.add(message, error)
+            add(message, error)
             raise
 
     return handle

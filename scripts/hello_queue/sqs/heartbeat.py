@@ -12,12 +12,17 @@ _LONGEST_INTERVAL_SECONDS = 0.25
 
 
 def timeout_of(visibility_timeout: int) -> float:
-    """How many seconds to wait for the answer to an extension.
-
-    A lease is extended when half of it is left. An eighth of the visibility timeout leaves time for three calls without
-    an answer, and for a fourth.
-    """
+    """How many seconds to wait for the answer to an extension."""
     return max(0.5, min(5.0, visibility_timeout / 8))
+
+
+def repeated_after(visibility_timeout: int) -> float:
+    """After how many seconds without an answer to ask for an extension again, while the first call still waits.
+
+    A lease is extended when half of it is left. A thirtieth of the visibility timeout leaves time for 15 calls. Four
+    would not do: where every second call gets no answer, all four are lost for one lease in 16.
+    """
+    return max(0.1, min(timeout_of(visibility_timeout), visibility_timeout / 30))
 
 
 class Heartbeat:
@@ -45,34 +50,40 @@ class Heartbeat:
         self._leases = leases
         self._held = held
         self._timeout = visibility_timeout
+        self._repeated_after = repeated_after(visibility_timeout)
         self._max_handling_seconds = max_handling_seconds
         self._all_busy = all_busy
         self._report_notice = report
-        self._in_progress: set[Lease] = set()
+        self._in_progress: dict[Lease, float] = {}
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def run(self) -> None:
-        """Extend leases until cancelled. A call without an answer does not delay those of other leases."""
+        """Extend leases until cancelled. A call without an answer delays neither those of other leases nor, for long,
+        the next one of the same leases."""
         loop = asyncio.get_running_loop()
         while True:
-            await asyncio.sleep(min(_LONGEST_INTERVAL_SECONDS, self._timeout / 20))
-            due = self._due(loop.time())
+            await asyncio.sleep(min(_LONGEST_INTERVAL_SECONDS, self._timeout / 60))
+            now = loop.time()
+            due = self._due(now)
             if due:
-                task = asyncio.ensure_future(self._extend(due))
+                task = asyncio.ensure_future(self._extend(due, now))
                 self._tasks.add(task)
                 task.add_done_callback(self._tasks.discard)
 
-    async def _extend(self, leases: list[Lease]) -> None:
-        self._in_progress.update(leases)
+    async def _extend(self, leases: list[Lease], now: float) -> None:
+        self._in_progress.update(dict.fromkeys(leases, now))
         try:
             await self._leases.extend(leases)
         finally:
-            self._in_progress.difference_update(leases)
+            for lease in leases:
+                if self._in_progress.get(lease) == now:  # otherwise a later call has begun
+                    del self._in_progress[lease]
 
     def _due(self, now: float) -> list[Lease]:
         due = []
         for lease in self._held:
-            if lease.over or lease in self._in_progress or not lease.is_held(now):
+            asked_at = self._in_progress.get(lease, float("-inf"))
+            if lease.over or not lease.is_held(now) or now < asked_at + self._repeated_after:
                 continue
             if now < lease.until - self._timeout / 2:
                 continue

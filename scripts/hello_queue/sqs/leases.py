@@ -19,7 +19,7 @@ from hello_queue.aws.errors import explain
 from hello_queue.sqs.handlers import Message
 from hello_queue.sqs.notices import Notice, Report
 from hello_queue.sqs.queues import MAX_BATCH_ENTRIES
-from hello_queue.sqs.retries import RetryPolicy, is_final, is_transient, may_have_acted, reason_of
+from hello_queue.sqs.retries import REPORT_SECONDS, RetryPolicy, is_final, is_transient, may_have_acted, reason_of
 from hello_queue.sqs.transports import Transport
 
 _UNKNOWN = {"ReceiptHandleIsInvalid", "InvalidParameterValue"}
@@ -117,6 +117,8 @@ class Leases:
         self._retry_policy = retry_policy
         self._report = report
         self._counts = counts
+        self._unchanged = 0  # messages whose visibility timeout could not be changed, since the last report
+        self._reported_at = float("-inf")
 
     async def delete(self, leases: Sequence[Lease]) -> None:
         """Delete up to ten messages that were handled. One whose visibility timeout has expired is reported and not
@@ -220,6 +222,16 @@ class Leases:
             leases[number].over = True
         return [lease for number, lease in enumerate(leases) if number not in settled], trouble
 
+    def _could_not_change(self, number: int, error: aws.ClientError | aws.BotoCoreError) -> None:
+        """Report it at once, and while it lasts at intervals, with what came together since the last report."""
+        self._unchanged += number
+        now = asyncio.get_running_loop().time()
+        if now - self._reported_at > REPORT_SECONDS:
+            self._reported_at = now
+            messages = "1 message" if self._unchanged == 1 else f"{self._unchanged:,} messages"
+            self._report(Notice(f"the visibility timeout of {messages} could not be changed: {explain(error)}"))
+            self._unchanged = 0
+
     async def _change(self, transport: Transport, leases: Sequence[Lease], seconds: int) -> None:
         now = asyncio.get_running_loop().time()
         entries = [
@@ -230,8 +242,7 @@ class Leases:
         try:
             answer = await transport.call("ChangeMessageVisibilityBatch", parameters, self._heartbeat_timeout)
         except (aws.ClientError, aws.BotoCoreError) as error:
-            text = f"the visibility timeout of {len(leases)} messages could not be changed: {explain(error)}"
-            self._report(Notice(text))
+            self._could_not_change(len(leases), error)
             return
         for success in answer.get("Successful", ()):
             leases[int(success["Id"])].until = now + seconds

@@ -19,6 +19,7 @@ from hello_queue.sqs.messages import (
     InvalidMessage,
     TypedValue,
     checked_text,
+    described,
     message,
     size_of,
 )
@@ -117,18 +118,24 @@ def parse_json_line(raw: bytes, more_keys: Collection[str] = ()) -> dict[str, An
         content = json.loads(_decode(raw), object_pairs_hook=_unique_keys, parse_constant=_reject_constant)
     except (ValueError, RecursionError) as error:
         raise InvalidMessage(f"invalid JSON: {error}") from None
-    if not isinstance(content, dict) or "body" not in content:
+    if not isinstance(content, dict):
         raise InvalidMessage('not a JSON object with a "body"')
     keys = (*more_keys, *_KEYS)
     unknown = sorted(content.keys() - set(keys))
     if unknown:
         raise InvalidMessage(f"unknown key {unknown[0][:60]!r}: the keys are {', '.join(keys)}")
+    if "body" not in content:
+        raise InvalidMessage('not a JSON object with a "body"')
+    body = content["body"]
+    if not isinstance(body, str):
+        hint = " (put the JSON into a string)" if isinstance(body, (dict, list)) else ""
+        raise InvalidMessage(f'"body" is {described(body)}: it must be text{hint}')
     attributes = content.pop("attributes", None)
     if attributes is None:
         attributes = {}
     if not isinstance(attributes, dict):
-        raise InvalidMessage(f"attributes is {str(attributes)[:60]!r}: it must be a JSON object")
-    fields = {name: value for name, value in content.items() if value is not None or name == "body"}
+        raise InvalidMessage(f'"attributes" is {described(attributes)}: it must be a JSON object')
+    fields = {name: value for name, value in content.items() if value is not None}
     return {**fields, "attributes": {name: _attribute_value(name, value) for name, value in attributes.items()}}
 
 

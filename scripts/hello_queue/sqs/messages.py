@@ -130,7 +130,7 @@ def _attribute(name: str, value: AttributeValue) -> dict[str, Any]:
     if isinstance(value, str):
         return {"DataType": "String", "StringValue": checked_text(what, value)}
     if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidMessage(f"{what} is {str(value)[:60]!r}: it must be text, a number or bytes")
+        raise InvalidMessage(f"{what} is {described(value)}: it must be text, a number or bytes")
     _check_range(what, value)
     return {"DataType": "Number", "StringValue": str(value)}
 
@@ -175,7 +175,7 @@ def checked_text(what: str, text: str) -> str:
         InvalidMessage: it is not text, is empty, or has a character that SQS does not accept.
     """
     if not isinstance(text, str):
-        raise InvalidMessage(f"{what} is {str(text)[:60]!r}: it must be text")
+        raise InvalidMessage(f"{what} is {described(text)}: it must be text")
     if not text:
         raise InvalidMessage(f"{what} is empty: SQS needs at least one character")
     invalid = None if _is_valid_ascii(text) else re.search(_INVALID_CHARACTER, text)
@@ -183,6 +183,15 @@ def checked_text(what: str, text: str) -> str:
         character = f"{invalid.group()!r} at position {invalid.start()}"
         raise InvalidMessage(f"{what} has the character {character}, which SQS does not accept")
     return text
+
+
+def described(value: object) -> str:
+    """A value that has the wrong type, in the words of JSON."""
+    if value is None or isinstance(value, bool):
+        return {None: "null", True: "true", False: "false"}[value]
+    if isinstance(value, (int, float)):
+        return f"the number {str(value)[:60]}"
+    return "an object" if isinstance(value, dict) else "an array" if isinstance(value, list) else f"{str(value)[:60]!r}"
 
 
 def _is_valid_ascii(text: str) -> bool:

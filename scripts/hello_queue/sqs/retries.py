@@ -112,7 +112,7 @@ class RetryPolicy:
         if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
             text = reason if isinstance(reason, str) else explain(reason)  # type: ignore[arg-type]  # it is transient
-            self._report(Notice(f"{text}. Trying again, for up to {self.timeout:g} s without success"))
+            self._report(Notice(f"{text}. Trying again for up to {self.timeout:g} s"))
         delay = self._jitter() * min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt, 10))
         try:
             await asyncio.wait_for(self._stop.wait(), delay)

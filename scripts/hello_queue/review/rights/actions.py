@@ -7,6 +7,7 @@ import importlib
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.patterns import Pattern, texts
 
 _SERVICE = re.compile(r"[a-z0-9-]+")
@@ -54,6 +55,19 @@ def pattern(text: str) -> Pattern:
     return Pattern(text.lower())
 
 
+def _is_wild(text: str) -> bool:
+    return "*" in text or "?" in text
+
+
+@functools.lru_cache(maxsize=4096)
+def _matched(text: str, service: str) -> tuple[str, ...]:
+    """The actions of a service that a pattern matches, in lower case."""
+    known = _known(service)
+    if not _is_wild(text):
+        return (text,) if text in known else ()
+    return tuple(filter(pattern(text).matches, known))
+
+
 def is_known(text: str) -> bool:
     """Whether AWS has an action that matches."""
     service = text.partition(":")[0].lower()
@@ -62,7 +76,7 @@ def is_known(text: str) -> bool:
     return text == "*" or any(one.matches(name) for each in services for name in _known(each))
 
 
-def distinguished(patterns: Sequence[str]) -> dict[frozenset[str], str]:
+def distinguished(patterns: Sequence[str], budget: Budget | None = None) -> dict[frozenset[str], str]:
     """The ways in which an action matches some of the patterns: the patterns, and an action that only they match.
 
     The actions are all that AWS has, and for each pattern that matches none of them whatever it matches.
@@ -70,40 +84,50 @@ def distinguished(patterns: Sequence[str]) -> dict[frozenset[str], str]:
     Raises:
         TooComplexError: there are too many ways.
     """
-    by_service: dict[str, list[tuple[str, Pattern]]] = {}
-    anywhere: list[tuple[str, Pattern]] = []
+    budget = budget or Budget()
+    by_service: dict[str, list[str]] = {}
+    anywhere: list[str] = []
     for text in dict.fromkeys(patterns):
         service, colon, _ = text.lower().partition(":")
-        named = colon and _SERVICE.fullmatch(service)
-        (by_service.setdefault(service, []) if named else anywhere).append((text, pattern(text)))
+        is_named = colon and _SERVICE.fullmatch(service)
+        (by_service.setdefault(service, []) if is_named else anywhere).append(text)
     found: dict[frozenset[str], str] = {}
     matched: set[str] = set()
     # All services that no pattern names are alike, unless a pattern such as *:Get* looks into all of them.
-    general = all(text == "*" for text, _ in anywhere)
+    general = all(text == "*" for text in anywhere)
     others = [service for service in (*_FIRST, *_services()) if service not in by_service]
     unnamed: Iterable[str] = others[:1] if general else others
     for service in [*by_service, *(unnamed if anywhere else ())]:
-        own = [*by_service.get(service, ()), *anywhere]
-        for lower, name in _known(service).items():
-            matching = frozenset(text for text, one in own if one.matches(lower))
-            if matching:
-                matched |= matching
+        known, own = _known(service), [*by_service.get(service, ()), *anywhere]
+        budget.spend(len(known) * (1 + sum(_is_wild(text) for text in own)))
+        every = frozenset({"*"}.intersection(own))
+        named: dict[str, set[str]] = {}
+        for text in own:
+            for lower in _matched(text.lower(), service) if text != "*" else ():
+                named.setdefault(lower, {*every}).add(text)
+        for lower, name in known.items():
+            if matching := frozenset(named.get(lower, every)):
                 found.setdefault(matching, name)
+        matched.update(every, *named.values())
     strange = [text for text in dict.fromkeys(patterns) if text not in matched]
     if strange:
-        all_ = [*dict.fromkeys(patterns)]
-        alike = [text for text in all_ if text == "*" or _may_meet(text, strange)]
-        ways = texts([[pattern(text)] for text in alike], [text.lower() for text in strange if "*" not in text])
-        names = {text.lower(): text for text in strange}
+        alike = _alike([*dict.fromkeys(patterns)], strange, budget)
+        literal = [text.lower() for text in strange if "*" not in text]
+        ways = texts([[pattern(text)] for text in alike], literal, budget=budget)
+        shown = {text.lower(): text for text in strange}
         for bits, action in ways.items():
             matching = frozenset(text for index, text in enumerate(alike) if bits >> index & 1)
-            if matching & set(strange):
-                found.setdefault(matching, names.get(action, action))
+            if not matching.isdisjoint(strange):
+                found.setdefault(matching, shown.get(action, action))
     return found
 
 
-def _may_meet(text: str, strange: Iterable[str]) -> bool:
-    """Whether a pattern and one of the others can match the same action, as far as their beginnings show."""
-    begin = re.split(r"[*?]", text.lower())[0]
-    starts = (re.split(r"[*?]", each.lower())[0] for each in strange)
-    return any(start.startswith(begin) or begin.startswith(start) for start in starts)
+def _alike(patterns: Sequence[str], strange: Sequence[str], budget: Budget) -> list[str]:
+    """The patterns that can match what one of the strange ones matches, as far as their beginnings show."""
+    begins = {text: re.split(r"[*?]", text.lower(), maxsplit=1)[0] for text in patterns}
+    budget.spend(len(patterns) * len(strange))
+    return [
+        text
+        for text, begin in begins.items()
+        if text == "*" or any(begins[one].startswith(begin) or begin.startswith(begins[one]) for one in strange)
+    ]

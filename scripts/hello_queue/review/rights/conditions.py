@@ -9,13 +9,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address, ip_network
 from typing import Any
 
+from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.patterns import Pattern, texts
+from hello_queue.review.rights.variables import generalized, variables
 
 Value = tuple[str, ...] | None
 """The values of a context key in a request; None if the request does not have the key."""
@@ -25,9 +28,6 @@ UNKNOWN = "?"
 
 _ALWAYS_PRESENT = ("aws:currenttime", "aws:epochtime", "aws:securetransport", "aws:viaawsservice")
 _BOOLEAN = ("aws:multifactorauthpresent", "aws:principalisawsservice", "aws:securetransport", "aws:viaawsservice")
-_SETS = 8
-"""Of a key with several values, each set of so many values is tried, and of more values each set of two."""
-
 _KINDS = {"string": "text", "arn": "text", "binary": "text", "numeric": "number", "date": "date", "bool": "bool"}
 _KINDS |= {"ipaddress": "address", "null": ""}
 _SUFFIXES = {
@@ -91,6 +91,13 @@ class Condition:
     def is_negated(self) -> bool:
         return "not" in self.operator
 
+    def generalized(self) -> Condition:
+        """The condition with what matches any value instead of variables."""
+        if self.kind != "text" or not any(map(variables, self.values)):
+            return self
+        operator = re.sub(r"^string(not)?equals.*", lambda found: f"string{found[1] or ''}like", self.operator)
+        return replace(self, operator=operator, values=tuple(map(generalized, self.values)))
+
     def pattern(self, value: str) -> Pattern:
         """A value of a text operator as a pattern."""
         return _pattern(self.operator, value)
@@ -118,7 +125,7 @@ class Condition:
         if self.kind == "bool":
             return actual.lower() == value.lower()
         if self.kind == "address":
-            network = ip_network(value, strict=False)
+            network = _network(value)
             return _readable(ip_address, actual) and ip_address(actual) in network
         read: Any = number if self.kind == "number" else date
         right = read(value)
@@ -137,6 +144,9 @@ def _pattern(operator: str, value: str) -> Pattern:
     if operator.startswith("arn"):
         return Pattern(value, segments=True)
     return Pattern(value, exact="like" not in operator, ignore_case="ignorecase" in operator)
+
+
+_network = functools.lru_cache(maxsize=4096)(functools.partial(ip_network, strict=False))
 
 
 def number(text: str) -> float:
@@ -159,8 +169,9 @@ def _readable(read: Any, text: str) -> bool:
     return True
 
 
-@functools.lru_cache(maxsize=1024)  # statements share their conditions
-def values_of(key: str, conditions: tuple[Condition, ...], fixed: Value = None) -> Mapping[tuple[bool, ...], Value]:
+def values_of(
+    key: str, conditions: Sequence[Condition], fixed: Value = None, budget: Budget | None = None
+) -> dict[tuple[bool, ...], Value]:
     """One value of a key for each way in which the conditions on it hold or not.
 
     Args:
@@ -171,32 +182,45 @@ def values_of(key: str, conditions: tuple[Condition, ...], fixed: Value = None) 
     Raises:
         TooComplexError: there are too many ways.
     """
+    budget = budget or Budget()
     found: dict[tuple[bool, ...], Value] = {}
-    for value in _candidates(key, conditions) if fixed is None else [fixed]:
-        found.setdefault(tuple(condition.holds(value) for condition in conditions), value)
+    listed = 1 + sum(len(condition.values) for condition in conditions)
+
+    def ways(value: Value) -> tuple[bool, ...]:
+        budget.spend(listed * len(value or " "))
+        result = tuple(condition.holds(value) for condition in conditions)
+        found.setdefault(result, value)
+        return result
+
+    if fixed is not None:
+        ways(fixed)
+        return found
+    single: dict[tuple[bool, ...], str] = {}
+    for text in dict.fromkeys(_single(key, conditions, budget)):
+        single.setdefault(ways((text,)), text)
+    if key not in _ALWAYS_PRESENT:
+        ways(None)
+    if any(condition.over for condition in conditions):
+        # What the conditions make of a set is known from what they make of its values, and of a set with one less.
+        sets: dict[tuple[bool, ...], tuple[str, ...]] = {result: (text,) for result, text in single.items()}
+        ahead = list(sets.values())
+        for values in ahead:
+            for text in single.values():
+                more = (*values, text)
+                if text not in values and (result := ways(more)) not in sets:
+                    sets[result] = more
+                    ahead.append(more)
     return found
 
 
-def _candidates(key: str, conditions: Sequence[Condition]) -> Iterator[Value]:
-    single = list(dict.fromkeys(_single(key, conditions)))
-    yield from ((each,) for each in single)
-    if key not in _ALWAYS_PRESENT:
-        yield None
-    if any(condition.over for condition in conditions):
-        for size in range(2, len(single) + 1 if len(single) <= _SETS else 3):
-            yield from itertools.combinations(single, size)
-
-
-def _single(key: str, conditions: Sequence[Condition]) -> Iterable[str]:
-    kinds: Mapping[str, list[Condition]] = {
-        kind: [each for each in conditions if each.kind == kind] for kind in ("bool", "address", "number", "date")
-    }
+def _single(key: str, conditions: Sequence[Condition], budget: Budget) -> Iterable[str]:
+    kinds = {kind: [each for each in conditions if each.kind == kind] for kind in ("bool", "address", "number", "date")}
     if key in _BOOLEAN or kinds["bool"]:
         yield from ("true", "false")
     elif kinds["address"]:
         yield from ("203.0.113.7", "2001:db8::7")
         for value in (value for each in kinds["address"] for value in each.values):
-            network = ip_network(value, strict=False)
+            network = _network(value)
             yield str(network.network_address)
             if int(network.broadcast_address) + 1 < 2**network.max_prefixlen:
                 yield str(network.broadcast_address + 1)
@@ -212,9 +236,8 @@ def _single(key: str, conditions: Sequence[Condition]) -> Iterable[str]:
                 with contextlib.suppress(OverflowError):
                     yield (moment + timedelta(seconds=step)).isoformat()
     else:
-        patterns = [each.pattern(value) for each in conditions if each.kind == "text" for value in each.values]
-        unique = list(dict.fromkeys(patterns))
+        groups = [[each.pattern(value) for value in each.values] for each in conditions if each.kind == "text"]
+        unique = list(dict.fromkeys(one for group in groups for one in group))
         filled = [each.text.replace("*", "any").replace("?", "x") for each in unique if not each.exact]
-        yield from texts(
-            [[each] for each in unique], [*(each.text for each in unique if each.exact), *filled, "any"]
-        ).values()
+        exact = [each.text for each in unique if each.exact]
+        yield from texts(groups, [*exact, *filled, "any"], budget=budget).values()

@@ -4,6 +4,9 @@ A request is an action, a resource, and the values of the context keys that cond
 divide all actions into a few that no policy here distinguishes, and likewise all resources and all values of each key.
 One of each kind stands for all, so looking at every combination is exact. Few combinations are looked at: an action
 leaves only the statements that match it, these divide the resources, and only conditions of what is left are tried.
+
+Policy variables are first taken for texts that occur nowhere else. Then they have the values that make other statements
+match the same request.
 """
 
 from __future__ import annotations
@@ -12,47 +15,19 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hello_queue.review.rights.actions import distinguished, examples
+from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.conditions import UNKNOWN, Condition, Value, values_of
-from hello_queue.review.rights.patterns import TooComplexError, texts
+from hello_queue.review.rights.patterns import texts
+from hello_queue.review.rights.policies import Goal, Policies, Truth, all_of
 from hello_queue.review.rights.statements import Statement, resource_pattern
+from hello_queue.review.rights.variables import ANYTHING, filled, is_possible, solved, variables
 
-STEPS = 30_000
-"""How many combinations of context values are tried at most, for one statement."""
+Values = Mapping[str, str]
+"""What policy variables stand for, and what CloudFormation fills in."""
 
-Truth = bool | None
-"""None as long as it is open."""
-
-
-@dataclass(frozen=True)
-class Policies:
-    """All policies that bear on the requests of one principal.
-
-    Attributes:
-        identity: what its own policies and those of its groups say.
-        resource: what the policies of resources say about it. Their Allow is enough, as within one account.
-        boundary: its permissions boundary, which limits what its identity policies allow; None if it has none.
-    """
-
-    identity: tuple[Statement, ...] = ()
-    resource: tuple[Statement, ...] = ()
-    boundary: tuple[Statement, ...] | None = None
-
-    @property
-    def statements(self) -> tuple[Statement, ...]:
-        return (*self.identity, *self.resource, *(self.boundary or ()))
-
-    def granted(self, holds: Callable[[Statement], Truth]) -> Truth:
-        """Whether an Allow counts, whatever is denied."""
-        own = _any(holds(each) for each in self.identity if each.allows)
-        if self.boundary is not None:
-            own = _all([own, _any(holds(each) for each in self.boundary if each.allows)])
-        return _any([own, *(holds(each) for each in self.resource if each.allows)])
-
-    def denied(self, holds: Callable[[Statement], Truth]) -> Truth:
-        return _any(holds(each) for each in self.statements if not each.allows)
-
-    def allowed(self, holds: Callable[[Statement], Truth]) -> Truth:
-        return _all([self.granted(holds), _not(self.denied(holds))])
+_Left = frozenset[Statement]
+_Groups = Mapping[tuple[str, ...], bool]
+_Context = tuple[dict[str, Value], tuple[str, ...]]
 
 
 @dataclass(frozen=True)
@@ -72,8 +47,23 @@ class Request:
     unknown: tuple[str, ...] = ()
 
 
-Goal = Callable[[Callable[[Statement], Truth]], Truth]
-"""Whether a request is looked for, by which statements hold for it."""
+@dataclass(frozen=True)
+class Search:
+    """What is looked for.
+
+    Attributes:
+        region: one of the statements, which must hold for the request.
+        goal: what the request must be.
+        before: the policies before the change.
+        after: those after it.
+        hopeless: whether the goal cannot be reached if only these statements hold.
+    """
+
+    region: Statement
+    goal: Goal
+    before: Policies
+    after: Policies
+    hopeless: Callable[[_Left], bool] = lambda _: False
 
 
 class Requests:
@@ -81,174 +71,230 @@ class Requests:
 
     Args:
         statements: all that bear on the goals.
-        known: the context keys whose value is known, by their names in lower case.
         likely: resources to show rather than made-up ones.
+        budget: what all searches may take.
+
+    Raises:
+        TooComplexError: the actions cannot be told apart within the budget; each search may raise it, too.
     """
 
     def __init__(
-        self, statements: Iterable[Statement], *, known: Mapping[str, str] | None = None, likely: Sequence[str] = ()
+        self, statements: Iterable[Statement], *, likely: Sequence[str] = (), budget: Budget | None = None
     ) -> None:
-        self._statements = list(dict.fromkeys(statements))
-        self._known = {key: (value,) for key, value in (known or {}).items()}
-        self._likely = likely
-        self._steps = 0
+        self._number = {each: number for number, each in enumerate(dict.fromkeys(statements))}
+        self._likely, self._budget = likely, budget or Budget()
         self._resources: dict[tuple[tuple[tuple[str, ...], ...], int | None], dict[int, str]] = {}
-        patterns = list(dict.fromkeys(action for each in self._statements for action in each.actions))
+        self._telling: dict[tuple[tuple[str, ...], ...], list[str]] = {}
+        self._ways: dict[tuple[str, tuple[Condition, ...], Value], dict[tuple[bool, ...], Value]] = {}
+        self._filled: dict[tuple[Statement, tuple[str | None, ...]], Statement] = {}
+        self._kinds = self._divide_actions()
+
+    def _divide_actions(self) -> dict[_Left, list[tuple[frozenset[str], str]]]:
+        """The actions, with the patterns that match them, by the statements that match them."""
+        uses: dict[str, list[Statement]] = {}
+        for each in self._number:
+            for action in each.actions:
+                uses.setdefault(action, []).append(each)
         # An action that no pattern matches bears on statements with NotAction.
-        everything = ["*"] if any(each.but_actions for each in self._statements) else []
-        self._actions: dict[frozenset[Statement], list[tuple[frozenset[str], str]]] = {}
-        for matching, action in distinguished([*patterns, *everything]).items():
+        exceptions = [each for each in self._number if each.but_actions]
+        found: dict[_Left, list[tuple[frozenset[str], str]]] = {}
+        for matching, action in distinguished([*uses, *(["*"] if exceptions else ())], self._budget).items():
+            named = {each for pattern in matching for each in uses.get(pattern, ())}
+            self._budget.spend(1 + (len(named) + len(exceptions)) // 4)
             alive = frozenset(
-                each for each in self._statements if each.but_actions != any(a in matching for a in each.actions)
+                [*(each for each in named if not each.but_actions), *(each for each in exceptions if each not in named)]
             )
-            self._actions.setdefault(alive, []).append((matching, action))
+            found.setdefault(alive, []).append((matching, action))
+        return found
 
     def all(
-        self,
-        region: Statement,
-        goal: Goal,
-        hopeless: Callable[[frozenset[Statement]], bool] | None = None,
-        resources: tuple[str, ...] = (),
+        self, search: Search, values: Values | None = None, resources: tuple[str, ...] = ()
     ) -> Iterator[tuple[Request, frozenset[str]]]:
-        """The requests for which a statement holds and the goal too: one of each kind, with the patterns of the action.
+        """The requests that are looked for: one of each kind, with the patterns of the action.
 
         Args:
-            region: one of the statements.
+            values: what variables stand for.
             resources: only these of the region's.
-            hopeless: whether the goal cannot be reached if only these statements hold.
-
-        Raises:
-            TooComplexError: they cannot be decided within bounds.
         """
-        self._steps = 0
-        for alive, actions in self._actions.items():
-            if region not in alive or (hopeless and hopeless(alive)):
-                continue
-            contexts: dict[frozenset[Statement], tuple[dict[str, Value], tuple[str, ...]] | None] = {}
-            for resource, left, groups in self._divided(alive, region, resources or region.resources):
-                if region not in left:
-                    continue
+        contexts: dict[_Left, _Context | None] = {}
+        for alive in self._hopeful(search):
+            for resource, left, groups in self._divided(alive, search.region, values or {}, resources):
                 if left not in contexts:
-                    contexts[left] = self._context(left, region, goal)
+                    contexts[left] = self._context(left, search, values or {})
                 found = contexts[left]
                 if found is not None:
-                    for matching, action in actions:
+                    for matching, action in self._kinds[alive]:
                         yield Request(action, self._fitting(action, resource, groups), *found), matching
 
-    def first(
-        self, region: Statement, goal: Goal, hopeless: Callable[[frozenset[Statement]], bool] | None = None
-    ) -> Request | None:
-        return next((request for request, _ in self.all(region, goal, hopeless)), None)
+    def first(self, search: Search, values: Values | None = None) -> Request | None:
+        return next((request for request, _ in self.all(search, values)), None)
 
-    def _fitting(self, action: str, resource: str, groups: Mapping[tuple[str, ...], bool]) -> str:
+    def revealing(self, search: Search, values: Values) -> Iterator[Values]:
+        """Values of the variables that are left open, for which there are requests such as are looked for."""
+        for alive in self._hopeful(search):
+            open_ = {name for each in alive for name in each.variables} - {*values}
+            general = {**values, **dict.fromkeys(open_, ANYTHING)}
+            telling = [self._from_resources, self._from_conditions] if open_ else []
+            found = [each for read in telling for each in read(alive, search, values, general)]
+            for each in {tuple(sorted(each.items())): each for each in found}.values():
+                tried = {**values, **each}
+                lefts = (left for _, left, _ in self._divided(alive, search.region, tried))
+                if any(self._context(left, search, tried) is not None for left in lefts):
+                    yield tried
+
+    def _from_resources(self, alive: _Left, search: Search, values: Values, general: Values) -> Iterator[Values]:
+        """Values of variables for which statements match a resource together that do not otherwise."""
+        forms = [self._form(each, values) for each in sorted(alive, key=self._number.__getitem__)]
+        open_ = sorted({text for each in forms for text in each.resources if variables(text)})
+        fixed = dict.fromkeys(tuple(text for text in each.resources if not variables(text)) for each in forms)
+        groups = (*((text,) for text in open_), *fixed)
+        if open_ and groups not in self._telling:
+            known, wider = (
+                self._texts([[filled(text, each) for text in group] for group in groups]) for each in ({}, general)
+            )
+            self._telling[groups] = [text for bits, text in wider.items() if bits not in known]
+        for resource in self._telling.get(groups, ()):
+            yield from self._solved(open_, resource)
+
+    def _texts(self, groups: Sequence[Sequence[str]], within: int | None = None) -> dict[int, str]:
+        """One resource for each combination of groups that match it."""
+        patterns = [[resource_pattern(text) for text in group] for group in groups]
+        made_up = [one.text.replace("*", "example").replace("?", "x") for each in patterns for one in each]
+        return texts(patterns, [*self._likely, *made_up], within=within, budget=self._budget)
+
+    def _from_conditions(self, alive: _Left, _: Search, values: Values, general: Values) -> Iterator[Values]:
+        """Values of variables for which conditions hold together that do not otherwise."""
+        for key, conditions in self._by_key(alive, values).items():
+            ways = self._ways_of(key, conditions, values)
+            if key in general and key not in values:
+                yield from ({key: value[0]} for value in ways.values() if value and is_possible(key, value[0]))
+            patterns = sorted({text for one in conditions for text in one.values if variables(text)})
+            if patterns:
+                for way, value in self._ways_of(key, [one.generalized() for one in conditions], values).items():
+                    if value and way not in ways:
+                        yield from self._solved(patterns, value[0])
+
+    def _solved(self, patterns: Sequence[str], text: str) -> Iterator[Values]:
+        """The values of variables for which one of the patterns matches a text."""
+        self._budget.spend(len(patterns))
+        yield from filter(None, (solved(pattern, text) for pattern in patterns))
+
+    def _form(self, statement: Statement, values: Values) -> Statement:
+        """A statement with these values of its variables."""
+        if not values or not statement.variables:
+            return statement
+        key = statement, tuple(values.get(name) for name in sorted(statement.variables))
+        if key not in self._filled:
+            self._filled[key] = statement.assuming(values)
+        return self._filled[key]
+
+    def _hopeful(self, search: Search) -> Iterator[_Left]:
+        """Statements that match one action, for which the goal is not out of reach whatever else the request is."""
+        self._budget.spend(len(self._kinds) // 8)
+        for alive in self._kinds:
+            if search.region not in alive or search.hopeless(alive):
+                continue
+            self._budget.spend(1 + len(self._number) // 4)
+            before, after = search.before.among(alive), search.after.among(alive)
+            certain = {search.region, *(each for each in alive if each.is_unconditional)}
+
+            def holds(statement: Statement, certain: set[Statement] = certain) -> Truth:
+                return True if statement in certain else None
+
+            if search.goal(before, after, holds) is not False:
+                yield alive
+
+    def _fitting(self, action: str, resource: str, groups: _Groups) -> str:
         """A resource that the statements do not distinguish from this one and that suits the action."""
         service = action.partition(":")[0]
         for text in [*(each for each in self._likely if each.split(":")[2:3] == [service]), *examples(action)]:
+            self._budget.spend(len(groups))
             if all(any(resource_pattern(one).matches(text) for one in group) == is_ for group, is_ in groups.items()):
                 return text
         return resource
 
     def _divided(
-        self, alive: frozenset[Statement], region: Statement, resources: tuple[str, ...]
-    ) -> Iterator[tuple[str, frozenset[Statement], Mapping[tuple[str, ...], bool]]]:
+        self, alive: _Left, region: Statement, values: Values, resources: tuple[str, ...] = ()
+    ) -> Iterator[tuple[str, _Left, _Groups]]:
         """Resources of a statement, each with those of the statements that match it, and which patterns match."""
-        ordered = [each for each in self._statements if each in alive]
-        groups = tuple(dict.fromkeys([*(each.resources for each in ordered), resources]))
+        forms = {each: self._form(each, values) for each in sorted(alive, key=self._number.__getitem__)}
+        resources = resources or forms[region].resources
+        groups = tuple(dict.fromkeys([*(each.resources for each in forms.values()), resources]))
         within = None if region.but_resources else groups.index(resources)
         if (groups, within) not in self._resources:
-            patterns = [[resource_pattern(text) for text in group] for group in groups]
-            made_up = [one.text.replace("*", "example").replace("?", "x") for each in patterns for one in each]
-            self._resources[groups, within] = texts(patterns, [*self._likely, *made_up], within=within)
+            self._resources[groups, within] = self._texts(groups, within)
         for bits, resource in self._resources[groups, within].items():
+            self._budget.spend(1 + len(forms) // 4)
             matched = {group: bool(bits >> index & 1) for index, group in enumerate(groups)}
-            if resource:
-                left = frozenset(each for each in ordered if matched[each.resources] != each.but_resources)
+            left = frozenset(each for each, form in forms.items() if matched[form.resources] != form.but_resources)
+            if resource and region in left:
                 yield resource, left, matched
 
-    def _context(
-        self, left: frozenset[Statement], region: Statement, goal: Goal
-    ) -> tuple[dict[str, Value], tuple[str, ...]] | None:
+    def _by_key(self, left: _Left, values: Values) -> dict[str, list[Condition]]:
+        """The conditions on each key."""
+        found: dict[str, dict[Condition, None]] = {}
+        for each in sorted(left, key=self._number.__getitem__):
+            for condition in self._form(each, values).conditions:
+                found.setdefault(condition.key, {})[condition] = None
+        return {key: list(conditions) for key, conditions in found.items()}
+
+    def _ways_of(self, key: str, conditions: Sequence[Condition], values: Values) -> dict[tuple[bool, ...], Value]:
+        fixed = (values[key],) if key in values else None
+        asked = key, tuple(conditions), fixed
+        if asked not in self._ways:
+            self._ways[asked] = values_of(key, conditions, fixed, self._budget)
+        return self._ways[asked]
+
+    def _context(self, left: _Left, search: Search, values: Values) -> _Context | None:
         """Values of context keys for which the goal is reached."""
-        by_key: dict[str, list[Condition]] = {}
-        for each in sorted(left, key=repr):
-            for condition in each.conditions:
-                if condition not in by_key.setdefault(condition.key, []):
-                    by_key[condition.key].append(condition)
-        keys = sorted(by_key, key=lambda key: (key not in {one.key for one in region.conditions}, key))
-        ways = [values_of(key, tuple(by_key[key]), self._known.get(key)) for key in keys]
+        by_key = self._by_key(left, values)
+        ordered = [
+            search.region,
+            *(each for each in sorted(left, key=self._number.__getitem__) if each != search.region),
+        ]
+        conditions = {each: self._form(each, values).conditions for each in ordered}
+        self._budget.spend(len(self._number) // 4)
+        size = 1 + 4 * sum(1 + len(each) for each in conditions.values())
+        before, after = search.before.among(conditions), search.after.among(conditions)
         decided: dict[Condition, bool] = {}
 
         def holds(statement: Statement) -> Truth:
-            if statement not in left:
-                return False
-            return _all(decided.get(condition) for condition in statement.conditions)
+            return all_of(map(decided.get, conditions[statement]))
 
-        def search(number: int) -> dict[str, Value] | None:
-            self._steps += 1
-            if self._steps > STEPS:
-                raise TooComplexError
-            reached = _all([holds(region), goal(holds)])
-            if reached is not None:
-                return {} if reached else None
-            key = keys[number]
-            for results, value in ways[number].items():
+        def reached() -> Truth:
+            self._budget.spend(size)
+            return all_of([holds(search.region), search.goal(before, after, holds)])
+
+        def key_of_next() -> str:
+            """A key of the statement of which the least is open: it shows soonest that a choice was wrong."""
+            open_ = [each for each in ordered if holds(each) is None]
+            rest = [[one.key for one in conditions[each] if one not in decided] for each in open_]
+            fewest = rest[0] if open_[0] == search.region else min(rest, key=len)
+            return min(fewest)
+
+        def find() -> dict[str, Value] | None:
+            outcome = reached()
+            if outcome is not None:
+                return {} if outcome else None
+            key = key_of_next()
+            for results, value in self._ways_of(key, by_key[key], values).items():
                 decided.update(zip(by_key[key], results, strict=True))
-                rest = search(number + 1)
+                rest = find()
                 if rest is not None:
                     return {key: value, **rest}
             for condition in by_key[key]:
                 del decided[condition]
             return None
 
-        found = search(0)
+        found = find()
         if found is None:
             return None
         for key in list(found):
             kept = {condition: decided.pop(condition) for condition in by_key[key]}
-            if _all([holds(region), goal(holds)]):
+            if reached():
                 del found[key]  # its value does not matter
             else:
                 decided.update(kept)
         unknown = tuple(key for key in found if by_key[key][0].operator == UNKNOWN and found[key] is not None)
         known = {by_key[key][0].name: found[key] for key in found if by_key[key][0].operator != UNKNOWN}
         return known, unknown
-
-
-def unaffected(statement: Statement, before: Policies, after: Policies) -> Callable[[frozenset[Statement]], bool]:
-    """Whether nothing can be new where only some statements hold: an Allow was there before, and so is each Deny."""
-    was = statement in (*before.identity, *before.resource) and before.boundary == after.boundary
-    denials = {each for each in before.statements if not each.allows} - {*after.statements}
-    moved = (statement in before.identity) != (statement in after.identity)
-    return lambda alive: was and not moved and not denials & alive
-
-
-def newly_allowed(before: Policies, after: Policies) -> Goal:
-    """The requests that are allowed after and were not before."""
-    return lambda holds: _all([after.allowed(holds), _not(before.allowed(holds))])
-
-
-def newly_granted(before: Policies, after: Policies) -> Goal:
-    """Those of them that no Allow covered before."""
-    return lambda holds: _all([after.allowed(holds), _not(before.granted(holds))])
-
-
-def no_longer_denied(before: Policies, after: Policies) -> Goal:
-    """Those of them that only a Deny refused before."""
-    return lambda holds: _all([after.allowed(holds), before.granted(holds), before.denied(holds)])
-
-
-def _not(value: Truth) -> Truth:
-    return None if value is None else not value
-
-
-def _all(values: Iterable[Truth]) -> Truth:
-    open_ = False
-    for value in values:
-        if value is False:
-            return False
-        open_ = open_ or value is None
-    return None if open_ else True
-
-
-def _any(values: Iterable[Truth]) -> Truth:
-    return _not(_all(_not(value) for value in values))

@@ -9,7 +9,9 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hello_queue.review.rights.decision import Policies, Request, Requests, newly_allowed, unaffected
+from hello_queue.review.rights.budget import Budget
+from hello_queue.review.rights.decision import Request, Requests, Search
+from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, listed, parse
 
 ANYONE = "anyone else"
@@ -18,13 +20,15 @@ ANYONE = "anyone else"
 def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Request] | None:
     """A principal and its request that policy document ``after`` allows and ``before`` does not, if there is one."""
     for principal in sorted({*_principals(before), *_principals(after), ANYONE}):
-        old, new = (Policies(tuple(_for(principal, document))) for document in (before, after))
+        old, new = (Policies(tuple(statements_about(principal, document))) for document in (before, after))
         if old == new:
             continue
-        requests = Requests([*old.statements, *new.statements])
+        budget = Budget()
+        requests = Requests([*old.statements, *new.statements], budget=budget)
         for statement in new.identity:
-            hopeless = unaffected(statement, old, new)
-            if statement.allows and (found := requests.first(statement, newly_allowed(old, new), hopeless)):
+            search = Search(statement, newly_allowed, old, new, unaffected(statement, old, new))
+            budget.begin()
+            if statement.allows and (found := requests.first(search)):
                 return principal, found
     return None
 
@@ -43,7 +47,7 @@ def _named(element: Any) -> Iterator[str]:
         yield from listed(element)
 
 
-def _for(principal: str, document: Mapping[str, Any]) -> Iterator[Statement]:
+def statements_about(principal: str, document: Mapping[str, Any]) -> Iterator[Statement]:
     """The statements of a document that are about a principal."""
     for statement, source in parse(document):
         if "NotPrincipal" in source:

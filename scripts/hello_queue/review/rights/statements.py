@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
-import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hello_queue.review.rights.conditions import UNKNOWN, Condition
 from hello_queue.review.rights.patterns import Pattern
-
-_VARIABLE = re.compile(r"\$\{([\w-]+:(?!:)[^},]+)(?:, *'([^']*)')?\}")
-"""A policy variable such as ${aws:username}. The names that CloudFormation fills in have no colon, or two."""
-
-_ESCAPES = {"${*}": "*", "${?}": "?", "${$}": "$"}
+from hello_queue.review.rights.variables import filled, unescaped, variables
 
 
 @dataclass(frozen=True)
@@ -38,41 +34,41 @@ class Statement:
     but_actions: bool = False
     but_resources: bool = False
 
+    def __hash__(self) -> int:
+        return self._hash
+
+    @functools.cached_property
+    def _hash(self) -> int:
+        return hash((self.allows, self.actions, self.resources, self.conditions, self.but_actions, self.but_resources))
+
+    @functools.cached_property
+    def variables(self) -> frozenset[str]:
+        """The names of the variables in it, in lower case."""
+        values = (value for one in self.conditions for value in one.values)
+        return frozenset(name for text in (*self.resources, *values) for name in variables(text))
+
+    @property
+    def is_unconditional(self) -> bool:
+        """Whether it holds for each request for one of its actions."""
+        return "*" in self.resources and not self.but_resources and not self.conditions
+
     def assuming(self, values: Mapping[str, str]) -> Statement:
         """The statement with variables replaced by their values."""
-        if not values or "${" not in repr(self):
+        if self.variables.isdisjoint(values):
             return self
         return replace(
             self,
-            resources=tuple(_filled(each, values) for each in self.resources),
+            resources=tuple(filled(each, values) for each in self.resources),
             conditions=tuple(
-                replace(one, values=tuple(_filled(value, values) for value in one.values)) for one in self.conditions
+                replace(one, values=tuple(filled(value, values) for value in one.values)) for one in self.conditions
             ),
         )
 
 
+@functools.lru_cache(maxsize=8192)
 def resource_pattern(text: str) -> Pattern:
     """A resource of a policy. ``${*}`` and the like are the characters themselves."""
-    for escape, character in _ESCAPES.items():
-        text = text.replace(escape, character if character == "$" else "\u2217")
-    return Pattern(text)
-
-
-def _filled(text: str, values: Mapping[str, str]) -> str:
-    for name, value in values.items():
-        if name.startswith("${"):
-            text = text.replace(name, value)
-    return _VARIABLE.sub(lambda found: values.get(found[1].lower(), found[0]), text)
-
-
-def variables(statements: Iterator[Statement]) -> set[str]:
-    """The policy variables that occur, as context keys in lower case."""
-    texts = (
-        text
-        for each in statements
-        for text in (*each.resources, *(value for one in each.conditions for value in one.values))
-    )
-    return {found[1].lower() for text in texts for found in _VARIABLE.finditer(text)}
+    return Pattern(unescaped(text))
 
 
 def listed(value: Any) -> list[Any]:

@@ -6,15 +6,17 @@ pathfinding.cloud. Where a resource with more rights is needed, such as a role o
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from hello_queue.review.rights.actions import examples, pattern
+from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.conditions import Condition
-from hello_queue.review.rights.decision import Policies, Requests, Truth
-from hello_queue.review.rights.patterns import TooComplexError
+from hello_queue.review.rights.decision import Requests, Search
+from hello_queue.review.rights.policies import Holds, Policies, Truth, all_of, not_
 from hello_queue.review.rights.statements import Statement
 
 
@@ -115,36 +117,39 @@ WAYS = tuple(_read())
 """No way needs all that another needs, and more."""
 
 
-def new_ways(holder: str, before: Policies, after: Policies) -> list[Way]:
+def new_ways(holder: str, before: Policies, after: Policies, budget: Budget | None = None) -> list[Way]:
     """The ways that are open to a holder of policies now and were not before."""
     if before == after:
         return []
-    now = _open(holder, after, WAYS)
-    known = _open(holder, before, now)
+    budget = budget or Budget()
+    now = _open(holder, after, WAYS, budget, undecided=True)
+    known = _open(holder, before, now, budget, undecided=False)
     return [way for way in now if way not in known]
 
 
-def _open(holder: str, policies: Policies, ways: Sequence[Way]) -> list[Way]:
+def _open(holder: str, policies: Policies, ways: Sequence[Way], budget: Budget, *, undecided: bool) -> Sequence[Way]:
+    """Those of the ways that are open, as far as it can be decided."""
     # Most ways are closed already by the names of the actions.
     ways = [way for way in ways if all(_is_named(need, policies) for need in way.needs)]
     if not ways:
         return []
     needs = {need: _needed(need) for way in ways for need in way.needs}
-    itself = Statement(True, ("*",), (f"arn:aws:iam::*:user/{holder.partition(' ')[2]}",))
-    requests = Requests([*policies.statements, *needs.values(), itself])
-    has: dict[str, bool] = {}
-    for need, statement in needs.items():
-        others = need.endswith(" on others")
-
-        def goal(holds: object, others: bool = others) -> Truth:
-            own = holds(itself) if others else False  # type: ignore[operator]
-            return False if own else policies.allowed(holds)  # type: ignore[arg-type]
-
-        try:
-            has[need] = requests.first(statement, goal) is not None
-        except TooComplexError:
-            has[need] = True
+    itself = Policies((Statement(True, ("*",), (f"arn:aws:iam::*:user/{holder.partition(' ')[2]}",)),))
+    has = dict.fromkeys(needs, undecided)
+    with contextlib.suppress(TooComplexError):
+        requests = Requests([*policies.statements, *needs.values(), *itself.statements], budget=budget)
+        for need, statement in needs.items():
+            goal = _allowed_on_others if need.endswith(" on others") else _allowed
+            has[need] = requests.first(Search(statement, goal, itself, policies)) is not None
     return [way for way in ways if all(has[need] for need in way.needs)]
+
+
+def _allowed(_: Policies, policies: Policies, holds: Holds) -> Truth:
+    return policies.allowed(holds)
+
+
+def _allowed_on_others(itself: Policies, policies: Policies, holds: Holds) -> Truth:
+    return all_of([policies.allowed(holds), not_(itself.granted(holds))])
 
 
 def _is_named(need: str, policies: Policies) -> bool:

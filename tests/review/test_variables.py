@@ -1,0 +1,153 @@
+"""Policy variables, against brute force: all rights of a group, whose members nobody knows."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from hello_queue.review.rights.conditions import Value
+from hello_queue.review.rights.statements import resource_pattern
+from hello_queue.review.rights.variables import filled, solved
+from hello_queue.review.rules_of_rights import wider_rights
+from tests.review.templates import statement
+from tests.review.test_decision import allows
+from tests.review.test_permissions import group, template
+
+USERNAME = "${aws:username}"
+USERS = ("a", "b", "ab", "abc", "zz")
+ACTIONS = ("sqs:SendMessage", "sqs:PurgeQueue", "s3:GetObject")
+REFERERS: tuple[Value, ...] = (None, *((each,) for each in (*USERS, "x")))
+
+patterns = st.sampled_from(
+    [*("*", "a*", "*b", "h/a*", "h/ab", "ab/*", "h/*/x"), *(USERNAME, f"h/{USERNAME}", f"{USERNAME}/*", f"*{USERNAME}")]
+)
+conditions = st.sampled_from(
+    [
+        *({}, {}, {"StringEquals": {"aws:Referer": USERNAME}}, {"StringNotEquals": {"aws:Referer": USERNAME}}),
+        *({"StringLike": {"aws:Referer": ["a*", f"{USERNAME}c"]}}, {"StringEquals": {"aws:Referer": "ab"}}),
+    ]
+)
+
+
+@st.composite
+def statements(draw: st.DrawFn) -> dict[str, Any]:
+    return {
+        "Effect": draw(st.sampled_from(["Allow", "Allow", "Deny"])),
+        "Action": draw(st.sampled_from(["sqs:*", "sqs:SendMessage", "s3:Get*"])),
+        draw(st.sampled_from(["Resource", "Resource", "NotResource"])): draw(
+            st.lists(patterns, min_size=1, max_size=2, unique=True)
+        ),
+        "Condition": draw(conditions),
+    }
+
+
+documents = st.lists(statements(), min_size=1, max_size=4)
+
+
+def is_new(before: Any, after: Any, user: str, action: str, resource: str, referer: Value) -> bool:
+    """Whether a user may make a request after and might not before."""
+    old, new = (json.loads(json.dumps({"Statement": each}).replace(USERNAME, user)) for each in (before, after))
+    context = {"aws:referer": referer}
+    return allows(new, action, resource, context) and not allows(old, action, resource, context)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True, database=None)
+@given(documents, documents)
+def test_brute_force_agrees(before: Any, after: Any) -> None:
+    found = list(wider_rights(template(G=group(*before)), template(G=group(*after)), []))
+    if not found:
+        for user, action, referer in itertools.product(USERS, ACTIONS, REFERERS):
+            for resource in ("x", "h/x", "h/ab", "ab", "a/x", "h/a/x", *(f"{each}{user}" for each in ("", "h/", "a"))):
+                assert not is_new(before, after, user, action, resource, referer), (user, action, resource, referer)
+    for finding in found:
+        request = finding.request
+        assert request
+        referer = {key.lower(): value for key, value in request.context.items()}.get("aws:referer")
+        texts = [request.resource, *(referer or ())]
+        parts = {text[i:j] for text in texts for i, j in itertools.combinations(range(len(text) + 1), 2)}
+        users = [USERNAME, *(part for part in parts if "/" not in part)]
+        assert any(is_new(before, after, user, request.action, request.resource, referer) for user in users), request
+
+
+def kinds(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> list[str]:
+    return [each.kind for each in wider_rights(template(G=group(*before)), template(G=group(*after)), [])]
+
+
+def test_a_value_that_no_policy_names_as_a_word() -> None:
+    own, denials = (
+        statement(Resource=f"h/{USERNAME}"),
+        [statement(Effect="Deny", Resource=each) for each in ("h/a*", "h/a")],
+    )
+    assert kinds([own, *denials], [own, denials[1]]) == ["weaker-denial"]  # of a user ab
+
+
+def test_a_denial_of_all_but_the_own_resource() -> None:
+    one, denial = statement(Resource="h/ab"), {"Effect": "Deny", "Action": "sqs:*", "NotResource": f"h/{USERNAME}"}
+    assert kinds([], [one, denial]) == ["wider-rights"]  # of a user ab
+
+
+def test_a_value_of_a_condition() -> None:
+    own = statement(Condition={"StringEquals": {"aws:Referer": USERNAME}})
+    denial = statement(Effect="Deny", Condition={"StringEquals": {"aws:Referer": "ab"}})
+    assert kinds([own, denial], [own]) == ["weaker-denial"]
+
+
+def test_a_variable_has_one_value_in_resources_and_conditions() -> None:
+    denial = statement(Effect="Deny", Resource="h/ab")
+    for operator, expected in (("StringEquals", ["weaker-denial"]), ("StringNotEquals", [])):
+        own = statement(Resource=f"h/{USERNAME}", Condition={operator: {"aws:username": "ab"}})
+        assert kinds([own, denial], [own]) == expected
+
+
+def test_patterns_of_one_statement_are_told_apart() -> None:
+    before = {"Effect": "Allow", "Action": "sqs:*", "NotResource": f"h/{USERNAME}"}
+    assert kinds([before], [statement(Resource=[USERNAME, "*b"])]) == ["wider-rights"]  # h/b of a user b
+
+
+def test_account_and_region_may_be_those_that_a_policy_names() -> None:
+    ours = statement(Resource="arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q")
+    denial = statement(Effect="Deny", Resource="arn:aws:sqs:eu-west-1:444455556666:q")
+    assert kinds([ours, denial], [ours]) == ["weaker-denial"]
+    elsewhere = statement(Effect="Deny", Resource="arn:aws:sqs:nowhere:444455556666:q")
+    assert kinds([ours, elsewhere], [ours]) == []
+
+
+def test_a_tag_has_the_value_that_a_condition_asks_for() -> None:
+    tag = "aws:PrincipalTag/team"
+    own = statement(Resource=f"h/${{{tag}}}", Condition={"StringLike": {tag: "a*"}})
+    assert kinds([own, statement(Effect="Deny", Resource="h/a*")], [own]) == ["weaker-denial"]
+    assert kinds([statement(Resource="h/*")], [statement(Resource="h/*"), own]) == []
+
+
+@pytest.mark.parametrize(
+    ("pattern", "text", "expected"),
+    [
+        (f"h/{USERNAME}", "h/ab", {"aws:username": "ab"}),
+        (f"*{USERNAME}/x*", "h/ab/xyz/x", {}),  # a username has no slash
+        ("h/${aws:PrincipalTag/team}/*", "h/a/b/c", {"aws:principaltag/team": "a"}),
+        (
+            "arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q",
+            "arn:aws:sqs:x:444455556666:q",
+            {"aws::accountid": "444455556666"},
+        ),
+        ("${*}/${aws:userid}", "\u2217/ab", {"aws:userid": "ab"}),
+        ("h?/${aws:userid}", "hx/", {}),
+        ("${aws:userid}b", "abab", {"aws:userid": "aba"}),
+        ("h/*", "h/a", {}),
+    ],
+)
+def test_values_are_read_from_a_text(pattern: str, text: str, expected: dict[str, str]) -> None:
+    assert solved(pattern, text) == expected
+
+
+@given(st.text("ab/*?", max_size=6), st.text("ab/", max_size=8))
+def test_a_text_is_matched_with_the_values_that_are_read_from_it(rest: str, text: str) -> None:
+    pattern = f"{rest[:3]}${{aws:userid}}{rest[3:]}"
+    values = solved(pattern, text)
+    if values:
+        assert resource_pattern(filled(pattern, values)).matches(text)

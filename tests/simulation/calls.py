@@ -1,0 +1,106 @@
+"""What must hold of the calls that processes make, and of their ends."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from botocore import exceptions as aws
+
+from hello_queue.aws.errors import error_code
+from hello_queue.sqs.checksums import body_md5
+from tests.simulation.virtual_loop import Process
+
+if TYPE_CHECKING:
+    from tests.simulation.oracle import Oracle
+
+TRANSIENT = {"RequestThrottled", "ServiceUnavailable", "InternalError", "OverLimit"}
+"""Errors after which the same call can succeed. It is a list of its own, so that one in the engine is checked by it."""
+
+EXTENSION, RECEIVE = "ChangeMessageVisibilityBatch", "ReceiveMessage"
+
+
+class Calls:
+    """Sees each call of each process, from the side of the process.
+
+    Attributes:
+        sent: the bodies that SQS has, as the answers to a process say.
+    """
+
+    def __init__(self, oracle: Oracle) -> None:
+        self._oracle = oracle
+        self._first_sent: dict[tuple[Process, str], float] = {}
+        self._failing_since: dict[tuple[Process, str], float] = {}
+        self._returned: set[str] = set()
+        self.sent: dict[Process, set[str]] = defaultdict(set)
+
+    def begins(self, process: Process, action: str, parameters: Mapping[str, Any]) -> None:
+        """A process calls SQS."""
+        now = self._oracle.now()
+        stopped = process.stopped_at is not None and now > process.stopped_at > process.frozen_at
+        if action == RECEIVE and stopped:
+            self._oracle.violated(f"{process} receives after it was stopped")
+        elif action == RECEIVE and (process, RECEIVE) not in self._failing_since:
+            if self._failing_since.get((process, "DeleteMessageBatch"), now) < now and self._holds_handled(process):
+                self._oracle.violated(f"{process} begins to receive while deletes fail")
+        elif action == "SendMessageBatch":
+            for entry in parameters["Entries"]:
+                self._first_sent.setdefault((process, entry["MessageBody"]), now)
+        elif action == EXTENSION and process.stopped_at is not None:
+            self._returned.update(
+                entry["ReceiptHandle"]
+                for entry in parameters["Entries"]
+                if not entry["VisibilityTimeout"] and self._oracle.receipts[entry["ReceiptHandle"]].result != "later"
+            )
+
+    def _holds_handled(self, process: Process) -> bool:
+        """Whether a consumer holds a message that it has handled before now."""
+        consumer = self._oracle.consumers.get(process)
+        held = [] if consumer is None else [self._oracle.receipts[lease.receipt_handle] for lease in consumer._held]
+        return any(each.result == "handled" and (each.ended_at or 0) < self._oracle.now() for each in held)
+
+    def answered(self, process: Process, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        """A process has an answer."""
+        final = [each for each in answer.get("Failed", ()) if each["Code"] not in TRANSIENT]
+        if len(answer.get("Successful", ())) + len(final) == len(parameters.get("Entries", ())):
+            self._failing_since.pop((process, action), None)
+        else:
+            self._failing_since.setdefault((process, action), self._oracle.now())
+        if action == "SendMessageBatch":
+            bodies = {entry["Id"]: entry["MessageBody"] for entry in parameters["Entries"]}
+            for success in answer["Successful"]:
+                if success["MD5OfMessageBody"] == body_md5(body := bodies[success["Id"]]):
+                    self.sent[process].add(body)
+        for message in answer.get("Messages", ()):
+            receipts = self._oracle.by_message[message["MessageId"]]
+            handles = [receipt.handle for receipt in receipts if receipt.process is process]
+            before = handles[: handles.index(message["ReceiptHandle"])]
+            if before and before[-1] in self._returned:
+                self._oracle.violated(f"{process} returned {before[-1]} while receives were in progress")
+
+    def failed(self, process: Process, action: str, error: Exception) -> None:
+        """A process has an error."""
+        if _is_transient(error):
+            self._failing_since.setdefault((process, action), self._oracle.now())
+
+    def gave_up(self, process: Process, error: BaseException) -> None:
+        """A process reports this error: has it tried for long enough?"""
+        since = [at for (who, action), at in self._failing_since.items() if who is process and action != EXTENSION]
+        if _is_transient(error) and since:
+            self._check_patience(process, min(since), f"gives up: {error}")
+
+    def refused(self, process: Process, body: str, reason: str) -> None:
+        """A process reports that SQS does not take this message, which is a valid one."""
+        self._check_patience(process, self._first_sent[process, body], f"gives {body} up: {reason}")
+
+    def _check_patience(self, process: Process, since: float, what: str) -> None:
+        tried = self._oracle.now() - since
+        if tried < self._oracle.retry_timeout - 0.01:
+            self._oracle.violated(f"{process} {what}, after {tried:.2f} s")
+
+
+def _is_transient(error: BaseException) -> bool:
+    if isinstance(error, aws.ClientError):
+        return error_code(error) in TRANSIENT
+    return isinstance(error, aws.BotoCoreError)
