@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from hello_queue.review import widenings
+from hello_queue.review import rules_of_rights, widenings
 from hello_queue.review.rights.budget import ONE, Budget, TooComplexError
 from hello_queue.review.rights.patterns import Pattern
 from hello_queue.review.rules_of_rights import wider_rights
@@ -122,6 +122,15 @@ def test_the_budget_is_a_matter_of_seconds() -> None:
     (one,) = wider_rights(template(U=user(*statements[1:])), template(U=user(*statements)), [])
     assert time.process_time() - begun < 10 * ONE / 1_000_000
     assert one.witness == f"ada {INEXACT}"
+
+
+def test_looking_for_actions_that_do_not_exist_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rules_of_rights, "Budget", lambda: Budget(200_000, 200_000))
+    actions = [f"*{one}{other}zzz*" for one in string.ascii_lowercase for other in string.ascii_lowercase]
+    found = list(wider_rights(template(U=user()), template(U=user(statement(Effect="Deny", Action=actions))), []))
+    last = found[-1]
+    assert last.what == "too many actions with wildcards to look for each of them among those of AWS"
+    assert 1 < len(found) < len(actions)
 
 
 def test_steps() -> None:

@@ -68,12 +68,18 @@ def _matched(text: str, service: str) -> tuple[str, ...]:
     return tuple(filter(pattern(text).matches, known))
 
 
-def is_known(text: str) -> bool:
-    """Whether AWS has an action that matches."""
-    service = text.partition(":")[0].lower()
-    one = pattern(text)
-    services = [service] if _SERVICE.fullmatch(service) else _services()
-    return text == "*" or any(one.matches(name) for each in services for name in _known(each))
+def is_known(text: str, budget: Budget | None = None) -> bool:
+    """Whether AWS has an action that matches.
+
+    Raises:
+        TooComplexError: looking for it takes too long.
+    """
+    service, budget = text.partition(":")[0].lower(), budget or Budget()
+    for each in [service] if _SERVICE.fullmatch(service) else _services():
+        budget.spend(1 + len(_known(each)) * _is_wild(text))
+        if text == "*" or _matched(text.lower(), each):
+            return True
+    return False
 
 
 def distinguished(patterns: Sequence[str], budget: Budget | None = None) -> dict[frozenset[str], str]:
