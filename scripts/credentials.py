@@ -251,10 +251,10 @@ def _parse() -> argparse.Namespace:
     options = parser(__doc__ or "", EXAMPLES)
     commands = options.add_subparsers(dest="command", required=True, metavar="COMMAND")
     profile = _command(commands, "profile", "write a profile to the AWS credentials and config files")
-    profile.add_argument("name", help="the profile's name")
+    profile.add_argument("name", metavar="NAME", help="the profile's name")
     profile.add_argument("--process", action="store_true", help="write how to fetch the key instead of the key")
     as_csv = _command(commands, "csv", "write the .csv file that the console offers for download")
-    as_csv.add_argument("file", help="the file to write; - for stdout")
+    as_csv.add_argument("file", metavar="FILE", help="the file to write; - for stdout")
     for command in (profile, as_csv):
         command.add_argument("--force", action="store_true", help="replace an existing profile or file")
     export = _command(commands, "export", "print `export` lines for a shell")

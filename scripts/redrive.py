@@ -13,6 +13,7 @@ import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 # isort: split
 import argparse
 import functools
+import os
 import sys
 from pathlib import Path
 
@@ -29,7 +30,7 @@ from hello_queue.cli.redriving import delete, dump, look, move, move_all
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.operations.dead_letters import unchanged
-from hello_queue.operations.editing import changed, edited_file, editor, run_editor
+from hello_queue.operations.editing import changed, edited_file, editor, kept, run_editor
 from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.failures import last_failures
@@ -89,7 +90,7 @@ def _edit(queues: Queues, selection: Selection, first: int) -> int:
         tell(f"there is nothing to edit: {queues.nothing(scan, selection)}")
         return FAILED if selection and overlooked(queues, scan) else DONE
     if scan.picked == first < queues.before:
-        tell(f"the first {first:,} are opened: --first takes more")
+        tell(f"{'the first one is' if first == 1 else f'the first {first:,} are'} opened: --first takes more")
     fifo = is_fifo(queues.url)
     with edited_file(found) as path:
         while True:
@@ -99,7 +100,7 @@ def _edit(queues: Queues, selection: Selection, first: int) -> int:
                 break
             except UsageError as error:
                 if not _ask(f"{error}. Edit again? [Y/n] "):
-                    raise
+                    raise UsageError(f"{error}{_kept(path)}") from None
         if not entries:
             tell("nothing was changed, so nothing was sent")
             return DONE
@@ -114,19 +115,42 @@ def _edit(queues: Queues, selection: Selection, first: int) -> int:
                 )
             except (HelloQueueError, aws.BotoCoreError, aws.ClientError) as error:
                 reason = str(error) if isinstance(error, HelloQueueError) else explain(error)
-                if reason is None or not _ask(f"{reason}. {len(entries):,} were not sent. Try again? [Y/n] "):
+                if reason is None:
                     raise
+                if not _ask(f"{reason}. {len(entries):,} were not sent. Try again? [Y/n] "):
+                    raise HelloQueueError(f"{reason}{_kept(path)}") from error
             else:
-                if not entries or not _ask(f"{len(entries):,} were not sent. Try again? [Y/n] "):
+                if not entries:
                     return status
+                if not _ask(f"{len(entries):,} were not sent. Try again? [Y/n] "):
+                    tell(f"{len(entries):,} were not sent{_kept(path)}")
+                    return status
+
+
+def _kept(path: Path) -> str:
+    """Keep the edited file if nobody was asked, and say where."""
+    kept_at = None if _on_terminal() else kept(path)
+    return f". The edited file is kept: {kept_at}" if kept_at else ""
+
+
+def _on_terminal() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+def _answer(question: str) -> str:
+    print(printable(question), end="", file=sys.stderr, flush=True)
+    try:
+        return sys.stdin.readline()
+    except KeyboardInterrupt:
+        print(file=sys.stderr)  # what follows is not part of the question
+        raise
 
 
 def _ask(question: str) -> bool:
     """Whether a person says yes, or only presses Enter. If there is nobody to ask: no."""
-    if sys.stdin is None or not sys.stdin.isatty():
+    if not _on_terminal():
         return False
-    print(printable(question), end="", file=sys.stderr, flush=True)
-    answer = sys.stdin.readline()
+    answer = _answer(question)
     return bool(answer) and answer.strip().lower() in ("", "y", "yes")
 
 
@@ -137,8 +161,7 @@ def _confirm(arguments: argparse.Namespace, queues: Queues, what: str) -> None:
         question, wanted = f"Move {what} to {queues.name}? [y/N] ", {"y", "yes"}
     else:
         question, wanted = f"Delete {what} of {queues.dead_letter_name} for good? Type delete: ", {"delete"}
-    print(printable(question), end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() not in wanted:
+    if _answer(question).strip().lower() not in wanted:
         raise HelloQueueError(f"nothing was {'moved' if arguments.move else 'deleted'}")
 
 
@@ -157,7 +180,8 @@ def _parse() -> argparse.Namespace:
     actions.add_argument(
         "--edit",
         action="store_true",
-        help="open messages in $VISUAL or $EDITOR (default: vi); move what you change",
+        help="open messages in $VISUAL or $EDITOR (default: vi); move what you change. If a line is invalid, asks "
+        "whether to edit again",
     )
     actions.add_argument(
         "--dump", metavar="FILE", help="create FILE with the messages, as send.py --json-lines takes them"
@@ -207,12 +231,17 @@ def _parse() -> argparse.Namespace:
     for name in fields:
         if fields.count(name) > 1:
             options.error(f"--where {name}=... is given twice: a field has one value")
-    if (arguments.move or arguments.delete) and not arguments.yes and (sys.stdin is None or not sys.stdin.isatty()):
+    if (arguments.move or arguments.delete) and not arguments.yes and not _on_terminal():
         what = "--move" if arguments.move else "--delete"
         options.error(f"standard input is not a terminal: for {what} without confirmation, add --yes")
     for name in ("failures", "json"):
         if getattr(arguments, name) not in (None, False) and (arguments.edit or arguments.dump is not None):
             options.error(f"--{name} has no effect with --edit and --dump: leave it out")
+    if arguments.edit and not _on_terminal() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
+        options.error(
+            "standard input is not a terminal: for --edit without one, set VISUAL or EDITOR to a command that edits a "
+            "file"
+        )
     if arguments.dump is not None:
         check_new("--dump", arguments.dump)
     if arguments.failures is not None:

@@ -34,7 +34,7 @@ from hello_queue.cli.failed_file import failed_file
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import Failures, bar, tell, tell_copies
+from hello_queue.cli.progress import Failures, bar, counted, tell, tell_copies
 from hello_queue.errors import UsageError
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
@@ -70,8 +70,17 @@ def main() -> int:
     if arguments.file is None and arguments.count is None:
         message_id = send(sqs, url, message_format.parameters(arguments.body))
         _print(json.dumps({"sent": 1, "message_id": message_id}) if arguments.json else f"Sent message {message_id}")
+        if _names_a_file(arguments.body):
+            tell(f"this text was sent, and not the lines of the file: that does --file {arguments.body!r}")
         return DONE
     return _send_many(arguments, sqs, url, message_format)
+
+
+def _names_a_file(text: str) -> bool:
+    try:
+        return Path(text).is_file()
+    except OSError:  # such as a name that is too long
+        return False
 
 
 def send(sqs: SQSClient, url: str, parameters: Mapping[str, Any]) -> str:
@@ -176,7 +185,7 @@ def _show_progress(
 
 
 def _counts(progress: SendingProgress) -> str:
-    blank = f", {progress.blank:,} blank lines left out" if progress.blank else ""
+    blank = f", {counted(progress.blank, 'blank line')} left out" if progress.blank else ""
     return f"{progress.sent:,} sent, {progress.failed:,} failed{blank}"
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from hello_queue.cli.progress import Failures
+from hello_queue.cli.progress import Failures, counted
 from hello_queue.project import ROOT
 from tests.cli.test_terminal import shown_on_a_terminal
 from tests.conftest import Aws
@@ -77,3 +77,7 @@ def test_send_shows_failures_by_reason(aws: Aws, queue: str, tmp_path: Path) -> 
     shown, status = shown_on_a_terminal("send.py", *arguments, env=aws.instance.environment())
     assert status == 1
     assert re.search(r"2 sent, 2 failed: blank line 2, \d+/s", shown), shown
+
+
+def test_one_is_singular() -> None:
+    assert [counted(number, "time") for number in (0, 1, 2, 1_000)] == ["0 times", "1 time", "2 times", "1,000 times"]

@@ -68,10 +68,14 @@ def test_selected_messages_move_with_all_attributes(aws: Aws, pair: Pair) -> Non
     fill(aws, pair.dead, *[str(number) for number in range(15)])
     sent = sqs.send_message(QueueUrl=pair.dead, MessageBody="ü🚀", MessageAttributes=attributes)["MessageId"]
     absent = "00000000-0000-0000-0000-000000000000"
-    done = aws.script(*pair.move, "--id", sent, "--id", absent, check=False)
+    done = aws.script(*pair.move, "--id", sent, "--id", absent, "--id", "00000000", check=False)
     assert done.returncode == 1
     assert done.stdout.endswith("1 moved\n")
-    assert f"message {absent} was not found in the dead-letter queue" in done.stderr
+    first, second = [line for line in done.stderr.splitlines() if "was not found in the dead-letter queue" in line]
+    assert first.startswith("message 00000000 ")
+    assert first.endswith("has received it. Its id looks cut off: give the whole id")
+    assert second.startswith(f"message {absent} ")
+    assert second.endswith("has received it")
     (moved,) = sqs.receive_message(QueueUrl=pair.url, MessageAttributeNames=["All"])["Messages"]
     assert moved["Body"] == "ü🚀"
     assert moved["MessageAttributes"] == attributes
@@ -116,9 +120,15 @@ def test_the_operators_policy_is_enough(aws: Aws, deployed_queue: str) -> None:
     name = f"operator-{time.time_ns()}"
     policies = {each["PolicyName"]: each["Arn"] for each in iam.list_policies(Scope="Local")["Policies"]}
     iam.create_user(UserName=name)
-    iam.attach_user_policy(UserName=name, PolicyArn=policies["test-operator"])
     key = iam.create_access_key(UserName=name)["AccessKey"]
     env = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
+    iam.attach_user_policy(UserName=name, PolicyArn=policies["test-queue-user"])
+    denied = aws.script("redrive.py", check=False, env=env)
+    iam.detach_user_policy(UserName=name, PolicyArn=policies["test-queue-user"])
+    assert (denied.returncode, denied.stdout, denied.stderr.count("\n")) == (1, "", 1)
+    assert denied.stderr.startswith("redrive.py: cannot read the dead-letter queue of test: GetQueueUrl: ")
+    assert denied.stderr.endswith(". The policy test-operator allows it\n")
+    iam.attach_user_policy(UserName=name, PolicyArn=policies["test-operator"])
     sqs = aws.client("sqs")
     dead = sqs.get_queue_url(QueueName="test-dlq")["QueueUrl"]
     fill(aws, dead, "a", "b", "c")

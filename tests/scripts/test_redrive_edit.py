@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ from tests.faults import Fault, FaultyPath
 from tests.queues import bodies, fill
 from tests.scripts.pairs import Pair, all_bodies
 from tests.scripts.terminals import typed
+from tests.scripts.test_bad_input import load
 
 
 class Editor:
@@ -124,6 +126,35 @@ def test_invalid_edits(aws: Aws, pair: Pair, tmp_path: Path, path: FaultyPath, c
     assert not editor.files()[0][0].parent.exists()
 
 
+def test_an_invalid_edit_is_kept_where_nobody_can_be_asked(aws: Aws, pair: Pair, tmp_path: Path) -> None:
+    fill(aws, pair.dead, "a")
+    editor = Editor(tmp_path, "text += '{'")
+    env = {**editor.variables, "TMPDIR": str(tmp_path)}
+    done = aws.script("redrive.py", "--queue-url", pair.url, "--edit", check=False, env=env)
+    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
+    assert "line 5 of the edited file: invalid JSON" in done.stderr
+    path = Path(done.stderr.rpartition("Nothing was sent. The edited file is kept: ")[2].rstrip("\n"))
+    assert path.read_text().endswith("{")
+    assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [0o600, 0o700]
+    assert [each for each in tmp_path.iterdir() if each.is_dir()] == [path.parent]
+
+
+def test_what_follows_an_interrupted_question_is_a_line_of_its_own(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Interrupted:
+        def isatty(self) -> bool:
+            return True
+
+        def readline(self) -> str:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr("sys.stdin", Interrupted())
+    with pytest.raises(KeyboardInterrupt):
+        load("redrive.py")._ask("Edit again? [Y/n] ")
+    assert capsys.readouterr().err == "Edit again? [Y/n] \n"
+
+
 def test_an_invalid_edit_can_be_corrected(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     fill(aws, pair.dead, "a")
     editor = Editor(tmp_path, "text = text.replace('}', '') if turn == 0 else text.replace('\"a\"', '\"b\"}')")
@@ -140,6 +171,7 @@ def test_an_invalid_edit_can_be_corrected(aws: Aws, pair: Pair, tmp_path: Path) 
         ({"VISUAL": "false"}, 1, "the editor 'false' ended with exit status 1: nothing was sent"),
         ({"VISUAL": "", "EDITOR": "'"}, 2, 'EDITOR="\'" is not a command: No closing quotation'),
         ({"VISUAL": " "}, 2, "VISUAL=' ' is not a command"),
+        ({"VISUAL": "", "EDITOR": ""}, 2, "standard input is not a terminal: for --edit without one, set VISUAL"),
     ],
 )
 def test_editors_that_do_not_work(aws: Aws, pair: Pair, variables: dict[str, str], status: int, reason: str) -> None:

@@ -47,6 +47,13 @@ def test_a_body_may_look_like_an_option(aws: Aws, queue: str) -> None:
     assert bodies(aws, queue) == ["--help"]
 
 
+def test_a_text_that_names_a_file_is_sent_as_it_is_with_a_hint(aws: Aws, queue: str) -> None:
+    assert aws.script("send.py", "--queue-url", queue, "Makefile").stderr == (
+        "this text was sent, and not the lines of the file: that does --file 'Makefile'\n"
+    )
+    assert bodies(aws, queue) == ["Makefile"]
+
+
 def test_a_queue_is_chosen_by_name_url_or_deployment(aws: Aws, deployed_queue: str) -> None:
     for choice in (["--queue", "test"], ["--queue-url", deployed_queue], ["--deployment", ""]):
         aws.script("send.py", "by any way", *choice)

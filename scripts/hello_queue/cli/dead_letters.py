@@ -9,8 +9,13 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
+from botocore.exceptions import ClientError
+
+from hello_queue.aws.errors import is_denied
+from hello_queue.cli.denied import lacking
 from hello_queue.cli.progress import bar, tell
 from hello_queue.cli.terminal import printable
+from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
@@ -22,6 +27,8 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 SHOWN_CHARACTERS = 60
+ID_CHARACTERS = 36
+"""SQS's message ids are UUIDs."""
 PROGRESS_SECONDS = 5
 SHORT = 1_000
 """Fewer messages than that need no progress bar."""
@@ -43,7 +50,13 @@ class Queues:
 
     @classmethod
     def of(cls, sqs: SQSClient, url: str) -> Queues:
-        dead_letter_url = dead_letter_queue(sqs, url)
+        try:
+            dead_letter_url = dead_letter_queue(sqs, url)
+        except ClientError as error:
+            if not is_denied(error):
+                raise
+            name = url.rpartition("/")[2]
+            raise HelloQueueError(f"cannot read the dead-letter queue of {name}: {lacking(error, url)}") from None
         return cls(sqs, url, dead_letter_url, sum(_counts(sqs, dead_letter_url)))
 
     @property
@@ -104,7 +117,8 @@ def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure]
         about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
         beside = f" ({printable(', '.join(about))})" if about else ""
         age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
-        print(f"{printable(message.id)}  {age:>10}  received {message.receive_count:>3} times  {body}{beside}")
+        times = f"{message.receive_count:>3} {'time ' if message.receive_count == 1 else 'times'}"
+        print(f"{printable(message.id)}  {age:>10}  received {times}  {body}{beside}")
         if failures is not None:
             print(f"    {_why(failure)}")
 
@@ -152,7 +166,8 @@ def progress(
 def overlooked(queues: Queues, scan: Scan) -> bool:
     """Report whether the scan may have left out messages that it should have looked at."""
     for each in sorted(scan.missing):
-        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it")
+        whole = "" if len(each) >= ID_CHARACTERS else ". Its id looks cut off: give the whole id"
+        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it{whole}")
     if scan.incomplete:
         tell(f"{scan.incomplete}. Run the same command again to continue")
     elif not scan.found_all and scan.looked_at < queues.before:

@@ -10,7 +10,6 @@ from hello_queue.cli.main import DONE, FAILED
 from hello_queue.cli.new_file import new_private_file
 from hello_queue.cli.progress import tell, tell_copies
 from hello_queue.cli.terminal import printable
-from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.move_task import move_by_task
 from hello_queue.operations.removal import Deleter, Mover
@@ -26,6 +25,10 @@ from hello_queue.sqs.transports import Transport, open_transport
 RETRY_TIMEOUT_SECONDS = 60
 
 
+class _NothingDumped(Exception):
+    """A file would be empty."""
+
+
 def look(queues: Queues, selection: Selection, first: int) -> tuple[list[DeadLetter], Scan]:
     """The first messages that are picked. They are visible again afterwards."""
     found: list[DeadLetter] = []
@@ -37,20 +40,24 @@ def look(queues: Queues, selection: Selection, first: int) -> tuple[list[DeadLet
 
 
 def dump(queues: Queues, selection: Selection, name: str) -> int:
+    """Write messages to a new file. It does not appear if there are none."""
     dumped = 0
+    try:
+        with new_private_file("--dump", name) as write:
 
-    with new_private_file("--dump", name) as write:
+            async def keep(letters: Sequence[DeadLetter]) -> None:
+                nonlocal dumped
+                for each in letters:
+                    write(json.dumps(json_line(each.received), ensure_ascii=False))
+                dumped += len(letters)
 
-        async def keep(letters: Sequence[DeadLetter]) -> None:
-            nonlocal dumped
-            for each in letters:
-                write(json.dumps(json_line(each.received), ensure_ascii=False))
-            dumped += len(letters)
-
-        scan = run_loop(_scan(queues, selection, lambda *_: keep, removes=False, text=lambda: f"{dumped:,} dumped"))
-        if not dumped:
-            raise HelloQueueError(f"there is nothing to dump: {queues.nothing(scan, selection)}")
-    print(f"{dumped:,} dumped to {printable(name)}")
+            scan = run_loop(_scan(queues, selection, lambda *_: keep, removes=False, text=lambda: f"{dumped:,} dumped"))
+            if not dumped:
+                raise _NothingDumped
+    except _NothingDumped:
+        tell(f"there is nothing to dump: {queues.nothing(scan, selection)}")
+    else:
+        print(f"{dumped:,} dumped to {printable(name)}")
     return FAILED if overlooked(queues, scan) else DONE
 
 

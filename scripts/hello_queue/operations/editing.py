@@ -58,6 +58,14 @@ def edited_file(dead_letters: Sequence[DeadLetter]) -> Iterator[Path]:
         yield path
 
 
+def kept(path: Path) -> Path | None:
+    """Move the edited file to a private folder, where it stays. None: there is none, or it cannot be moved."""
+    try:
+        return path.replace(Path(tempfile.mkdtemp(prefix="dead-letters-")) / path.name)
+    except OSError:
+        return None
+
+
 def run_editor(command: Sequence[str], path: Path) -> None:
     """Wait until the editor has ended. Ctrl-C in it is for the editor.
 
