@@ -63,15 +63,16 @@ class Calls:
     def answered(self, process: Process, action: str, parameters: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         """A process has an answer."""
         final = [each for each in answer.get("Failed", ()) if each["Code"] not in TRANSIENT]
-        if len(answer.get("Successful", ())) + len(final) == len(parameters.get("Entries", ())):
+        bodies = {
+            entry["Id"]: entry["MessageBody"] for entry in parameters.get("Entries", ()) if "MessageBody" in entry
+        }
+        done = [each for each in answer.get("Successful", ()) if _is_intact(each, bodies)]
+        if len(done) + len(final) == len(parameters.get("Entries", ())):
             self._failing_since.pop((process, action), None)
         else:
             self._failing_since.setdefault((process, action), self._oracle.now())
         if action == "SendMessageBatch":
-            bodies = {entry["Id"]: entry["MessageBody"] for entry in parameters["Entries"]}
-            for success in answer["Successful"]:
-                if success["MD5OfMessageBody"] == body_md5(body := bodies[success["Id"]]):
-                    self.sent[process].add(body)
+            self.sent[process].update(bodies[each["Id"]] for each in done)
         for message in answer.get("Messages", ()):
             receipts = self._oracle.by_message[message["MessageId"]]
             handles = [receipt.handle for receipt in receipts if receipt.process is process]
@@ -98,6 +99,10 @@ class Calls:
         tried = self._oracle.now() - since
         if tried < self._oracle.retry_timeout - 0.01:
             self._oracle.violated(f"{process} {what}, after {tried:.2f} s")
+
+
+def _is_intact(success: Mapping[str, Any], bodies: Mapping[str, str]) -> bool:
+    return success["Id"] not in bodies or success["MD5OfMessageBody"] == body_md5(bodies[success["Id"]])
 
 
 def _is_transient(error: BaseException) -> bool:

@@ -363,6 +363,7 @@ FOUND: dict[int, str] = {
     31000853: "a message that arrived when the grace period ended was not returned",
     7006716: "an answer that came late, and whose extension failed, was not taken for the reason of a dead letter",
     7013498: "messages that are each sent once, after the time for retries, were taken for repetitions",
+    1795900001239: "a sender whose messages SQS altered for long was said to give up at once",
     5129: "deletes that were given up at the end of the grace period were taken for a broken promise",
 }
 """Seeds that have failed, and what they found."""
