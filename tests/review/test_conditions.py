@@ -16,6 +16,7 @@ def test_patterns_are_divided_exactly() -> None:
     assert set(texts([[one], [other]])) == {0, 1, 2, 3}
     assert set(texts([[Pattern("a?")], [Pattern("a*")]])) == {0, 2, 3}
     assert set(texts([[one], [other]], within=0)) == {1, 3}
+    assert texts([[other]])[0]  # a text, and not the empty one
     for bits, text in texts([[one], [other], [Pattern("?b?")], [Pattern("ab", ignore_case=True)]]).items():
         matched = [each.matches(text) for each in (one, other, Pattern("?b?"), Pattern("ab", ignore_case=True))]
         assert bits == sum(1 << index for index, is_ in enumerate(matched) if is_)

@@ -174,11 +174,12 @@ class _Automaton:
         start = self._reduced(self._start, 0)
         found: dict[int, str] = {}
         ends = functools.reduce(operator.or_, self._ends, 0)
-        seen = {start: ""}
+        seen: dict[int, str] = {}  # the start, too, is found again by a text that is not empty
         ahead = [start]
         while ahead:
             following = []
             for state in ahead:
+                before = seen.get(state, "")
                 self._budget.spend((len(self._takes) >> 2) * self._cost)
                 for character, takes in self._takes.items():
                     if not state & takes and character not in self._others:
@@ -190,7 +191,7 @@ class _Automaton:
                     after = self._reduced(after, state)
                     if after in seen or (self._needed and not after & self._needed):
                         continue
-                    seen[after] = seen[state] + character
+                    seen[after] = before + character
                     following.append(after)
                     self._budget.spend(4 * self._cost + len(self._ends) // 8)
                     matched = 0
