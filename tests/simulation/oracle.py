@@ -236,9 +236,10 @@ class Oracle:
             self.violated(f"the lease of {before.handle} expired at {process} while it was handled")
 
     def _heartbeats_failed(self, receipt: Receipt) -> bool:
-        """Whether as many extensions failed as end a lease: one, if the answer came late and no handler was called."""
+        """Whether as many extensions failed as end a lease: one, if the answer came late."""
+        late = receipt.started_at is None or receipt.started_at - receipt.at > 0.8 * self.visibility_timeout
         faults = sum(at >= receipt.at for at in self._heartbeat_faults[receipt.process])
-        return faults >= (1 if receipt.started_at is None else 3 if self.visibility_timeout >= 10 else 2)
+        return faults >= (1 if late else 3 if self.visibility_timeout >= 10 else 2)
 
     # Handlers.
 
