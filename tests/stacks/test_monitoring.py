@@ -130,7 +130,7 @@ def test_the_operator_can_redrive_and_the_queues_user_cannot(aws: Aws, synth: Sy
             return aws.script(script, "--queue", "operated-test", *options, check=False, env=env)
 
         try:
-            assert "AccessDenied" in run(user, "redrive.py").stderr
+            assert "The policy operated-test-operator allows it" in run(user, "redrive.py").stderr
             assert run(operator, "status.py").stdout.splitlines()[1].split()[-1] == "1"
             assert run(operator, "redrive.py", "--move", "--yes").stdout.endswith("1 moved\n")
             assert "AccessDenied" in run(operator, "process.py").stderr
