@@ -89,13 +89,10 @@ MUTANTS = {
     ),
     "no heartbeat": Mutant("No lease is extended", "sqs.heartbeat", "            if due:", "            if False:"),
     "heartbeat too late": Mutant(
-        "A lease is extended when a twelfth of it is left, not half",
+        "A lease is extended when a fortieth of it is left, not half",
         "sqs.heartbeat",
         "lease.until - self._timeout / 2:",
-        "lease.until - self._timeout / 12:",
-    ),
-    "heartbeat waits too long for an answer": Mutant(
-        "An extension waits 30 s for its answer", "sqs.heartbeat", "max(0.5, min(5.0, visibility_timeout / 8))", "30"
+        "lease.until - self._timeout / 40:",
     ),
     "extended for ever": Mutant(
         "The lease of a handler that takes too long is still extended",
