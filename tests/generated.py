@@ -37,7 +37,7 @@ _STEADY = {
     r"/\S*/aws/(config|credentials)": r"~/.aws/\1",
     r"after \d+\.\d\d s": "after 5.03 s",
     r"(access-key|console-password)-\w{6}\b": r"\1-a1b2c3",
-    r" \d+ s  received": "12 s  received",
+    r" +\d+ s  received": "        12 s  received",
     r"of \d\d:\d\d UTC": "of 14:03 UTC",
     r"(?m) +$": "",
 }
