@@ -59,10 +59,10 @@ def edit(aws: Aws, pair: Pair, editor: Editor, *options: str, answer: str = "") 
 
 def test_changed_messages_are_sent_and_the_others_stay(aws: Aws, pair: Pair, tmp_path: Path) -> None:
     author = {"Author": {"DataType": "String", "StringValue": "Ada"}}
-    fill(aws, pair.dead, "good 1", "bad 2", "other")
-    aws.client("sqs").send_message(QueueUrl=pair.dead, MessageBody="bad 1", MessageAttributes=author)
-    editor = Editor(tmp_path, "text = text.replace('bad', 'mended')")
-    done = edit(aws, pair, editor, "--match", "good|bad")
+    fill(aws, pair.dead, "good 1", "wrong 2", "other")
+    aws.client("sqs").send_message(QueueUrl=pair.dead, MessageBody="wrong 1", MessageAttributes=author)
+    editor = Editor(tmp_path, "text = text.replace('wrong', 'mended')")
+    done = edit(aws, pair, editor, "--match", "good|wrong")
     assert (done.returncode, done.stdout) == (0, "2 sent as edited\n")
     found = aws.client("sqs").receive_message(
         QueueUrl=pair.url, MaxNumberOfMessages=10, MessageAttributeNames=["All"], VisibilityTimeout=0
