@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +32,7 @@ class Calls:
         self._oracle = oracle
         self._first_sent: dict[tuple[Process, str], float] = {}
         self._failing_since: dict[tuple[Process, str], float] = {}
+        self._to_repeat: Counter[Process] = Counter()  # receives
         self._returned: set[str] = set()
         self.sent: dict[Process, set[str]] = defaultdict(set)
 
@@ -41,7 +42,9 @@ class Calls:
         stopped = process.stopped_at is not None and now > process.stopped_at > process.frozen_at
         if action == RECEIVE and stopped:
             self._oracle.violated(f"{process} receives after it was stopped")
-        elif action == RECEIVE and (process, RECEIVE) not in self._failing_since:
+        elif action == RECEIVE and self._to_repeat[process]:
+            self._to_repeat[process] -= 1  # it began before
+        elif action == RECEIVE:
             if self._failing_since.get((process, "DeleteMessageBatch"), now) < now and self._holds_handled(process):
                 self._oracle.violated(f"{process} begins to receive while deletes fail")
         elif action == "SendMessageBatch":
@@ -84,6 +87,7 @@ class Calls:
         """A process has an error."""
         if _is_transient(error):
             self._failing_since.setdefault((process, action), self._oracle.now())
+            self._to_repeat[process] += action == RECEIVE
 
     def gave_up(self, process: Process, error: BaseException) -> None:
         """A process reports this error: has it tried for long enough?"""

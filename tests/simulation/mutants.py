@@ -361,6 +361,8 @@ FOUND: dict[int, str] = {
     7006716: "an answer that came late, and whose extension failed, was not taken for the reason of a dead letter",
     7013498: "messages that are each sent once, after the time for retries, were taken for repetitions",
     1795900001239: "a sender whose messages SQS altered for long was said to give up at once",
+    1795622416783: "a receive that is repeated was taken for one that begins while deletes fail",
+    1795622425057: "a copy that SQS took for a dead letter was taken for a lease that expired",
     5129: "deletes that were given up at the end of the grace period were taken for a broken promise",
 }
 """Seeds that have failed, and what they found."""

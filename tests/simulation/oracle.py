@@ -206,7 +206,7 @@ class Oracle:
             handle = message["ReceiptHandle"]
             stored = self._find(message["MessageId"], handle)
             before = self.by_message[stored.id]
-            if before:
+            if before and process in self.concurrency:  # what a redrive receives is a dead letter: see `_died`
                 self._received_again(before[-1], now)
             receipt = Receipt(process, stored, handle, begun, heard and not process.dead, fault)
             self.receipts[handle] = receipt
