@@ -22,7 +22,6 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from hello_queue.aws.clients import client
 from hello_queue.cli import logs
@@ -38,9 +37,6 @@ from hello_queue.sqs.failures import FailureFile, recording
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.queues import attributes, redrive_policy
-
-if TYPE_CHECKING:
-    from types_boto3_sqs import SQSClient
 
 UNHIDDEN_SECONDS = 30
 """The visibility timeout that replaces a queue's of 0, with which each message would be received again and again."""
@@ -117,7 +113,7 @@ def main() -> int:
         # Without a handler, messages are printed: in a terminal, they would be between the lines of a bar.
         on_terminal = sys.stderr.isatty() and log is None and not arguments.json
         if arguments.handler and arguments.processes == 1 and on_terminal:
-            return bar(_expected(arguments, sqs, url), lambda: consumers.counts()["processed"], progress)
+            return bar(_expected(arguments, found), lambda: consumers.counts()["processed"], progress)
         in_json = arguments.json and log is None
         return every(arguments.stats, lambda: show(result() if in_json else progress()))
 
@@ -195,11 +191,11 @@ def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -
     )
 
 
-def _expected(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> int | None:
+def _expected(arguments: argparse.Namespace, found: Mapping[str, str]) -> int | None:
     """How many messages there are to process, as far as SQS knows now; None for an unlimited number."""
     if arguments.forever:
         return None
-    waiting = int(attributes(sqs, url)["ApproximateNumberOfMessages"])
+    waiting = int(found["ApproximateNumberOfMessages"])
     return min(waiting, arguments.count or waiting) or None
 
 
