@@ -47,8 +47,8 @@ def reviewers(changed: Sequence[str]) -> Iterator[Finding]:
 
 def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -> tuple[list[Finding], list[Note]]:
     """Find the acknowledged cdk-nag findings that are new, that are gone, or whose reason changed."""
-    sides = ({(each["where"], each["finding"]): each["reason"] for each in entries} for entries in (before, after))
-    (old, new), findings, notes = sides, [], []
+    old, new = ({(each["where"], each["finding"]): each["reason"] for each in entries} for entries in (before, after))
+    findings, notes = [], []
     for (where, rule), reason in new.items():
         stack, _, resource = where.partition("/")
         if (where, rule) not in old:

@@ -150,7 +150,13 @@ def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
         ways = comparison.ways(f"user {user}") if request else []
         what = f"user {user} joins group {group}" + (f" and can become administrator through {ways[0]}" if ways else "")
         yield Finding(
-            *("new-member", what, stack, resource, "Groups", ABSENT, group),
+            "new-member",
+            what,
+            stack,
+            resource,
+            "Groups",
+            ABSENT,
+            group,
             witness=witness(f"user {user}", request) + _more(ways[1:]) if request else "",
             who=f"user {user}",
             request=request,
