@@ -10,6 +10,7 @@ from botocore import exceptions as aws
 
 from hello_queue.aws.errors import error_code
 from hello_queue.sqs.checksums import body_md5
+from tests.simulation.faults import DELETE, EXTENSION, RECEIVE, SEND
 from tests.simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
@@ -17,8 +18,6 @@ if TYPE_CHECKING:
 
 TRANSIENT = {"RequestThrottled", "ServiceUnavailable", "InternalError", "OverLimit"}
 """Errors after which the same call can succeed. It is a list of its own, so that one in the engine is checked by it."""
-
-EXTENSION, RECEIVE = "ChangeMessageVisibilityBatch", "ReceiveMessage"
 
 
 class Calls:
@@ -45,9 +44,9 @@ class Calls:
         elif action == RECEIVE and self._to_repeat[process]:
             self._to_repeat[process] -= 1  # it began before
         elif action == RECEIVE:
-            if self._failing_since.get((process, "DeleteMessageBatch"), now) < now and self._holds_handled(process):
+            if self._failing_since.get((process, DELETE), now) < now and self._holds_handled(process):
                 self._oracle.violated(f"{process} begins to receive while deletes fail")
-        elif action == "SendMessageBatch":
+        elif action == SEND:
             for entry in parameters["Entries"]:
                 self._first_sent.setdefault((process, entry["MessageBody"]), now)
         elif action == EXTENSION and process.stopped_at is not None:
@@ -74,7 +73,7 @@ class Calls:
             self._failing_since.pop((process, action), None)
         else:
             self._failing_since.setdefault((process, action), self._oracle.now())
-        if action == "SendMessageBatch":
+        if action == SEND:
             self.sent[process].update(bodies[each["Id"]] for each in done)
         for message in answer.get("Messages", ()):
             receipts = self._oracle.by_message[message["MessageId"]]

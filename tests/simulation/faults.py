@@ -30,7 +30,13 @@ PROCESSES = {
     "freeze": "the process stands still for seconds",
     "stop": "the process is asked to stop",
 }
-ACTIONS = ("", "", "", "ReceiveMessage", "DeleteMessageBatch", "SendMessageBatch", "ChangeMessageVisibilityBatch")
+RECEIVE, DELETE, SEND, EXTENSION = (
+    "ReceiveMessage",
+    "DeleteMessageBatch",
+    "SendMessageBatch",
+    "ChangeMessageVisibilityBatch",
+)
+ACTIONS = ("", "", "", RECEIVE, DELETE, SEND, EXTENSION)
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,11 @@ from __future__ import annotations
 import random
 from dataclasses import replace
 
-from tests.simulation.faults import Event
+from tests.simulation.faults import DELETE, EXTENSION, RECEIVE, SEND, Event
 from tests.simulation.scenario import NONE, Behaviour, Scenario
 
 FIRST = 1_795_622_400_000
 """Fresh seeds are the time in milliseconds: this is 2026-11-25, 16:00 UTC."""
-
-EXTENSION, RECEIVE = "ChangeMessageVisibilityBatch", "ReceiveMessage"
-DELETE, SEND = "DeleteMessageBatch", "SendMessageBatch"
 
 
 def varied(seed: int, scenario: Scenario, events: list[Event]) -> tuple[Scenario, list[Event]]:
@@ -30,10 +27,7 @@ def varied(seed: int, scenario: Scenario, events: list[Event]) -> tuple[Scenario
 
 def _redrives(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[Event]]:
     """There are dead letters soon, and most faults hit those who move them."""
-    behaviours = {
-        body: replace(behaviour, kind="poison") if chance.random() < 0.3 else behaviour
-        for body, behaviour in scenario.behaviours.items()
-    }
+    behaviours = _some(chance, scenario, 0.3, "poison")
     scenario = replace(
         scenario,
         seconds=40.0,
@@ -106,10 +100,7 @@ def _leases(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[E
 def _stops(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[Event]]:
     """Nothing goes wrong, but consumers are stopped at bad moments. Messages trickle in, so that receives are waiting
     for them, and the visibility timeout is no longer than a long poll."""
-    behaviours = {
-        body: replace(behaviour, kind="cannot go on") if chance.random() < 0.05 else behaviour
-        for body, behaviour in scenario.behaviours.items()
-    }
+    behaviours = _some(chance, scenario, 0.05, "cannot go on")
     scenario = replace(
         scenario,
         seconds=60.0,
@@ -158,6 +149,14 @@ def _outage(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[E
     # A program that sends many messages, and tries each once, would be taken for one that does not wait.
     action = chance.choice((RECEIVE, DELETE) if scenario.producers else ("", RECEIVE, DELETE, SEND))
     return scenario, [Event(0, kind, chance.uniform(0, 3), chance.uniform(20, 180), 1.0, "", action)]
+
+
+def _some(chance: random.Random, scenario: Scenario, share: float, kind: str) -> dict[str, Behaviour]:
+    """The behaviours, with a share of them of this kind."""
+    return {
+        body: replace(behaviour, kind=kind) if chance.random() < share else behaviour
+        for body, behaviour in scenario.behaviours.items()
+    }
 
 
 def _at_a_call(
