@@ -54,9 +54,11 @@ EXAMPLES = """\
 MORE = """\
 A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
 done. If it raises an exception, sys.exit included, the message has failed and is received again. A handler can also
-take a batch of messages. scripts/hello_queue/sqs/handlers.py documents this, and the exceptions with a meaning. What a handler logs with Python's logging
-(INFO and above) appears among the records of --forever or --log, in the same format. With --processes 2 or more, a
-handler that ends its process (os._exit, a crash in C code) is reported; with one process, only its exit status shows.
+take a batch of messages. scripts/hello_queue/sqs/handlers.py documents this, and the exceptions with a meaning.
+
+What a handler logs with Python's logging (INFO and above) appears among the records of --forever or --log, in the same
+format. With --processes 2 or more, a handler that ends its process (os._exit, a crash in C code) is reported; with one
+process, only its exit status shows.
 
 exit status:
   0    all messages were handled and deleted. Also after Ctrl-C or SIGTERM, if

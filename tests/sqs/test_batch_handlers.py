@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from hello_queue.project import ROOT
 from hello_queue.sqs.failures import FailureFile, last_failures
 from hello_queue.sqs.handlers import Handler, Message, RetryLater, batch_handler
 from tests.conftest import Aws
@@ -110,7 +112,8 @@ def test_a_batch_has_one_message_of_each_group(
     sqs = aws.client("sqs")
     for number in range(4):
         for group in "gh":
-            sqs.send_message(QueueUrl=fifo_queue, MessageBody=f"{group}{number}", MessageGroupId=group)
+            body = f"{group}{number}"
+            sqs.send_message(QueueUrl=fifo_queue, MessageBody=body, MessageGroupId=group, MessageDeduplicationId=body)
     batches: list[list[str]] = []
     worker = consumer(
         fifo_queue, kind(10, lambda messages: batches.append([each.body for each in messages])), concurrency=2
@@ -121,3 +124,14 @@ def test_a_batch_has_one_message_of_each_group(
     for group in "gh":
         handled = [body for batch in batches for body in batch if body.startswith(group)]
         assert handled == [f"{group}{number}" for number in range(4)]
+
+
+def test_the_example_of_the_documentation(aws: Aws, queue: str) -> None:
+    text = (ROOT / "docs/messages.md").read_text()
+    code = re.findall(r"```python\n(.+?)```", text, re.DOTALL)[1]
+    names: dict[str, Any] = {"insert": lambda texts: [texts.index("refused")]}
+    exec(code, names)  # noqa: S102 (our own documentation)
+    fill(aws, queue, "taken", "refused")
+    worker = consumer(queue, names["book"], limit=2)
+    assert worker.run()
+    assert (worker.counts["processed"], worker.counts["postponed"]) == (1, 1)

@@ -76,7 +76,7 @@ def test_a_delay_at_the_limits_of_sqs(seconds: int) -> None:
 
 
 def test_a_handler_by_its_name() -> None:
-    assert load_handler("os.path:basename")("/a/b") == "b"  # type: ignore[arg-type]
+    assert load_handler("os.path:basename")("/a/b") == "b"
 
 
 @pytest.mark.parametrize(
