@@ -33,7 +33,7 @@ from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.consumers import Consumers
-from hello_queue.sqs.failures import FailureFile, recording
+from hello_queue.sqs.failures import FailureFile
 from hello_queue.sqs.handlers import CannotGoOn, Handler, InvalidHandler, Message, load_handler
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.queues import attributes, redrive_policy
@@ -53,10 +53,12 @@ EXAMPLES = """\
 
 MORE = """\
 A handler takes a message (.body, .author, .attributes, .id, .receive_count, .sent_at, .group) and returns when it is
-done. If it raises an exception, sys.exit included, the message has failed and is received again.
-scripts/hello_queue/sqs/handlers.py documents the exceptions with a meaning. What a handler logs with Python's logging
-(INFO and above) appears among the records of --forever or --log, in the same format. With --processes 2 or more, a
-handler that ends its process (os._exit, a crash in C code) is reported; with one process, only its exit status shows.
+done. If it raises an exception, sys.exit included, the message has failed and is received again. A handler can also
+take a batch of messages. scripts/hello_queue/sqs/handlers.py documents this, and the exceptions with a meaning.
+
+What a handler logs with Python's logging (INFO and above) appears among the records of --forever or --log, in the same
+format. With --processes 2 or more, a handler that ends its process (os._exit, a crash in C code) is reported; with one
+process, only its exit status shows.
 
 exit status:
   0    all messages were handled and deleted. Also after Ctrl-C or SIGTERM, if
@@ -81,12 +83,11 @@ def main() -> int:
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
     found = attributes(sqs, url)
-    max_receive_count = int(redrive_policy(found).get("maxReceiveCount", 0)) or None
     failures = Failures()
     report = failures.tell if arguments.processes == 1 else tell  # worker processes report for themselves
     consumers = Consumers(
         _config(arguments, found, url),
-        functools.partial(_load, arguments.handler, arguments.failures, log, max_receive_count),
+        functools.partial(_load, arguments.handler, log),
         report if log is None else logs.report,
         arguments.processes,
         arguments.grace,
@@ -162,24 +163,24 @@ def print_message(message: Message) -> None:
 _PRINTING = threading.Lock()
 
 
-def _load(name: str | None, failures: Path | None, log: str | None, max_receive_count: int | None) -> Handler:
+def _load(name: str | None, log: str | None) -> Handler:
     """In each process: the handler."""
     if log is not None:
         logs.start(log)  # before the handler's modules, which may log
     if name is None:
-        handler: Handler = print_message
-    else:
-        sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
-        try:
-            handler = load_handler(name)
-        except InvalidHandler as error:
-            raise UsageError(f"--handler: {error}") from None
-    if failures is None:
-        return handler
-    return recording(handler, FailureFile(failures, name or "print", tell), max_receive_count)
+        return print_message
+    sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
+    try:
+        return load_handler(name)
+    except InvalidHandler as error:
+        raise UsageError(f"--handler: {error}") from None
 
 
 def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -> ConsumerConfig:
+    failures = None
+    if arguments.failures is not None:
+        max_receive_count = int(redrive_policy(found).get("maxReceiveCount", 0)) or None
+        failures = FailureFile(arguments.failures, arguments.handler or "print", tell, max_receive_count)
     return ConsumerConfig(
         url=url,
         concurrency=arguments.concurrency,
@@ -188,6 +189,7 @@ def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -
         limit=arguments.count,
         empty_after=None if arguments.forever else arguments.empty_after,
         retry_timeout=arguments.retry_timeout,
+        failures=failures,
     )
 
 
@@ -251,7 +253,7 @@ def _parse() -> argparse.Namespace:
         help="how long handlers may take to finish after Ctrl-C or SIGTERM",
     )
     add_queue_options(options)
-    load = add_load_options(options, concurrency=1, unit="messages that each process handles at once")
+    load = add_load_options(options, concurrency=1, unit="calls of the handler at once in each process")
     load.add_argument(
         "--processes",
         metavar="N",
@@ -271,7 +273,7 @@ def _parse() -> argparse.Namespace:
         options.error("--failures '' is empty: give the name of a file")
     if arguments.failures is not None:
         arguments.failures = Path(arguments.failures)
-        FailureFile(arguments.failures, "", tell).close()  # before any call: whether it can be written
+        FailureFile(arguments.failures, "", tell).create()  # before any call: whether it can be written
     if arguments.count is not None and arguments.processes > 1:
         options.error("--count needs --processes 1: several processes cannot share a count")
     if arguments.forever and arguments.empty_after is not None:

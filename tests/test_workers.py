@@ -11,7 +11,7 @@ import pytest
 
 from hello_queue.constants import QUEUE_USER_ACTIONS
 from hello_queue.sqs import lambda_worker
-from hello_queue.sqs.handlers import CannotGoOn, RetryLater
+from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater, batch_handler
 from tests.conftest import Aws, Synth
 from tests.queues import bodies
 from tests.stacks.templates import WORKERS, arn_of, only, resources
@@ -150,6 +150,36 @@ def test_messages_do_not_overtake_a_failed_one_of_their_group(monkeypatch: pytes
 
 def test_cannot_go_on_reports_the_rest_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     assert failures(monkeypatch, "cannot_go_on", record("a"), record("b"), record("c")) == ["b", "c"]
+
+
+BATCHES: list[str] = []
+
+
+@batch_handler(3)
+def batch(messages: list[Message]) -> dict[str, Exception]:
+    BATCHES.append("".join(each.body[0] for each in messages))
+    return {each.id: ValueError() for each in messages if each.body.startswith("fail")}
+
+
+@batch_handler(3)
+async def whole_batch(messages: list[Message]) -> None:
+    if any(each.body.startswith("fail") for each in messages):
+        raise ValueError
+
+
+def test_a_handler_of_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    BATCHES.clear()
+    records = [record(each) for each in ("a", "fail", "b", "c", "d")]
+    assert failures(monkeypatch, "batch", *records) == ["fail"]
+    assert BATCHES == ["afb", "cd"]
+    assert failures(monkeypatch, "whole_batch", *records) == ["a", "fail", "b"]
+
+
+def test_a_batch_has_one_message_of_each_group_of_a_fifo_queue(monkeypatch: pytest.MonkeyPatch) -> None:
+    BATCHES.clear()
+    groups = [("a", "g"), ("b", "g"), ("fail", "h"), ("c", "g"), ("d", "h"), ("e", "i")]
+    assert failures(monkeypatch, "batch", *(record(*each) for each in groups)) == ["fail", "d"]
+    assert BATCHES == ["afe", "b", "c"]
 
 
 def test_retry_later_changes_the_visibility_timeout(aws: Aws, queue: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,6 +1,6 @@
 """Send messages to SQS queues and process them without losing any.
 
-These three names are what the author of a handler needs; `hello_queue.sqs.handlers` documents them. They are imported
+These names are what the author of a handler needs; `hello_queue.sqs.handlers` documents them. They are imported
 when they are first used, so that a script has handled Ctrl-C before Python imports anything else
 (`hello_queue.cli.quiet_interrupts`). They need only Python's standard library.
 """
@@ -9,9 +9,9 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # typing.TYPE_CHECKING, without the import
 if TYPE_CHECKING:
-    from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater
+    from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater, batch_handler
 
-__all__ = ["CannotGoOn", "Message", "RetryLater"]
+__all__ = ["CannotGoOn", "Message", "RetryLater", "batch_handler"]
 
 
 def __getattr__(name: str) -> object:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from botocore import exceptions as aws
@@ -18,7 +19,7 @@ from hello_queue.operations.scan import HOLD_SECONDS, Scan
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.consumer import Consumer
 from hello_queue.sqs.consumer_config import ConsumerConfig
-from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater
+from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, RetryLater, batch_handler
 from hello_queue.sqs.producer import Producer
 from hello_queue.sqs.queues import is_fifo
 from hello_queue.sqs.retries import RetryPolicy, Stopped
@@ -26,6 +27,7 @@ from tests.simulation.faults import Event
 from tests.simulation.network import URL, SimulatedTransport
 from tests.simulation.oracle import Oracle
 from tests.simulation.receipts import Receipt
+from tests.simulation.scenario import Behaviour
 from tests.simulation.virtual_loop import Process
 
 if TYPE_CHECKING:
@@ -132,43 +134,82 @@ class ConsumerActor(Actor):
             empty_after=None if self.oracle.is_calm else scenario.empty_after,
             retry_timeout=scenario.retry_timeout,
         )
-        self.oracle.concurrency[self.process] = scenario.concurrency
+        self.oracle.concurrency[self.process] = scenario.handled_at_once
         self.oracle.slots[self.process] = 8  # deletes at once
-        consumer = self._consumer = Consumer(self.transport(), self.transport(), self._handle, config, self.report)
+        handler = self._batch_handler() if scenario.batch else self._handle
+        consumer = self._consumer = Consumer(self.transport(), self.transport(), handler, config, self.report)
         self.oracle.consumers[self.process] = consumer
         finished = await consumer.run(scenario.grace)
         self.world.checks.consumer_ended(self.process, consumer, config, finished=finished)
 
     async def _handle(self, message: Message) -> None:
-        oracle = self.oracle
-        receipt = oracle.begins(self.process, message)
+        receipt = self._begin(message)
+        behaviour = self._behaviour(message)
+        if behaviour.seconds:
+            await asyncio.sleep(behaviour.seconds)
+        error = self._end(receipt, behaviour)
+        if error is not None:
+            raise error
+
+    def _batch_handler(self) -> Handler:
+        """A handler that takes as long as the slowest message of its batch. Where some fail, it returns which, or, now
+        and then, raises the first exception, so that all fail."""
+        most = self.world.scenario.batch
+
+        @batch_handler(most)
+        async def handle(messages: list[Message]) -> dict[str, BaseException] | None:
+            if len(messages) > most:
+                self.oracle.violated(f"{self.process} handles a batch of {len(messages)} messages, not {most}")
+            receipts = [self._begin(message) for message in messages]
+            behaviours = [self._behaviour(message) for message in messages]
+            seconds = max(behaviour.seconds for behaviour in behaviours)
+            if seconds:
+                await asyncio.sleep(seconds)
+            failing = [behaviour for behaviour in behaviours if behaviour.kind not in ("ok", "hang")]
+            raises = bool(failing) and self.world.chance.random() < 0.3
+            if raises:
+                behaviours = [failing[0]] * len(behaviours)
+            errors = [self._end(*each) for each in zip(receipts, behaviours, strict=True)]
+            failed = {each.id: error for each, error in zip(messages, errors, strict=True) if error is not None}
+            if raises:
+                raise next(iter(failed.values()))
+            return failed or None
+
+        return handle
+
+    def _begin(self, message: Message) -> Receipt:
+        receipt = self.oracle.begins(self.process, message)
         assert self._consumer is not None
         self.world.checks.held(self.process, self._consumer)
+        return receipt
+
+    def _behaviour(self, message: Message) -> Behaviour:
+        """What the handler does with a message this time."""
         behaviour = self.world.behaviour(message.body)
         attempt = self.world.attempts[message.body] = self.world.attempts[message.body] + 1
-        kind = behaviour.kind if behaviour.kind == "poison" or attempt <= max(1, behaviour.times) else "ok"
-        seconds = behaviour.seconds
-        if kind == "hang":
-            seconds = self.world.scenario.max_handling_seconds * 2
-        if seconds:
-            await asyncio.sleep(seconds)
-        if kind in ("ok", "hang"):
-            oracle.ends(receipt, "handled")
-            return
-        self._fail(receipt, kind, behaviour.wait)
+        if behaviour.kind != "poison" and attempt > max(1, behaviour.times):
+            return replace(behaviour, kind="ok")
+        if behaviour.kind == "hang":
+            return replace(behaviour, seconds=self.world.scenario.max_handling_seconds * 2)
+        return behaviour
 
-    def _fail(self, receipt: Receipt, kind: str, wait: int) -> None:
+    def _end(self, receipt: Receipt, behaviour: Behaviour) -> BaseException | None:
+        """The handler has finished with a message. Returns what it raises, or None."""
+        kind = behaviour.kind
+        if kind in ("ok", "hang"):
+            self.oracle.ends(receipt, "handled")
+            return None
         self.oracle.ends(receipt, kind if kind in ("later", "cannot go on") else "failed")
         if kind == "later":
-            self.oracle.later[receipt.handle] = wait
-            raise RetryLater(wait)
+            self.oracle.later[receipt.handle] = behaviour.wait
+            return RetryLater(behaviour.wait)
         if kind == "cannot go on":
-            raise CannotGoOn("the database is gone")
+            return CannotGoOn("the database is gone")
         if kind == "exit":
-            raise SystemExit(3)
+            return SystemExit(3)
         if kind == "cancelled":
-            raise asyncio.CancelledError  # what a handler awaited was cancelled
-        raise ValueError("this order is invalid")
+            return asyncio.CancelledError()  # what a handler awaited was cancelled
+        return ValueError("this order is invalid")
 
     def stop(self) -> None:
         if self._consumer is not None:

@@ -61,11 +61,11 @@ class Checks:
     def held(self, process: Process, consumer: Consumer) -> None:
         """How much a consumer has received ahead."""
         scenario = self._world.scenario
-        if len(consumer._held) > MAX_HELD + scenario.concurrency + 10:
+        if len(consumer._held) > MAX_HELD + scenario.handled_at_once + 10:
             self._oracle.violated(f"{process} holds {len(consumer._held)} messages")
         ahead = consumer._unhandled + consumer._poller.asked
-        if scenario.slow and ahead > scenario.concurrency + 1:
-            self._oracle.violated(f"{process} has {ahead} messages for {scenario.concurrency} slow handlers")
+        if scenario.slow and ahead > scenario.handled_at_once + 1:
+            self._oracle.violated(f"{process} has {ahead} messages for {scenario.handled_at_once} that can be handled")
 
     def moved(self, process: Process, left: int) -> None:
         """A redrive has ended without an error, and reports how many of the messages it sent it could not delete."""

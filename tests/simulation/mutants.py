@@ -32,6 +32,30 @@ MUTANTS = {
         "lease.started_at is not None and error is None",
         "lease.started_at is not None",
     ),
+    "a batch that failed counts as handled": Mutant(
+        "The messages of a batch are deleted although its handler has raised an exception",
+        "sqs.handling",
+        "failed = dict.fromkeys((message.id for message in messages), self._not_from_outside(error))",
+        "self._not_from_outside(error)",
+    ),
+    "what failed in a batch counts as handled": Mutant(
+        "A message is deleted although its exception is among those that a handler of batches returned",
+        "sqs.handling",
+        "failed = failures_in(await self._handler([*messages]), messages)",
+        "await self._handler([*messages])",
+    ),
+    "what expired is handled in a batch": Mutant(
+        "A message whose visibility timeout has expired is handled with the others of its batch",
+        "sqs.handling",
+        "[lease.message for lease in leases if self._begin(lease)]",
+        "[lease.message for lease in leases if [self._begin(lease)]]",
+    ),
+    "larger batches than allowed": Mutant(
+        "A handler of batches gets more messages than it takes",
+        "sqs.handling",
+        "self._others = (size or 1) - 1",
+        "self._others = size or 0",
+    ),
     "what was not begun counts as handled": Mutant(
         "A message that was held back, because of a stop or an expired lease, is deleted",
         "sqs.consumer",
@@ -122,8 +146,8 @@ MUTANTS = {
     "a failed message is overtaken": Mutant(
         "After a failure, the next message of the group is handled",
         "sqs.consumer",
-        "            if succeeded:\n                self._runner.submit",
-        "            if True:\n                self._runner.submit",
+        "        if succeeded:\n            return self._groups.next_after",
+        "        if True:\n            return self._groups.next_after",
     ),
     "more handlers than allowed": Mutant(
         "Handlers that run are not counted against the concurrency",
@@ -272,8 +296,8 @@ MUTANTS = {
     # What the simulation has found in the engine, put back.
     "a handler's CancelledError stops its task": Mutant(
         "A handler that raises CancelledError takes its task with it",
-        "sqs.consumer",
-        "if self._is_over and isinstance",
+        "sqs.handling",
+        "if self.is_over and isinstance",
         "if isinstance",
     ),
     "received without a bound after a failure": Mutant(

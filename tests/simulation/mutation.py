@@ -14,7 +14,7 @@ from pathlib import Path
 from hello_queue.project import ROOT
 from tests.simulation.mutants import MUTANTS, WITHOUT_FIX, Mutant
 from tests.simulation.runs import run_again, run_seeds
-from tests.simulation.variety import FIRST
+from tests.simulation.variety import FIRST_WITH_BATCHES
 
 
 class _Finder(importlib.abc.MetaPathFinder, importlib.abc.Loader):
@@ -64,7 +64,7 @@ def install(name: str) -> None:
     sys.meta_path.insert(0, finder)
 
 
-def found(name: str, seeds: int, first: int = FIRST) -> str:
+def found(name: str, seeds: int, first: int = FIRST_WITH_BATCHES) -> str:
     """How many seeds it takes to find a mutant, in a process of its own; "none": so many do not."""
     arguments = ["--mutant", name, "--seeds", str(seeds), "--first", str(first)]
     return run_again(arguments).strip().rpartition("\n")[2]
@@ -77,7 +77,7 @@ def run_all(seeds: int, processes: int) -> int:
         The exit status: 1 if one is not found, if a seed fails with the engine as it is (then a mutant proves nothing),
         or if one that the tests keep by its number no longer fails without the fix that it was kept for.
     """
-    failures = run_seeds(FIRST, seeds, processes).failures
+    failures = run_seeds(FIRST_WITH_BATCHES, seeds, processes).failures
     print(f"the engine as it is: {len(failures)} of {seeds:,} seeds fail {sorted(failures) or ''}", flush=True)
     print("\n| Mutant | What it does | Seeds |\n|---|---|---:|", flush=True)
     with ThreadPoolExecutor(processes) as pool:

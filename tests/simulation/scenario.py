@@ -38,6 +38,7 @@ class Scenario:
         lines: the messages of each sender and producer: body, group and delay.
         slow: every handler takes at least 0.1 s, so that nothing is received ahead.
         gap: how many seconds pass, on average, between the lines of a sender; 0: as the world draws.
+        batch: how many messages the handler takes at once; 0: one, not a batch.
     """
 
     kind: str
@@ -65,6 +66,12 @@ class Scenario:
     lines: dict[str, list[tuple[str, str | None, int]]]
     behaviours: dict[str, Behaviour]
     gap: float = 0
+    batch: int = 0
+
+    @property
+    def handled_at_once(self) -> int:
+        """How many messages a consumer may handle at once."""
+        return self.concurrency * max(1, self.batch)
 
     @property
     def queue(self) -> str:

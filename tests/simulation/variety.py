@@ -14,6 +14,8 @@ from tests.simulation.scenario import NONE, Behaviour, Scenario
 
 FIRST = 1_795_622_400_000
 """Fresh seeds are the time in milliseconds: this is 2026-11-25, 16:00 UTC."""
+FIRST_WITH_BATCHES = 1_795_629_600_000
+"""2026-11-25, 18:00 UTC: from here on, some worlds have handlers of batches."""
 
 
 def varied(seed: int, scenario: Scenario, events: list[Event]) -> tuple[Scenario, list[Event]]:
@@ -22,7 +24,11 @@ def varied(seed: int, scenario: Scenario, events: list[Event]) -> tuple[Scenario
         return scenario, events
     chance = random.Random(f"variety of {seed}")  # noqa: S311 (repeatable)
     special = chance.choice((None, _redrives, _leases, _leases, _stops, _outage, _batches, _batches))
-    return (scenario, events) if special is None else special(chance, scenario)
+    if special is not None:
+        scenario, events = special(chance, scenario)
+    if seed >= FIRST_WITH_BATCHES and chance.random() < 0.25:
+        scenario = replace(scenario, batch=chance.choice((1, 2, 5, 10, 25)))
+    return scenario, events
 
 
 def _redrives(chance: random.Random, scenario: Scenario) -> tuple[Scenario, list[Event]]:

@@ -142,7 +142,8 @@ class World:
         return self.behaviour(body).kind == "poison"
 
     def may_die(self, body: str) -> bool:
-        return self.behaviour(body).kind != "ok" or self.scenario.kind == "fifo"
+        # With batches, the failure of another message can be its own.
+        return self.behaviour(body).kind != "ok" or self.scenario.kind == "fifo" or self.scenario.batch > 0
 
     @property
     def is_faulty(self) -> bool:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Iterator
 
 import pytest
 
@@ -14,15 +13,6 @@ from tests.queues import bodies, redrive_policy
 from tests.sqs.consuming import Recorder, consumer
 
 pytestmark = pytest.mark.usefixtures("sqs")
-
-
-@pytest.fixture
-def fifo_queue(aws: Aws) -> Iterator[str]:
-    sqs = aws.client("sqs")
-    name = f"t-{time.time_ns()}.fifo"
-    url = sqs.create_queue(QueueName=name, Attributes={"FifoQueue": "true"})["QueueUrl"]
-    yield url
-    sqs.delete_queue(QueueUrl=url)
 
 
 def test_the_order_within_a_message_group_is_kept(aws: Aws, fifo_queue: str) -> None:

@@ -2,24 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import os
 import stat
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
-from hello_queue.sqs.failures import Failure, FailureFile, last_failures, recording
-from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, NothingHandled, RetryLater, is_async
+from hello_queue.sqs.failures import Failure, FailureFile, last_failures
+from hello_queue.sqs.handlers import CannotGoOn, Message, NothingHandled, RetryLater
 from tests.conftest import Aws
 from tests.queues import fill
 from tests.scripts.pairs import Pair, make_pair
+from tests.sqs.consuming import consumer
 
 
 def test_the_last_failure_is_found(tmp_path: Path) -> None:
@@ -64,59 +63,51 @@ def test_records_of_the_log_are_failures_too(tmp_path: Path) -> None:
     assert last_failures(path, {"a", "b"}) == {"a": failure}
 
 
-async def async_handler(message: Message) -> None:
-    raise ERRORS[message.body]
-
-
-def plain_handler(message: Message) -> None:
-    raise ERRORS[message.body]
-
-
-ERRORS: dict[str, BaseException] = {
-    "error": ValueError("x"),
-    "exit": SystemExit(1),
-    "later": RetryLater(0),
-    "gone": CannotGoOn("x"),
-}
-
-
-def handle(handler: Handler, message: Message) -> None:
-    result: Any = handler(message)
-    if result is not None:
-        asyncio.run(result)
-
-
-@pytest.mark.parametrize("handler", [async_handler, plain_handler])
-def test_only_failures_are_recorded(tmp_path: Path, handler: Handler) -> None:
-    wrapped = recording(handler, FailureFile(tmp_path / "failures", "", print))
-    assert is_async(wrapped) == is_async(handler)
-    for body, error in ERRORS.items():
-        with pytest.raises(type(error)):
-            handle(wrapped, Message(body, body))
-    found = last_failures(tmp_path / "failures", ERRORS)
-    assert {id: failure.error.partition(" (")[0] for id, failure in found.items()} == {
+def test_only_failures_are_kept(tmp_path: Path) -> None:
+    file = FailureFile(tmp_path / "failures", "", print)
+    errors = {
+        "error": ValueError("x"),
+        "exit": SystemExit(1),
+        "nothing": NothingHandled("x"),
+        "later": RetryLater(0),
+        "gone": CannotGoOn("x"),
+    }
+    for id, error in errors.items():
+        file.add(Message(id, "body"), error)
+    found = last_failures(tmp_path / "failures", errors)
+    assert {id: failure.error for id, failure in found.items()} == {
         "error": "ValueError: x",
         "exit": "SystemExit: 1",
+        "nothing": "NothingHandled: x",
     }
 
 
-@pytest.mark.parametrize("handler", [async_handler, plain_handler])
-def test_a_retry_at_the_last_receive_is_recorded(tmp_path: Path, handler: Handler) -> None:
+def test_a_retry_at_the_last_receive_is_kept(tmp_path: Path) -> None:
     """The message becomes a dead letter after it."""
-    wrapped = recording(handler, FailureFile(tmp_path / "failures", "", print), 3)
+    file = FailureFile(tmp_path / "failures", "", print, 3)
     for count in (2, 3, 4):
-        with pytest.raises(RetryLater):
-            handle(wrapped, Message(f"receive {count}", "later", receive_count=count))
+        file.add(Message(f"receive {count}", "later", receive_count=count), RetryLater(0))
     found = last_failures(tmp_path / "failures", {f"receive {count}" for count in (2, 3, 4)})
     assert list(found) == ["receive 3", "receive 4"]
-    assert found["receive 3"].error.startswith("RetryLater: retry in 0 s")
+    assert found["receive 3"].error == "RetryLater: retry in 0 s"
 
 
-def test_a_handler_that_did_not_run_is_recorded(tmp_path: Path) -> None:
-    wrapped = recording(lambda message: async_handler(message), FailureFile(tmp_path / "failures", "", print))
-    with pytest.raises(NothingHandled):
-        wrapped(Message("a", "b"))
-    assert "NothingHandled" in last_failures(tmp_path / "failures", {"a"})["a"].error
+@pytest.mark.usefixtures("sqs")
+@pytest.mark.parametrize("is_async", [False, True])
+def test_a_consumer_keeps_why_its_messages_failed(aws: Aws, queue: str, tmp_path: Path, is_async: bool) -> None:
+    fill(aws, queue, "bad")
+
+    def fail(message: Message) -> None:
+        raise ValueError(message.body)
+
+    async def fail_later(message: Message) -> None:
+        raise ValueError(message.body)
+
+    file = FailureFile(tmp_path / "failures", "orders:book", print)
+    consumer(queue, fail_later if is_async else fail, failures=file).run()
+    (line,) = (tmp_path / "failures").read_text().splitlines()
+    content = json.loads(line)
+    assert (content["error"].partition(" (")[0], content["handler"]) == ("ValueError: bad", "orders:book")
 
 
 def test_a_long_error_is_cut(tmp_path: Path) -> None:
@@ -128,7 +119,7 @@ def test_a_long_error_is_cut(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("name", "reason"), [("/", "Is a directory"), ("/no/such/file", "No such file")])
 def test_a_file_that_cannot_be_written(name: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
-        FailureFile(Path(name), "", print)
+        FailureFile(Path(name), "", print).create()
 
 
 def test_a_full_disk_is_reported_once() -> None:

@@ -13,11 +13,15 @@ from hello_queue.sqs import lambda_worker
 from hello_queue.sqs.handlers import (
     CannotGoOn,
     InvalidHandler,
+    InvalidResult,
     Message,
     NothingHandled,
     RetryLater,
+    batch_handler,
+    batch_size,
     call,
     describe,
+    failures_in,
     from_lambda,
     from_receive,
     is_async,
@@ -72,7 +76,7 @@ def test_a_delay_at_the_limits_of_sqs(seconds: int) -> None:
 
 
 def test_a_handler_by_its_name() -> None:
-    assert load_handler("os.path:basename")("/a/b") == "b"  # type: ignore[arg-type]
+    assert load_handler("os.path:basename")("/a/b") == "b"
 
 
 @pytest.mark.parametrize(
@@ -211,3 +215,43 @@ def test_the_reason_of_cannot_go_on() -> None:
     error.__cause__ = OSError("refused")
     assert error.reason() == "no database (OSError: refused)"
     assert CannotGoOn().reason() == "CannotGoOn was raised without a reason"
+
+
+@pytest.mark.parametrize("most", [1, 2, 1_000])
+def test_a_handler_of_batches(most: int) -> None:
+    @batch_handler(most)
+    def handler(messages: list[Message]) -> None:
+        pass
+
+    assert batch_size(handler) == most
+
+
+@pytest.mark.parametrize("most", [0, -1, 1_001, 2.0, True, "5", None])
+def test_an_invalid_size_of_batches(most: int) -> None:
+    with pytest.raises(ValueError, match="is not a number of messages from 1 to 1,000"):
+        batch_handler(most)
+
+
+def test_other_handlers_take_one_message() -> None:
+    assert batch_size(lambda message: None) is None
+
+
+def test_failures_in_what_a_handler_of_batches_returns() -> None:
+    messages, error = [Message("1", "a"), Message("2", "b")], ValueError("x")
+    assert failures_in(None, messages) == failures_in({}, messages) == {}
+    assert failures_in({"2": error}, messages) == {"2": error}
+
+
+@pytest.mark.parametrize(
+    ("result", "message"),
+    [
+        (True, "the handler returned a bool, not None or exceptions by message id"),
+        (["1"], "the handler returned a list, not None or exceptions by message id"),
+        ({"2": ValueError()}, "the handler returned '2', which is not the id of a message of its batch"),
+        ({"1": "text"}, "the handler returned a str for message 1, not an exception"),
+        ({"1": ValueError}, "the handler returned a type for message 1, not an exception"),
+    ],
+)
+def test_an_invalid_result_of_a_batch(result: object, message: str) -> None:
+    with pytest.raises(InvalidResult, match=message):
+        failures_in(result, [Message("1", "a")])

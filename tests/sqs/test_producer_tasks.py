@@ -154,7 +154,7 @@ def test_a_fifo_group_keeps_its_order_whatever_happens_to_a_batch(aws: Aws, path
 
 def test_the_example_of_the_documentation(aws: Aws, queue: str) -> None:
     text = (ROOT / "docs/messages.md").read_text()
-    (code,) = re.findall(r"```python\n(.+?)```", text, re.DOTALL)
+    code = re.findall(r"```python\n(.+?)```", text, re.DOTALL)[0]
     names: dict[str, Any] = {}
     exec(code, names)  # noqa: S102 (our own documentation)
     asyncio.run(names["main"](queue))

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import Any
+from collections.abc import Sequence
 
 from hello_queue.aws.clients import READ_TIMEOUT_SECONDS
 from hello_queue.sqs.consumer_config import ConsumerConfig
 from hello_queue.sqs.deletions import MAX_UNDELETED, Deletions
 from hello_queue.sqs.groups import Groups
-from hello_queue.sqs.handler_tasks import HandlerTasks
-from hello_queue.sqs.handler_threads import HandlerThreads
-from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, call, describe, is_async
+from hello_queue.sqs.handlers import CannotGoOn, Handler, RetryLater, describe
+from hello_queue.sqs.handling import Handled, Handling
 from hello_queue.sqs.heartbeat import Heartbeat, timeout_of
 from hello_queue.sqs.leases import Counts, Lease, Leases
 from hello_queue.sqs.notices import Notice, Report
@@ -49,7 +48,6 @@ class Consumer:
         report: Report,
     ) -> None:
         self.counts = Counts()
-        self._handler = handler
         self._config = config
         self._report = report
         self._groups = Groups() if is_fifo(config.url) else None
@@ -76,27 +74,22 @@ class Consumer:
             counts=self.counts,
         )
         self._held: set[Lease] = set()
+        self._handling = Handling(handler, config.concurrency, self._begin, self._finished, config.failures)
         self._heartbeat = Heartbeat(
             self._leases,
             self._held,
             visibility_timeout=config.visibility_timeout,
             max_handling_seconds=config.max_handling_seconds,
-            all_busy=lambda: self._running >= config.concurrency,
+            all_busy=lambda: self._handling.is_busy,
             report=report,
         )
-        self._runner: HandlerTasks[Lease, BaseException | None] | HandlerThreads[Lease, BaseException | None]
-        if is_async(handler):
-            self._runner = HandlerTasks(self._await_handler, config.concurrency, self._finished)
-        else:
-            self._runner = HandlerThreads(self._call_handler, config.concurrency, self._finished)
         self._unhandled = 0
-        self._ahead = ReadAhead(config.concurrency)
+        self._ahead = ReadAhead(self._handling.most)
         self._done = Deletions(lambda leases: self._tasks.start(self._delete(leases)))
         self._receiving = TaskSet(self._ended)
         self._returning: list[Lease] = []
         self._tasks = TaskSet(self._ended)
         self._error: Exception | None = None
-        self._is_over = False
         self._stopping = asyncio.Event()
         self._idle = asyncio.Event()
 
@@ -128,7 +121,7 @@ class Consumer:
             await self._receiving.wait(READ_TIMEOUT_SECONDS)  # none is cut off, and what it returns goes back
             await self._tasks.wait(READ_TIMEOUT_SECONDS)
         finally:
-            self._is_over = True
+            self._handling.is_over = True
             heartbeat.cancel()
         if self._error is not None:
             raise self._error
@@ -140,7 +133,7 @@ class Consumer:
             return
         self._stopping.set()
         self._poller.stop()
-        self._return(self._runner.withdraw() + (self._groups.withdraw() if self._groups is not None else []))
+        self._return(self._handling.withdraw() + (self._groups.withdraw() if self._groups is not None else []))
         self._done.flush()
         self._check_idle()
 
@@ -182,33 +175,12 @@ class Consumer:
         if late:  # the answer took long: the visibility timeout is half over, or they may be visible already
             await self._leases.extend(late)
         if leases:
-            self._runner.submit(leases if self._groups is None else self._groups.admit(leases))
+            self._handling.submit(leases if self._groups is None else self._groups.admit(leases))
         elif self._poller.is_empty and not self._held and self._poller.receives == 0:
             self.stop()
         self._receive_more()
 
     # Handling.
-
-    def _call_handler(self, lease: Lease) -> BaseException | None:
-        """On a thread: call a plain handler. Returns what it raised."""
-        if self._begin(lease):
-            try:
-                call(self._handler, lease.message)
-            except BaseException as error:  # sys.exit, too, fails one message and not this thread
-                return error
-        return None
-
-    async def _await_handler(self, lease: Lease) -> BaseException | None:
-        """Call an ``async def`` handler. Returns what it raised."""
-        if self._begin(lease):
-            handled: Any = self._handler(lease.message)
-            try:
-                await handled
-            except BaseException as error:
-                if self._is_over and isinstance(error, asyncio.CancelledError):
-                    raise  # the event loop closes
-                return error  # CancelledError, too: what the handler waited for was cancelled
-        return None
 
     def _begin(self, lease: Lease) -> bool:
         now = self._loop.time()
@@ -217,18 +189,16 @@ class Consumer:
         lease.started_at = now
         return True
 
-    @property
-    def _running(self) -> int:
-        return sum(lease.started_at is not None and not (lease.handled or lease.over) for lease in self._held)
-
-    def _finished(self, results: list[tuple[Lease, BaseException | None]]) -> None:
+    def _finished(self, results: list[Handled]) -> None:
         """Handlers have finished, or were not called because of a stop or because their messages had expired."""
-        for lease, error in results:
-            self._settle(lease, error)
+        ready = [lease for handled, error in results for lease in self._settle(handled, error)]
+        if ready:
+            self._handling.submit(ready)
         self._receive_more()
         self._check_idle()
 
-    def _settle(self, lease: Lease, error: BaseException | None) -> None:
+    def _settle(self, lease: Lease, error: BaseException | None) -> Sequence[Lease]:
+        """Returns the message that can be handled now, where it was behind this one in its group."""
         self._unhandled -= 1
         succeeded = lease.started_at is not None and error is None
         if lease.started_at is not None:
@@ -244,13 +214,14 @@ class Consumer:
             self._return([lease])
         else:
             self._release(lease)
-        if self._groups is not None:
-            if succeeded:
-                self._runner.submit(self._groups.next_after(lease))
-            else:
-                rest = self._groups.hold_back(lease, lease.until + self._config.visibility_timeout)
-                self._unhandled -= len(rest)
-                self._return(rest)
+        if self._groups is None:
+            return ()
+        if succeeded:
+            return self._groups.next_after(lease)
+        rest = self._groups.hold_back(lease, lease.until + self._config.visibility_timeout)
+        self._unhandled -= len(rest)
+        self._return(rest)
+        return ()
 
     def _failed(self, lease: Lease, error: BaseException) -> None:
         if isinstance(error, RetryLater):

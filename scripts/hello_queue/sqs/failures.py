@@ -5,7 +5,6 @@ Where process.py logs in JSON, its log is such a file too.
 
 from __future__ import annotations
 
-import asyncio
 import datetime
 import json
 import os
@@ -15,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from hello_queue.errors import UsageError
-from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, RetryLater, call, describe, is_async
+from hello_queue.sqs.handlers import CannotGoOn, Message, RetryLater, describe
 
 _LONGEST_ERROR = 2_000
 
@@ -42,76 +41,56 @@ class FailureFile:
 
     Args:
         path: the file. If it does not exist, it is created with mode 0600: errors can quote what messages contain.
-        handler: what handles the messages.
+        handler: what handles the messages, as ``module:function``.
         report: takes a line for a person.
-
-    Raises:
-        UsageError: the file cannot be written.
+        max_receive_count: the queue's; None: it has no dead-letter queue.
     """
 
-    def __init__(self, path: Path, handler: str, report: Callable[[str], None]) -> None:
+    def __init__(
+        self, path: Path, handler: str, report: Callable[[str], None], max_receive_count: int | None = None
+    ) -> None:
         self._path = path
+        self._absolute = path.absolute()  # a handler may change the current folder
         self._handler = handler
         self._report = report
+        self._max_receive_count = max_receive_count
         self._reported = False
-        try:
-            self._descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        except OSError as error:
-            raise UsageError(f"--failures {str(path)!r} cannot be written: {error.strerror}") from None
 
-    def close(self) -> None:
-        os.close(self._descriptor)
+    def create(self) -> None:
+        """Create the file if it does not exist.
+
+        Raises:
+            UsageError: the file cannot be written.
+        """
+        try:
+            self._append(b"")
+        except OSError as error:
+            raise UsageError(f"--failures {str(self._path)!r} cannot be written: {error.strerror}") from None
 
     def add(self, message: Message, error: BaseException) -> None:
-        """Append a failure. If that is not possible, it is reported once, and the consumer goes on."""
+        """Append what a handler raised for a message. If that is not possible, it is reported once.
+
+        CannotGoOn is no failure of a message, nor is RetryLater, unless it was the last receive: then the message
+        becomes a dead letter.
+        """
+        is_last = self._max_receive_count is not None and message.receive_count >= self._max_receive_count
+        if isinstance(error, CannotGoOn) or (isinstance(error, RetryLater) and not is_last):
+            return
         now = datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds")
         failure = Failure(now, describe(error)[:_LONGEST_ERROR], self._handler, message.receive_count)
-        line = json.dumps({"message_id": message.id, **asdict(failure)}) + "\n"
         try:
-            os.write(self._descriptor, line.encode())  # one call: lines of several processes do not mix
+            self._append(json.dumps({"message_id": message.id, **asdict(failure)}).encode() + b"\n")
         except OSError as write_error:
             if not self._reported:
                 self._reported = True
                 self._report(f"--failures {str(self._path)!r} cannot be written: {write_error.strerror}")
 
-
-def recording(handler: Handler, file: FailureFile, max_receive_count: int | None = None) -> Handler:
-    """The handler, with each exception by which a message fails added to the file.
-
-    Args:
-        max_receive_count: the queue's; None: it has no dead-letter queue. RetryLater at the last receive is a failure,
-            too: the message becomes a dead letter.
-    """
-
-    def add(message: Message, error: BaseException) -> None:
-        last = max_receive_count is not None and message.receive_count >= max_receive_count
-        if last or not isinstance(error, RetryLater):
-            file.add(message, error)
-
-    if is_async(handler):
-
-        async def handle_async(message: Message) -> None:
-            handled: Any = handler(message)
-            try:
-                await handled
-            except (CannotGoOn, asyncio.CancelledError):
-                raise
-            except BaseException as error:
-                add(message, error)
-                raise
-
-        return handle_async
-
-    def handle(message: Message) -> None:
+    def _append(self, line: bytes) -> None:
+        descriptor = os.open(self._absolute, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            call(handler, message)
-        except CannotGoOn:
-            raise
-        except BaseException as error:  # sys.exit, too, fails a message
-            add(message, error)
-            raise
-
-    return handle
+            os.write(descriptor, line)  # one call: lines of several processes do not mix
+        finally:
+            os.close(descriptor)
 
 
 def last_failures(path: Path, ids: Collection[str]) -> dict[str, Failure]:

@@ -32,6 +32,11 @@ class HandlerTasks(Generic[Work, Result]):
         self._waiting: deque[Work] = deque()
         self._running: set[asyncio.Task[None]] = set()
 
+    @property
+    def busy(self) -> int:
+        """How many tasks are at work."""
+        return len(self._running)
+
     def submit(self, work: list[Work]) -> None:
         """Do the work, beginning in this order."""
         self._waiting.extend(work)
@@ -40,10 +45,10 @@ class HandlerTasks(Generic[Work, Result]):
             self._running.add(task)
             task.add_done_callback(self._running.discard)
 
-    def withdraw(self) -> list[Work]:
-        """Take back what has not begun."""
-        waiting, self._waiting = list(self._waiting), deque()
-        return waiting
+    def withdraw(self, most: int | None = None) -> list[Work]:
+        """Take back what has not begun: all of it, or so many pieces."""
+        number = len(self._waiting) if most is None else min(most, len(self._waiting))
+        return [self._waiting.popleft() for _ in range(number)]
 
     async def _run(self) -> None:
         while self._waiting:

@@ -44,6 +44,11 @@ class HandlerThreads(Generic[Work, Result]):
         self._taken_at_check = -1
         self._check: asyncio.TimerHandle | None = None
 
+    @property
+    def busy(self) -> int:
+        """How many threads are at work."""
+        return self._awake
+
     def submit(self, work: list[Work]) -> None:
         """Have the work done, in this order as far as it begins."""
         with self._lock:
@@ -52,14 +57,15 @@ class HandlerThreads(Generic[Work, Result]):
                 self._wake_one()
         self._check_later()
 
-    def withdraw(self) -> list[Work]:
-        """Take back what has not begun."""
-        taken = []
-        while True:
+    def withdraw(self, most: int | None = None) -> list[Work]:
+        """Take back what has not begun: all of it, or so many pieces. Any thread can call it."""
+        taken: list[Work] = []
+        while most is None or len(taken) < most:
             try:
                 taken.append(self._waiting.popleft())
             except IndexError:
-                return taken
+                break
+        return taken
 
     def _check_later(self) -> None:
         if self._check is None:

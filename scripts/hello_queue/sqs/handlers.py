@@ -10,6 +10,14 @@ any other function runs on a thread.
 - It raises anything else, SystemExit included: the message has failed. It is received again after the queue's
   visibility timeout.
 
+A function marked with `batch_handler` takes a list of messages instead of one, for example for one insert into a
+database. What it raises is about all of them. It returns None if all are done. If single messages have failed, it
+returns their exceptions by message id, with the same meanings, and the others are done::
+
+    @batch_handler(25)
+    def book(messages: list[Message]) -> dict[str, Exception]:
+        return {message.id: RetryLater(60) for message in messages if not insert(message)}
+
 A message that has been received as often as the queue's maximum receive count moves to the dead-letter queue. SQS
 delivers messages at least once, so a handler must tolerate a message that it has already handled. With concurrency, a
 handler is called for several messages at once.
@@ -24,9 +32,9 @@ import importlib
 import inspect
 import traceback
 import types
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 
 class RetryLater(Exception):
@@ -67,6 +75,10 @@ class NothingHandled(Exception):
     """The handler returned a coroutine or a generator: its code has not run."""
 
 
+class InvalidResult(Exception):
+    """A handler of batches returned something else than None or exceptions by message id."""
+
+
 @dataclass(frozen=True)
 class Message:
     """A received message.
@@ -94,7 +106,41 @@ class Message:
         return author if isinstance(author, str) else None
 
 
-Handler = Callable[[Message], object]
+Handler = Callable[[Any], object]
+"""Takes a `Message`, or, if it is marked with `batch_handler`, a list of them."""
+
+MAX_BATCH_SIZE = 1_000
+_Function = TypeVar("_Function", bound=Callable[..., object])
+
+
+def batch_handler(most: int) -> Callable[[_Function], _Function]:
+    """Mark a function that handles several messages at once.
+
+    It gets those that have been received when it is called, and does not wait for more. In a FIFO queue, no two of them
+    are of the same group.
+
+    Args:
+        most: the maximum number of messages in a batch, 1 to 1,000.
+
+    Raises:
+        ValueError: ``most`` is not an integer within these limits.
+    """
+    if type(most) is not int or not 1 <= most <= MAX_BATCH_SIZE:
+        raise ValueError(f"{most!r} is not a number of messages from 1 to {MAX_BATCH_SIZE:,}")
+
+    def mark(function: _Function) -> _Function:
+        setattr(function, _BATCH_SIZE, most)
+        return function
+
+    return mark
+
+
+def batch_size(handler: Handler) -> int | None:
+    """The maximum number of messages that a handler takes as a list; None: it takes a single message."""
+    return getattr(handler, _BATCH_SIZE, None)
+
+
+_BATCH_SIZE = "hello_queue_batch_size"
 
 
 def is_async(handler: Handler) -> bool:
@@ -145,18 +191,38 @@ def load_handler(name: str) -> Handler:
     return handler
 
 
-def call(handler: Handler, message: Message) -> None:
-    """Have the message handled.
+def call(handler: Handler, argument: Message | list[Message]) -> object:
+    """Have a message or a batch handled. Returns what the handler returns.
 
     Raises:
         NothingHandled: the handler returned a coroutine or a generator.
         BaseException: whatever the handler raises.
     """
-    result = handler(message)
+    result = handler(argument)
     if result is not None and isinstance(result, _NOT_RUN):
         if isinstance(result, (types.CoroutineType, types.GeneratorType)):
             result.close()
         raise NothingHandled(f"the handler returned a {type(result).__name__}, whose code has not run")
+    return result
+
+
+def failures_in(result: object, messages: Iterable[Message]) -> dict[str, BaseException]:
+    """The exceptions by message id that a handler of batches returned.
+
+    Raises:
+        InvalidResult: it returned something else than None or exceptions by message id.
+    """
+    if result is None:
+        return {}
+    if not isinstance(result, Mapping):
+        raise InvalidResult(f"the handler returned a {type(result).__name__}, not None or exceptions by message id")
+    ids = {message.id for message in messages}
+    for id, error in result.items():
+        if id not in ids:
+            raise InvalidResult(f"the handler returned {str(id)[:60]!r}, which is not the id of a message of its batch")
+        if not isinstance(error, BaseException):
+            raise InvalidResult(f"the handler returned a {type(error).__name__} for message {id}, not an exception")
+    return dict(result)
 
 
 def describe(error: BaseException) -> str:

@@ -9,13 +9,28 @@ from __future__ import annotations
 import functools
 import os
 import traceback
+from collections import deque
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from hello_queue.sqs.handlers import CannotGoOn, Handler, Message, RetryLater, call, from_lambda, is_async, load_handler
+from hello_queue.sqs.handlers import (
+    CannotGoOn,
+    Handler,
+    Message,
+    RetryLater,
+    batch_size,
+    call,
+    failures_in,
+    from_lambda,
+    is_async,
+    load_handler,
+)
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
+
+_Record = tuple[Message, Mapping[str, Any]]
+"""A message, and the record of Lambda's event that it is from."""
 
 
 def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
@@ -26,38 +41,72 @@ def handle(event: Mapping[str, Any], context: object) -> dict[str, Any]:
     """
     handler = _handler(os.environ["HANDLER"])
     failed: list[str] = []
-    held_back: set[str] = set()
+    held_back: set[str | None] = set()
+    waiting = deque((from_lambda(record), record) for record in event["Records"])
     cannot_go_on = False
-    for record in event["Records"]:
-        message = from_lambda(record)
-        if cannot_go_on or (message.group is not None and message.group in held_back):
+    while waiting and not cannot_go_on:
+        batch = _next(waiting, batch_size(handler) or 1)
+        errors = _handled(handler, [message for message, _ in batch])
+        for message, record in batch:
+            error = errors.get(message.id)
+            if error is None:
+                continue
             failed.append(message.id)
-            continue
-        try:
-            if is_async(handler):
-                _await(handler, message)
-            else:
-                call(handler, message)
-        except BaseException as error:  # sys.exit, too, fails one message and not the batch
-            failed.append(message.id)
-            if message.group is not None and record["eventSourceARN"].endswith(".fifo"):
+            cannot_go_on |= isinstance(error, CannotGoOn)
+            if _in_order(record):
                 held_back.add(message.group)
-            cannot_go_on = isinstance(error, CannotGoOn)
             if isinstance(error, RetryLater):
                 _postpone(record, error.seconds)
             else:
-                print(f"message {message.id} failed at receive {message.receive_count}:\n{traceback.format_exc()}")
+                trace = "".join(traceback.format_exception(type(error), error, error.__traceback__))
+                print(f"message {message.id} failed at receive {message.receive_count}:\n{trace}")
+        if held_back:
+            failed += [message.id for message, _ in waiting if message.group in held_back]
+            waiting = deque(each for each in waiting if each[0].group not in held_back)
+    failed += [message.id for message, _ in waiting]
     return {"batchItemFailures": [{"itemIdentifier": each} for each in failed]}
 
 
-def _await(handler: Handler, message: Message) -> None:
+def _next(waiting: deque[_Record], most: int) -> list[_Record]:
+    """Take up to so many messages; of a FIFO queue, at most one of each group."""
+    batch: list[_Record] = []
+    groups: set[str | None] = set()
+    behind: list[_Record] = []
+    while waiting and len(batch) < most:
+        message, record = waiting.popleft()
+        if _in_order(record) and message.group in groups:
+            behind.append((message, record))
+        else:
+            batch.append((message, record))
+            groups.add(message.group)
+    waiting.extendleft(reversed(behind))
+    return batch
+
+
+def _in_order(record: Mapping[str, Any]) -> bool:
+    """Whether a message is of a FIFO queue. In a fair queue, groups have no order."""
+    return bool(record["eventSourceARN"].endswith(".fifo"))
+
+
+def _handled(handler: Handler, messages: list[Message]) -> Mapping[str, BaseException]:
+    """Have messages handled. Returns the exceptions of those that failed."""
+    is_batch = batch_size(handler) is not None
+    argument = [*messages] if is_batch else messages[0]
+    try:
+        result = _await(handler, argument) if is_async(handler) else call(handler, argument)
+        return failures_in(result, messages) if is_batch else {}
+    except BaseException as error:  # sys.exit, too, fails messages and not the batch that Lambda has passed
+        return {message.id: error for message in messages}
+
+
+def _await(handler: Handler, argument: Message | list[Message]) -> object:
     import asyncio  # only where it is needed, because that takes time
 
-    async def main() -> None:
-        handled: Any = handler(message)
-        await handled
+    async def main() -> object:
+        handled: Any = handler(argument)
+        return await handled
 
-    asyncio.run(main())
+    return asyncio.run(main())
 
 
 @functools.cache

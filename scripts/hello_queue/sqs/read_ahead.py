@@ -14,7 +14,7 @@ class ReadAhead:
     """Follows how long handlers take.
 
     Args:
-        concurrency: how many handlers run at once.
+        concurrency: how many messages are handled at once.
     """
 
     def __init__(self, concurrency: int) -> None:
