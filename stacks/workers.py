@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -13,7 +12,7 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.alarms import notify
+from stacks.alarms import WorkerErrorsAlarm, WorkerThrottlesAlarm, notify
 from stacks.arns import queue_arn
 from stacks.names import Names
 from stacks.worker_code import ENTRY_POINT, PYTHON_VERSION, LocalBundling, check_handler, worker_code
@@ -108,40 +107,3 @@ def _scaling(settings: WorkerSettings) -> dict[str, Any]:
         minimum_pollers=settings.worker_pollers_min, maximum_pollers=settings.worker_pollers_max
     )
     return {"provisioned_poller_config": pollers}
-
-
-class WorkerErrorsAlarm(cloudwatch.Alarm):
-    """A call of the function failed. A failed message does not count: the call reports it and succeeds."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            alarm_name=alarm_name,
-            alarm_description="The workers crash or run out of time or memory: see their log group.",
-            # The sum, because one error is enough; five minutes, because a call can take that long.
-            metric=function.metric_errors(statistic="Sum", period=cdk.Duration.minutes(5)),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            # No calls, no errors.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-
-
-class WorkerThrottlesAlarm(cloudwatch.Alarm):
-    """Lambda refused a call. Each attempt of SQS counts towards the maximum receive count."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            alarm_name=alarm_name,
-            alarm_description="Lambda refuses calls: the account's concurrency is used up. Lower worker_concurrency "
-            "or request a higher quota.",
-            metric=function.metric_throttles(statistic="Sum", period=cdk.Duration.minutes(5)),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )

@@ -6,6 +6,7 @@ import json
 import subprocess
 from typing import Any
 
+from hello_queue.constants import ALARM_ENDINGS
 from tests.conftest import Aws, Synth, Template
 from tests.stacks.templates import MESSAGING, deployed, only, resources
 
@@ -37,6 +38,11 @@ def test_the_alarms_on_the_oldest_message_and_on_messages_in_flight(synth: Synth
     for each in (oldest, in_flight):
         (dimension,) = each["Dimensions"]
         assert template["Resources"][dimension["Value"]["Fn::GetAtt"][0]]["Properties"]["QueueName"] == "test"
+
+
+def test_status_shows_all_alarms_of_the_queue(synth: Synth) -> None:
+    alarms = resources(synth()[MESSAGING], "AWS::CloudWatch::Alarm")
+    assert {each["AlarmName"] for each in alarms} == {f"test{ending}" for ending in ALARM_ENDINGS}
 
 
 def test_without_an_address_alarms_notify_nobody(synth: Synth) -> None:
