@@ -15,7 +15,7 @@ from constructs import Construct
 from stacks.alarms import WorkerErrorsAlarm, WorkerThrottlesAlarm, notify
 from stacks.arns import queue_arn
 from stacks.names import Names
-from stacks.worker_code import ENTRY_POINT, PYTHON_VERSION, LocalBundling, check_handler, worker_code
+from stacks.worker_code import ENTRY_POINT, PYTHON_VERSION, LocalBundling, handler_folder, worker_code
 from stacks.worker_settings import WorkerSettings
 
 
@@ -66,7 +66,6 @@ class WorkersStack(cdk.Stack):
         cdk.CfnOutput(self, "FunctionName", value=function.function_name, description="Name of the workers' function")
 
     def _function(self, settings: WorkerSettings, names: Names) -> lambda_.Function:
-        folder = check_handler(settings.worker_folder, settings.worker_handler)
         log_group = logs.LogGroup(
             self,
             "Log",
@@ -77,7 +76,7 @@ class WorkersStack(cdk.Stack):
         # The function's default role could write to every log group of the account.
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
-        bundling = LocalBundling(folder)
+        bundling = LocalBundling(handler_folder(settings.worker_folder, settings.worker_handler))
         try:
             return lambda_.Function(
                 self,
@@ -85,7 +84,7 @@ class WorkersStack(cdk.Stack):
                 function_name=names.worker,
                 description=f"Handles the messages of {names.queue} with {settings.worker_handler}",
                 runtime=lambda_.Runtime(f"python{PYTHON_VERSION}", lambda_.RuntimeFamily.PYTHON),
-                code=worker_code(bundling, folder),
+                code=worker_code(bundling),
                 handler=ENTRY_POINT,
                 environment={"HANDLER": settings.worker_handler},
                 timeout=cdk.Duration.seconds(settings.worker_timeout_seconds),
