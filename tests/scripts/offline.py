@@ -1,13 +1,9 @@
-"""Scripts without AWS: in a shell, or in the process of the tests."""
+"""Scripts without AWS."""
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import signal
 import subprocess
 import sys
-from types import ModuleType
 
 from hello_queue.project import ROOT
 
@@ -30,17 +26,3 @@ def shell(command: str) -> subprocess.CompletedProcess[str]:
         text=True,
         check=False,
     )
-
-
-@functools.cache
-def load(script: str) -> ModuleType:
-    """The script as a module. Its handling of Ctrl-C is not for this process."""
-    name = f"script_{script.removesuffix('.py')}"
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / script)
-    assert spec
-    assert spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    handler = signal.getsignal(signal.SIGINT)
-    spec.loader.exec_module(module)
-    signal.signal(signal.SIGINT, handler)
-    return module

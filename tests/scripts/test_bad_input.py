@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 
 import pytest
@@ -11,7 +10,9 @@ from hello_queue.cli.terminal import printable
 from hello_queue.project import ROOT
 from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
 from tests.conftest import Aws
-from tests.scripts.offline import OFFLINE, load, shell
+from tests.local_aws.environments import inside
+from tests.scripts.in_process import run, set_environment
+from tests.scripts.offline import OFFLINE, shell
 
 NUMBER = "{!r} is not a whole number from {}"
 EVIL, ESCAPED = "a\x1b[31m\nforged\u202e", r"a\x1b[31m\nforged\u202e"
@@ -211,24 +212,18 @@ INVALID_ARGUMENTS = {
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is wrong ends in a refused connection."""
-    for name, value in OFFLINE.items():
-        monkeypatch.setenv(name, value)
+    set_environment(monkeypatch, OFFLINE)
 
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("script", INVALID_ARGUMENTS)
-def test_invalid_arguments(
-    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests
-) -> None:
+def test_invalid_arguments(script: str, capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests) -> None:
     """In this process: it is about parsing, and there are hundreds."""
-    module = load(script)
     for arguments, reason in INVALID_ARGUMENTS[script]:
         with subtests.test(arguments=[argument[:20] for argument in arguments]):
-            monkeypatch.setattr(sys, "argv", [f"scripts/{script}", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                module.run(module.main)
+            status = run(script, *arguments)
             shown = capsys.readouterr()
-            assert (ended.value.code, shown.out) == (2, "")
+            assert (status, shown.out) == (2, "")
             assert shown.err.startswith(script.removesuffix(".py"))
             assert reason in shown.err
             assert shown.err.count("\n") == 1
@@ -254,15 +249,10 @@ def test_invalid_arguments_in_a_process() -> None:
     ],
 )
 @pytest.mark.usefixtures("offline")
-def test_files_of_send(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
-) -> None:
-    module = load("send.py")
-    monkeypatch.setattr(sys, "argv", ["scripts/send.py", "--queue-url", "http://127.0.0.1:9/1/q", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        module.run(module.main)
+def test_files_of_send(capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str) -> None:
+    status = run("send.py", "--queue-url", "http://127.0.0.1:9/1/q", *arguments)
     shown = capsys.readouterr()
-    assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert (status, shown.out, shown.err.count("\n")) == (2, "", 1)
     assert reason in shown.err
 
 
@@ -289,10 +279,20 @@ def key_without_rights(aws: Aws) -> Iterator[dict[str, str]]:
         ("credentials.py", ["csv", "key.csv", "--secret", "x"], "secretsmanager:GetSecretValue"),
     ],
 )
-def test_denied(aws: Aws, key_without_rights: dict[str, str], script: str, arguments: list[str], action: str) -> None:
-    done = aws.script(script, *arguments, check=False, env=key_without_rights)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith(f"{script}: ")
-    assert "AccessDenied" in done.stderr
-    assert action in done.stderr
+def test_denied(
+    aws: Aws,
+    key_without_rights: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    arguments: list[str],
+    action: str,
+) -> None:
+    inside(aws, monkeypatch, **key_without_rights)
+    status = run(script, *arguments)
+    shown = capsys.readouterr()
+    assert (status, shown.out, shown.err.count("\n")) == (1, "", 1)
+    assert shown.err.startswith(f"{script}: ")
+    assert "AccessDenied" in shown.err
+    assert action in shown.err
     assert not (ROOT / "key.csv").exists()

@@ -16,7 +16,7 @@ from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
 from tests.queues import bodies, fill
-from tests.scripts.offline import load
+from tests.scripts.in_process import load
 from tests.scripts.pairs import Pair, all_bodies
 from tests.scripts.terminals import typed
 
