@@ -1,5 +1,5 @@
 # The raw commands are one line each; `source .venv/bin/activate` to run them yourself.
-.PHONY: setup demo test coverage lint synth golden review rehearse bench soak boto3 faults simulate mutants lock docs clean
+.PHONY: help setup demo test coverage lint synth golden review rehearse bench soak boto3 faults simulate mutants lock docs clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -11,6 +11,7 @@ PEERS := scripts/hello_queue/benchmark/peers
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 help:
+	@echo 'make setup    install what the others need into .venv and node_modules; they do so themselves'
 	@echo 'make demo     see it work, without an AWS account'
 	@echo 'make test     run the tests'
 	@echo 'make coverage run the tests, and print which lines and branches they reach'
@@ -26,7 +27,7 @@ help:
 	@echo 'make simulate the engine in virtual time (SEEDS=1000); SEED=n replays one, with its trace'
 	@echo 'make mutants  does the simulation find faults that are put into the engine?'
 	@echo 'make lock     lock the Python dependencies anew, after a change of requirements*.txt'
-	@echo 'make docs     refresh what in README.md comes from the code'
+	@echo 'make docs     refresh what in README.md and docs/ comes from the code'
 	@echo 'make clean    remove what the others installed and wrote'
 
 setup: .venv/installed node_modules/installed

@@ -29,5 +29,5 @@ class AccessKeySecret(secretsmanager.Secret):
             self,
             "AwsSolutions-SMG4",
             "A rotation function would invalidate the key while clients still use it. Two settings and three reviewed "
-            "deploys rotate it instead, and both keys work in between (README, Rotating the access key).",
+            "deploys rotate it instead, and both keys work in between (docs/access-keys.md, Rotate the key).",
         )

@@ -1,4 +1,4 @@
-"""The queues' alarms, and the encrypted topic that sends them by e-mail."""
+"""The alarms on the queues and on the workers, and the encrypted topic that sends them by e-mail."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_cloudwatch_actions as actions
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_kms as kms
+from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sns_subscriptions as subscriptions
 from aws_cdk import aws_sqs as sqs
@@ -62,7 +63,7 @@ class OldestMessageAlarm(cloudwatch.Alarm):
             threshold=threshold_seconds,
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_THRESHOLD,
             evaluation_periods=3,
-            # As above: without metrics, messages can still be waiting.
+            # SQS reports no metrics for a queue without calls for six hours; messages can still be waiting then.
             treat_missing_data=cloudwatch.TreatMissingData.IGNORE,
         )
 
@@ -84,6 +85,43 @@ class InFlightAlarm(cloudwatch.Alarm):
             comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
             evaluation_periods=5,
             # Without calls for six hours, nothing is in flight.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+class WorkerErrorsAlarm(cloudwatch.Alarm):
+    """A call of the function failed. A failed message does not count: the call reports it and succeeds."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            alarm_name=alarm_name,
+            alarm_description="The workers crash or run out of time or memory: see their log group.",
+            # The sum, because one error is enough; five minutes, because a call can take that long.
+            metric=function.metric_errors(statistic="Sum", period=cdk.Duration.minutes(5)),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
+            # No calls, no errors.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+class WorkerThrottlesAlarm(cloudwatch.Alarm):
+    """Lambda refused a call. Its messages were received, which counts toward ``max_receive_count``."""
+
+    def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            alarm_name=alarm_name,
+            alarm_description="Lambda refuses calls: the account's concurrency is used up. Lower worker_concurrency "
+            "or request a higher quota.",
+            metric=function.metric_throttles(statistic="Sum", period=cdk.Duration.minutes(5)),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
             treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
         )
 

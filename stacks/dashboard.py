@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import aws_cdk as cdk
@@ -13,7 +14,12 @@ from stacks.alarms import minute
 
 
 class QueueDashboard(cloudwatch.Dashboard):
-    """Is it flowing, is it keeping up, is anything stuck, is it fair?"""
+    """Is it flowing, is it keeping up, is anything stuck, is it fair?
+
+    Args:
+        alarms: the alarms whose states are shown.
+        dead_letters, oldest: the alarms whose thresholds are lines in the graphs.
+    """
 
     def __init__(
         self,
@@ -23,15 +29,14 @@ class QueueDashboard(cloudwatch.Dashboard):
         dashboard_name: str,
         queue: sqs.IQueue,
         dead_letter_queue: sqs.IQueue,
+        alarms: Sequence[cloudwatch.Alarm],
         dead_letters: cloudwatch.Alarm,
         oldest: cloudwatch.Alarm,
-        in_flight: cloudwatch.Alarm,
     ) -> None:
         super().__init__(scope, construct_id, dashboard_name=dashboard_name, default_interval=cdk.Duration.hours(3))
         total: dict[str, Any] = {"statistic": "Sum", "period": minute()}
         highest: dict[str, Any] = {"statistic": "Maximum", "period": minute()}
-        alarms: list[cloudwatch.IAlarm] = [dead_letters, oldest, in_flight]
-        self.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=alarms, width=24, height=2))
+        self.add_widgets(cloudwatch.AlarmStatusWidget(title="Alarms", alarms=list(alarms), width=24, height=2))
         self.add_widgets(
             _graph(
                 "Is it flowing? (messages a minute)",

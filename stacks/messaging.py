@@ -6,7 +6,12 @@ import aws_cdk as cdk
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from hello_queue.constants import DEAD_LETTER_RETENTION_SECONDS
+from hello_queue.constants import (
+    DEAD_LETTER_RETENTION_SECONDS,
+    DEAD_LETTERS_ALARM,
+    IN_FLIGHT_ALARM,
+    OLDEST_MESSAGE_ALARM,
+)
 from stacks.alarms import AlarmKey, AlarmTopic, DeadLettersAlarm, InFlightAlarm, OldestMessageAlarm, notify
 from stacks.arns import queue_arn
 from stacks.dashboard import QueueDashboard
@@ -80,24 +85,25 @@ class MessagingStack(cdk.Stack):
         dead_letters = DeadLettersAlarm(
             self,
             "DeadLettersAlarm",
-            alarm_name=names.of_queue("-dead-letters"),
+            alarm_name=names.of_queue(DEAD_LETTERS_ALARM),
             dead_letter_queue=dead_letter_queue,
             threshold=settings.alarm_dead_letters,
         )
         oldest = OldestMessageAlarm(
             self,
             "OldestMessageAlarm",
-            alarm_name=names.of_queue("-oldest-message"),
+            alarm_name=names.of_queue(OLDEST_MESSAGE_ALARM),
             queue=queue,
             threshold_seconds=settings.alarm_age_seconds,
         )
         in_flight = InFlightAlarm(
             self,
             "InFlightAlarm",
-            alarm_name=names.of_queue("-in-flight"),
+            alarm_name=names.of_queue(IN_FLIGHT_ALARM),
             queue=queue,
             threshold=settings.alarm_in_flight,
         )
+        alarms = [dead_letters, oldest, in_flight]
         if settings.alarm_email:
             topic = AlarmTopic(
                 self,
@@ -106,14 +112,14 @@ class MessagingStack(cdk.Stack):
                 key=AlarmKey(self, "AlarmKey"),
                 email=settings.alarm_email,
             )
-            notify(topic, [dead_letters, oldest, in_flight])
+            notify(topic, alarms)
         QueueDashboard(
             self,
             "Dashboard",
             dashboard_name=names.dashboard,
             queue=queue,
             dead_letter_queue=dead_letter_queue,
+            alarms=alarms,
             dead_letters=dead_letters,
             oldest=oldest,
-            in_flight=in_flight,
         )

@@ -1,7 +1,7 @@
 """The managed policies that a person attaches: what the scripts need, and nothing else.
 
-IAM replaces a managed policy whose description changes, and CloudFormation cannot replace one with a fixed name: the
-descriptions must not change.
+Their descriptions must not change: IAM cannot change a policy's description, and CloudFormation cannot replace a policy
+with a fixed name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Every setting, in groups: its meaning, unit, range and default."""
+"""The settings in groups: meaning, unit, range and default of each. `worker_settings` has those of the workers."""
 
 from __future__ import annotations
 

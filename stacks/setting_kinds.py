@@ -41,6 +41,8 @@ class Kind(ABC):
 
 @dataclass(frozen=True, kw_only=True)
 class WholeNumber(Kind):
+    """A whole number from ``minimum`` to ``maximum``. ``unit`` is a noun in the plural, or empty."""
+
     minimum: int
     maximum: int
     unit: str
@@ -67,6 +69,8 @@ class WholeNumber(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Text(Kind):
+    """Text that matches a pattern."""
+
     pattern: str
     """A regular expression for the whole text."""
     words: str
@@ -93,6 +97,8 @@ class Text(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Flag(Kind):
+    """True or false."""
+
     def parse(self, value: Any) -> Any:
         return {"true": True, "false": False}.get(value, value) if isinstance(value, str) else value
 
@@ -109,6 +115,8 @@ class Flag(Kind):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice(Kind):
+    """One of several words."""
+
     options: tuple[str, ...]
 
     def check(self, name: str, value: Any) -> None:
@@ -120,11 +128,12 @@ class Choice(Kind):
 
 
 def setting(default: Any, kind: Kind) -> Any:
-    """A field of a dataclass of settings."""
+    """A field of a `SettingsGroup`, with its default value and its kind."""
     return dataclasses.field(default=default, metadata={"kind": kind})
 
 
 def kind_of(field: dataclasses.Field[Any]) -> Kind:
+    """The kind of a field that `setting` made."""
     kind = field.metadata["kind"]
     assert isinstance(kind, Kind)
     return kind
@@ -132,7 +141,7 @@ def kind_of(field: dataclasses.Field[Any]) -> Kind:
 
 @dataclass(frozen=True, kw_only=True)
 class SettingsGroup:
-    """Settings that belong together. A group with a value that is not of its setting's kind cannot be made.
+    """Settings that belong together. Each value is checked when a group is made.
 
     Raises:
         SettingsError: a value is of the wrong type, or out of range.

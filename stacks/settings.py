@@ -28,7 +28,7 @@ _GROUPS: Mapping[str, type[SettingsGroup]] = {
 }
 
 FIELDS = {field.name: field for group in _GROUPS.values() for field in dataclasses.fields(group)}
-"""Every setting by its context key, in the order of the README's table."""
+"""Every setting by its context key, in the order of the table in docs/settings.md."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,7 +116,7 @@ def _unknown(key: str) -> str:
 
 
 def settings_table() -> str:
-    """The settings as a Markdown table, for the README."""
+    """The settings as a Markdown table, for docs/settings.md."""
     rows = ["| Setting | Default | Range | Meaning |", "|---|---|---|---|"]
     for name, field in FIELDS.items():
         kind = kind_of(field)

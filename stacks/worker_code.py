@@ -42,8 +42,8 @@ _MACHINE_DEPENDENT = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 """What pip notes in a .dist-info folder about this installation."""
 
 
-def check_handler(folder_name: str, handler: str) -> Path:
-    """The folder of a handler.
+def handler_folder(folder_name: str, handler: str) -> Path:
+    """The folder of a handler, checked.
 
     Args:
         folder_name: relative to the root of the project.
@@ -83,27 +83,27 @@ def _check_links(path: Path, *around: Path) -> None:
 
 @jsii.implements(cdk.ILocalBundling)
 class LocalBundling:
-    """Collects the code without Docker."""
+    """Collects the code of a handler's folder without Docker."""
 
     def __init__(self, folder: Path) -> None:
-        self._folder = folder
+        self.folder = folder
         self.error: SettingsError | None = None
         """Why bundling failed. The CDK raises a RuntimeError instead."""
 
     # Node.js calls it, with BundlingOptions that are not needed here.
     def try_bundle(self, output_dir: str, *_: Any, **__: Any) -> bool:
         try:
-            collect_code(self._folder, Path(output_dir))
+            collect_code(self.folder, Path(output_dir))
         except SettingsError as error:
             self.error = error
             raise
         return True
 
 
-def worker_code(bundling: LocalBundling, folder: Path) -> lambda_.Code:
+def worker_code(bundling: LocalBundling) -> lambda_.Code:
     """The code as an asset. Its hash depends on its content only, so that every machine computes the same."""
     return lambda_.Code.from_asset(
-        str(folder),
+        str(bundling.folder),
         asset_hash_type=cdk.AssetHashType.OUTPUT,
         bundling=cdk.BundlingOptions(image=cdk.DockerImage.from_registry("unused"), local=bundling),
     )

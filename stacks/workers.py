@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any
 
 import aws_cdk as cdk
-from aws_cdk import aws_cloudwatch as cloudwatch
 from aws_cdk import aws_iam as iam
 from aws_cdk import aws_lambda as lambda_
 from aws_cdk import aws_logs as logs
@@ -13,10 +12,10 @@ from aws_cdk import aws_sns as sns
 from aws_cdk import aws_sqs as sqs
 from constructs import Construct
 
-from stacks.alarms import notify
+from stacks.alarms import WorkerErrorsAlarm, WorkerThrottlesAlarm, notify
 from stacks.arns import queue_arn
 from stacks.names import Names
-from stacks.worker_code import ENTRY_POINT, PYTHON_VERSION, LocalBundling, check_handler, worker_code
+from stacks.worker_code import ENTRY_POINT, PYTHON_VERSION, LocalBundling, handler_folder, worker_code
 from stacks.worker_settings import WorkerSettings
 
 
@@ -67,7 +66,6 @@ class WorkersStack(cdk.Stack):
         cdk.CfnOutput(self, "FunctionName", value=function.function_name, description="Name of the workers' function")
 
     def _function(self, settings: WorkerSettings, names: Names) -> lambda_.Function:
-        folder = check_handler(settings.worker_folder, settings.worker_handler)
         log_group = logs.LogGroup(
             self,
             "Log",
@@ -78,7 +76,7 @@ class WorkersStack(cdk.Stack):
         # The function's default role could write to every log group of the account.
         role = iam.Role(self, "Role", assumed_by=iam.ServicePrincipal("lambda.amazonaws.com"))
         log_group.grant_write(role)
-        bundling = LocalBundling(folder)
+        bundling = LocalBundling(handler_folder(settings.worker_folder, settings.worker_handler))
         try:
             return lambda_.Function(
                 self,
@@ -86,7 +84,7 @@ class WorkersStack(cdk.Stack):
                 function_name=names.worker,
                 description=f"Handles the messages of {names.queue} with {settings.worker_handler}",
                 runtime=lambda_.Runtime(f"python{PYTHON_VERSION}", lambda_.RuntimeFamily.PYTHON),
-                code=worker_code(bundling, folder),
+                code=worker_code(bundling),
                 handler=ENTRY_POINT,
                 environment={"HANDLER": settings.worker_handler},
                 timeout=cdk.Duration.seconds(settings.worker_timeout_seconds),
@@ -108,40 +106,3 @@ def _scaling(settings: WorkerSettings) -> dict[str, Any]:
         minimum_pollers=settings.worker_pollers_min, maximum_pollers=settings.worker_pollers_max
     )
     return {"provisioned_poller_config": pollers}
-
-
-class WorkerErrorsAlarm(cloudwatch.Alarm):
-    """A call of the function failed. A failed message does not count: the call reports it and succeeds."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            alarm_name=alarm_name,
-            alarm_description="The workers crash or run out of time or memory: see their log group.",
-            # The sum, because one error is enough; five minutes, because a call can take that long.
-            metric=function.metric_errors(statistic="Sum", period=cdk.Duration.minutes(5)),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            # No calls, no errors.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )
-
-
-class WorkerThrottlesAlarm(cloudwatch.Alarm):
-    """Lambda refused a call. Each attempt of SQS counts towards the maximum receive count."""
-
-    def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
-        super().__init__(
-            scope,
-            construct_id,
-            alarm_name=alarm_name,
-            alarm_description="Lambda refuses calls: the account's concurrency is used up. Lower worker_concurrency "
-            "or request a higher quota.",
-            metric=function.metric_throttles(statistic="Sum", period=cdk.Duration.minutes(5)),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
-        )

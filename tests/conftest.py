@@ -209,6 +209,15 @@ class Aws:
                 continue
             cloudformation.get_waiter(f"stack_{verb}_complete").wait(StackName=name, WaiterConfig=OFTEN)
 
+    @contextlib.contextmanager
+    def deployed(self, **settings: Any) -> Iterator[None]:
+        """A deployment that is destroyed when the context ends."""
+        self.deploy(**settings)
+        try:
+            yield
+        finally:
+            self.destroy(**settings)
+
     def destroy(self, **settings: Any) -> None:
         """What ``cdk("destroy")`` does, by CloudFormation's API."""
         cloudformation = self.client("cloudformation")
@@ -217,8 +226,9 @@ class Aws:
             cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig=OFTEN)
 
 
-def start(assemblies: Assemblies) -> Iterator[Aws]:
-    """An empty local AWS."""
+@contextlib.contextmanager
+def bootstrapped_aws(assemblies: Assemblies) -> Iterator[Aws]:
+    """A local AWS in which nothing is deployed."""
     with local_aws() as instance:
         yield Aws(instance, assemblies)
 
@@ -226,7 +236,7 @@ def start(assemblies: Assemblies) -> Iterator[Aws]:
 @pytest.fixture(scope="session")
 def aws(assemblies: Assemblies) -> Iterator[Aws]:
     """A local AWS for all tests of a process, with the default deployment."""
-    for running in start(assemblies):
+    with bootstrapped_aws(assemblies) as running:
         running.deploy()
         yield running
 
@@ -234,7 +244,8 @@ def aws(assemblies: Assemblies) -> Iterator[Aws]:
 @pytest.fixture
 def empty_aws(assemblies: Assemblies) -> Iterator[Aws]:
     """A local AWS for one test, bootstrapped and otherwise empty."""
-    yield from start(assemblies)
+    with bootstrapped_aws(assemblies) as running:
+        yield running
 
 
 @pytest.fixture

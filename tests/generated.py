@@ -12,7 +12,7 @@ from hello_queue.benchmark.results import RECORD, summary
 from hello_queue.project import ROOT
 from stacks.settings import settings_table
 from tests import screens
-from tests.conftest import Assemblies, Aws, start
+from tests.conftest import Assemblies, Aws, bootstrapped_aws
 from tests.picture import draw
 from tests.recordings import recordings
 from tests.tenants import draw_tenants
@@ -47,11 +47,8 @@ _STEADY = {
 def pictures(aws: Aws) -> dict[Path, str]:
     """The generated files beside the documents. Nothing is deployed any more afterwards: the demo destroys it."""
     body = aws.client("cloudwatch").get_dashboard(DashboardName="test")["DashboardBody"]
-    return {
-        ROOT / "tests/dashboard.svg": draw(json.loads(body)),
-        ROOT / "tests/tenants.svg": draw_tenants(aws),
-        **{ROOT / f"docs/pictures/{name}.svg": svg for name, svg in recordings(aws, steady)},
-    }
+    drawn = {"dashboard": draw(json.loads(body)), "tenants": draw_tenants(aws), **dict(recordings(aws, steady))}
+    return {ROOT / f"docs/pictures/{name}.svg": svg for name, svg in drawn.items()}
 
 
 def pieces(aws: Aws) -> dict[str, str]:
@@ -99,15 +96,14 @@ def steady(text: str) -> str:
 
 def main() -> None:
     screens.write()
-    with tempfile.TemporaryDirectory() as directory:
-        for aws in start(Assemblies(Path(directory))):
-            aws.deploy()
-            texts = {path: path.read_text() for path in DOCUMENTS}
-            for path, text in refreshed(texts, pieces(aws)).items():
-                path.write_text(text)
-            for path, content in pictures(aws).items():
-                path.parent.mkdir(exist_ok=True)
-                path.write_text(content)
+    with tempfile.TemporaryDirectory() as directory, bootstrapped_aws(Assemblies(Path(directory))) as aws:
+        aws.deploy()
+        texts = {path: path.read_text() for path in DOCUMENTS}
+        for path, text in refreshed(texts, pieces(aws)).items():
+            path.write_text(text)
+        for path, content in pictures(aws).items():
+            path.parent.mkdir(exist_ok=True)
+            path.write_text(content)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,11 @@ def test_arrows_point_down() -> None:
     assert foundation == {name: set() for name in FOUNDATION}
 
 
+def test_the_page_for_developers_names_each_subpackage() -> None:
+    text = (ROOT / "docs/development.md").read_text()
+    assert [name for name in MAY_IMPORT if f"/{name}`" not in text] == []
+
+
 def test_the_package_and_the_stacks_share_constants_only() -> None:
     for path in tracked("stacks/*.py"):
         ours = {each for each in imported(path) if each.startswith("hello_queue")}

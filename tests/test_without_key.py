@@ -82,15 +82,14 @@ class Roles:
 @pytest.fixture
 def policies(aws: Aws) -> Iterator[dict[str, str]]:
     """The ARNs of the deployment's managed policies, by who they are for."""
-    aws.deploy(**SETTINGS)
-    outputs: dict[str, str] = {}
-    for stack in aws.client("cloudformation").describe_stacks()["Stacks"]:
-        if stack["StackName"].startswith("byrole-"):
-            outputs |= {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
-    assert "AccessKeySecretArn" not in outputs
-    assert aws.client("iam").list_access_keys(UserName="byrole-Administrator")["AccessKeyMetadata"] == []
-    yield {"user": outputs["QueueUserPolicyArn"], "operator": outputs["OperatorPolicyArn"]}
-    aws.destroy(**SETTINGS)
+    with aws.deployed(**SETTINGS):
+        outputs: dict[str, str] = {}
+        for stack in aws.client("cloudformation").describe_stacks()["Stacks"]:
+            if stack["StackName"].startswith("byrole-"):
+                outputs |= {each["OutputKey"]: each["OutputValue"] for each in stack.get("Outputs", [])}
+        assert "AccessKeySecretArn" not in outputs
+        assert aws.client("iam").list_access_keys(UserName="byrole-Administrator")["AccessKeyMetadata"] == []
+        yield {"user": outputs["QueueUserPolicyArn"], "operator": outputs["OperatorPolicyArn"]}
 
 
 def test_everything_works_by_roles(aws: Aws, policies: dict[str, str], tmp_path: Path) -> None:

@@ -41,5 +41,8 @@ DEAD_LETTER_ACTIONS = (
 METRICS_ACTIONS = ("cloudwatch:DescribeAlarms", "cloudwatch:GetMetricStatistics")
 """What status.py calls on CloudWatch."""
 
-ALARM_ENDINGS = ("-dead-letters", "-oldest-message", "-in-flight")
-"""How the names of the alarms end that belong to a queue. They begin with the queue's name."""
+DEAD_LETTERS_ALARM = "-dead-letters"
+OLDEST_MESSAGE_ALARM = "-oldest-message"
+IN_FLIGHT_ALARM = "-in-flight"
+ALARM_ENDINGS = (DEAD_LETTERS_ALARM, OLDEST_MESSAGE_ALARM, IN_FLIGHT_ALARM)
+"""How the names of a queue's alarms end. They begin with the queue's name. status.py shows these alarms."""

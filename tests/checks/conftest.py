@@ -9,15 +9,13 @@ import pytest
 from hello_queue.checks.deployment import deployment_checks
 from hello_queue.checks.model import Check
 from tests.conftest import Aws
+from tests.local_aws.environments import inside
 
 
 @pytest.fixture
 def environment(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> pytest.MonkeyPatch:
     """This process's environment points to the local AWS, with its root key."""
-    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN", "AWS_PROFILE"):
-        monkeypatch.delenv(name, raising=False)
-    for name, value in aws.instance.variables.items():
-        monkeypatch.setenv(name, value)
+    inside(aws, monkeypatch)
     return monkeypatch
 
 

@@ -42,9 +42,8 @@ CALLABLE = ("sqs:SetQueueAttributes", "sqs:GetQueueAttributes", "iam:ListUsers",
 
 @pytest.fixture(scope="module")
 def deployed(aws: Aws) -> Iterator[Aws]:
-    aws.deploy(**SETTINGS)
-    yield aws
-    aws.destroy(**SETTINGS)
+    with aws.deployed(**SETTINGS):
+        yield aws
 
 
 @pytest.fixture(scope="module")

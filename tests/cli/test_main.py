@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import ast
 import sys
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from botocore.exceptions import ClientError, NoRegionError, UnknownServiceError
 
 from hello_queue.cli.main import run
 from hello_queue.errors import HelloQueueError, UsageError
+from hello_queue.project import ROOT
 
 
 def raising(error: BaseException) -> Callable[[], int]:
@@ -55,3 +58,17 @@ def test_an_expected_failure_is_one_line(
 def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
     with pytest.raises(type(bug)):
         run(raising(bug))
+
+
+@pytest.mark.parametrize("script", sorted((ROOT / "scripts").glob("*.py")), ids=lambda path: path.name)
+def test_every_script_ends_in_run(script: Path) -> None:
+    """So what is tested of one script's end holds for all."""
+    tree = ast.parse(script.read_text())
+    imported = {
+        alias.name
+        for each in tree.body
+        if isinstance(each, ast.ImportFrom) and each.module == "hello_queue.cli.main"
+        for alias in each.names
+    }
+    assert "run" in imported
+    assert ast.unparse(tree.body[-1]) == "if __name__ == '__main__':\n    run(main)"

@@ -164,9 +164,8 @@ def advised(done: subprocess.CompletedProcess[str]) -> str:
 
 @pytest.fixture
 def staging(aws: Aws) -> Iterator[None]:
-    aws.deploy(deployment="staging", administrator_access="false", delay_seconds=0)
-    yield
-    aws.destroy(deployment="staging", administrator_access="false", delay_seconds=0)
+    with aws.deployed(deployment="staging", administrator_access="false", delay_seconds=0):
+        yield
 
 
 @pytest.mark.usefixtures("staging")

@@ -25,12 +25,6 @@ def test_a_profile_cannot_fetch_its_key_with_itself(aws: Aws, files: dict[str, s
     assert "fetches its key with itself" in one_line(aws.script("send.py", check=False, env=files), 1)
 
 
-@pytest.mark.parametrize("name", ["", "a b", "a]b", "ä", "x" * 129, "a\nb"])
-def test_invalid_profile_names(aws: Aws, files: dict[str, str], name: str) -> None:
-    done = aws.script("credentials.py", "profile", name, check=False, env=files)
-    assert "is not a valid profile name: use 1 to 128" in one_line(done, 2)
-
-
 def as_nobody(aws: Aws, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run credentials.py as a user that is bound by file modes, as root is not."""
     if os.geteuid() != 0:

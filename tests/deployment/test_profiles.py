@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -12,7 +13,7 @@ import pytest
 
 from hello_queue.deployment.profiles import write_profile
 from hello_queue.project import ROOT
-from tests.deployment.conftest import mode, values
+from tests.deployment.conftest import values
 
 OTHERS = """\
 # Mine, do not touch
@@ -57,49 +58,62 @@ def test_other_profiles_comments_and_order_are_unchanged(
     assert path.read_bytes().decode() == after
 
 
-KILL_ME = """
-import os, signal, sys
+KILLED_AT_EVERY_LINE = """
+import json, os, signal, stat, sys
 from pathlib import Path
 from hello_queue.deployment.profiles import write_profile
-moment, passed = int(sys.argv[1]), 0
-def tracer(frame, event, argument):
-    global passed
-    if event == "line" and "/deployment/" in frame.f_code.co_filename:
-        passed += 1
-        if passed == moment:
-            os.kill(os.getpid(), signal.SIGKILL)
+
+old, *names = sys.argv[1:]
+paths = [Path(name) for name in names]
+
+def killed_at(moment):
+    passed = 0
+    def tracer(frame, event, argument):
+        nonlocal passed
+        if event == "line" and "/deployment/" in frame.f_code.co_filename:
+            passed += 1
+            if passed == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+        return tracer
     return tracer
-sys.settrace(tracer)
-new = {"aws_access_key_id": "NEW", "aws_secret_access_key": "NEW" * 1000}
-write_profile("queue", credentials=new, config={"region": "new"}, overwrite=True)
+
+for moment in range(1, 1000):
+    for path in paths:
+        path.write_text(old)
+    child = os.fork()  # importing takes a hundred times as long
+    if child == 0:
+        sys.settrace(killed_at(moment))
+        new = {"aws_access_key_id": "NEW", "aws_secret_access_key": "NEW" * 1000}
+        write_profile("queue", credentials=new, config={"region": "new"}, overwrite=True)
+        os._exit(0)
+    _, status = os.waitpid(child, 0)
+    leftovers = list(paths[0].parent.glob(".*.partial"))
+    modes = [stat.S_IMODE(each.stat().st_mode) for each in leftovers]
+    for each in leftovers:
+        each.unlink()
+    print(json.dumps([status, *(path.read_text() for path in paths), *modes]))
+    if status == 0:
+        break
 """
 
 
-@pytest.mark.parametrize("step", [5, pytest.param(1, marks=pytest.mark.soak)])
-def test_killed_at_any_line_it_leaves_the_old_or_the_new_file(tmp_path: Path, step: int) -> None:
-    """Killed after each line of the package in turn (or each fifth), until it completes."""
+def test_killed_at_any_line_it_leaves_the_old_or_the_new_file(tmp_path: Path) -> None:
+    """Killed at each line of the package in turn, until it completes."""
     old = "[default]\naws_access_key_id = OLD\n\n[queue]\naws_access_key_id = OLD\n"
-    paths = {"AWS_SHARED_CREDENTIALS_FILE": tmp_path / "credentials", "AWS_CONFIG_FILE": tmp_path / "config"}
-    seen: list[set[str]] = [set(), set()]
-    for moment in range(1, 1000, step):
-        for path in paths.values():
-            path.write_text(old)
-        environment = {**os.environ, **{name: str(path) for name, path in paths.items()}}
-        command = [sys.executable, "-c", KILL_ME, str(moment)]
-        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-        for number, path in enumerate(paths.values()):
-            seen[number].add(path.read_text())
-        for leftover in tmp_path.glob(".*.partial"):
-            assert mode(leftover) == 0o600
-            leftover.unlink()
-        if done.returncode == 0:
-            break
-        assert done.returncode == -signal.SIGKILL, done.stderr
-    else:
-        pytest.fail("it never completed")
-    assert moment > 50
-    assert [len(texts) for texts in seen] == [2, 2]
-    assert all(old in texts for texts in seen)
+    paths = {"AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials"), "AWS_CONFIG_FILE": str(tmp_path / "config")}
+    command = [sys.executable, "-c", KILLED_AT_EVERY_LINE, old, *paths.values()]
+    done = subprocess.run(
+        command, cwd=ROOT, env={**os.environ, **paths}, capture_output=True, text=True, timeout=60, check=True
+    )
+    *killed, completed = (json.loads(line) for line in done.stdout.splitlines())
+    assert len(killed) > 50
+    assert {status for status, *_ in killed} == {int(signal.SIGKILL)}, done.stderr
+    assert completed[0] == 0, done.stderr
+    assert len(completed) == 3, "no temporary file is left"
+    modes = {mode for _, _, _, *found in killed for mode in found}
+    assert modes == {0o600}
+    for index in (1, 2):
+        assert {each[index] for each in (*killed, completed)} == {old, completed[index]}
 
 
 def test_temporary_files_of_a_killed_run_are_removed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -114,10 +128,17 @@ def test_temporary_files_of_a_killed_run_are_removed(tmp_path: Path, monkeypatch
     assert young.exists(), "another process may be writing it"
 
 
+WRITE = """
+from hello_queue.deployment.profiles import write_profile
+new = {"aws_access_key_id": "NEW", "aws_secret_access_key": "NEW" * 1000}
+write_profile("queue", credentials=new, config={"region": "new"}, overwrite=True)
+"""
+
+
 def test_concurrent_runs_leave_a_complete_file(tmp_path: Path) -> None:
     environment = {**os.environ, "AWS_SHARED_CREDENTIALS_FILE": str(tmp_path / "credentials")}
     environment["AWS_CONFIG_FILE"] = str(tmp_path / "config")
-    running = [subprocess.Popen([sys.executable, "-c", KILL_ME, "0"], cwd=ROOT, env=environment) for _ in range(4)]
+    running = [subprocess.Popen([sys.executable, "-c", WRITE], cwd=ROOT, env=environment) for _ in range(4)]
     assert [process.wait() for process in running] == [0] * 4
     assert values(environment["AWS_SHARED_CREDENTIALS_FILE"], "queue")["aws_access_key_id"] == "NEW"
     assert list(tmp_path.glob(".*")) == []

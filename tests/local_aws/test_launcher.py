@@ -99,14 +99,6 @@ def test_the_exit_status_is_the_commands_and_nothing_is_left(home: Path, ending:
     assert list(home.iterdir()) == []
 
 
-@pytest.mark.parametrize("region", ["", "mars", "us-east", "US-EAST-1"])
-def test_an_invalid_region(region: str) -> None:
-    command = [*LOCAL_AWS, f"--region={region}"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert done.returncode == 2
-    assert f"{region!r} is not an AWS region" in done.stderr
-
-
 def test_a_command_that_does_not_exist(home: Path) -> None:
     done = local_aws(home, "no-such-command")
     assert done.returncode == 1

@@ -22,8 +22,8 @@ from hello_queue.sqs.handlers import Message
 from tests.conftest import Aws
 from tests.local_aws.environments import inside
 from tests.queues import redrive_policy
+from tests.scripts.in_process import load
 from tests.scripts.pairs import Pair, count, make_pair
-from tests.scripts.test_bad_input import load
 
 
 @pytest.fixture

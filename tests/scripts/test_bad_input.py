@@ -2,35 +2,21 @@
 
 from __future__ import annotations
 
-import functools
-import importlib.util
-import signal
-import sys
 from collections.abc import Iterator
-from types import ModuleType
 
 import pytest
 
+from hello_queue.cli.terminal import printable
 from hello_queue.project import ROOT
 from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
 from tests.conftest import Aws
+from tests.local_aws.environments import inside
+from tests.scripts.in_process import run, set_environment
 from tests.scripts.offline import OFFLINE, shell
 
 NUMBER = "{!r} is not a whole number from {}"
-
-
-@functools.cache
-def load(script: str) -> ModuleType:
-    """The script as a module. Its handling of Ctrl-C is not for this process."""
-    name = f"script_{script.removesuffix('.py')}"
-    spec = importlib.util.spec_from_file_location(name, ROOT / "scripts" / script)
-    assert spec
-    assert spec.loader
-    module = sys.modules[name] = importlib.util.module_from_spec(spec)
-    handler = signal.getsignal(signal.SIGINT)
-    spec.loader.exec_module(module)
-    signal.signal(signal.SIGINT, handler)
-    return module
+EVIL, ESCAPED = "a\x1b[31m\nforged\u202e", r"a\x1b[31m\nforged\u202e"
+"""What an argument can contain, and how an error shows it."""
 
 
 def out_of_range(option: str, minimum: int, maximum: int) -> Iterator[tuple[list[str], str]]:
@@ -83,6 +69,8 @@ INVALID_ARGUMENTS = {
         (["--group", "ü"], "the group 'ü' is invalid"),
         (["--group", "x" * 129], "it must be 1 to 128"),
         (["a", "b"], "unrecognized arguments: b"),
+        (["a", EVIL], f"unrecognized arguments: {ESCAPED}"),
+        (["--count", EVIL], ESCAPED),
         (["", "--count", "2"], "the message is empty"),
         (["--count", "2", "--file", "x"], "not allowed with argument --count"),
         (["text", "--file", "x"], "the message and --file exclude each other"),
@@ -101,6 +89,7 @@ INVALID_ARGUMENTS = {
     ],
     "process.py": [
         (["message"], "unrecognized arguments: message"),
+        ([EVIL], f"unrecognized arguments: {ESCAPED}"),
         (["--count", "1", "--forever"], "not allowed with argument --count"),
         (["--count", "1", "--processes", "2"], "--count needs --processes 1"),
         (["--failures", ""], "--failures '' is empty"),
@@ -116,12 +105,15 @@ INVALID_ARGUMENTS = {
         *LOAD_OPTIONS,
     ],
     "status.py": [
+        (["--queue-url", EVIL], ESCAPED),
         *out_of_range("--watch", 1, 86_400),
         *out_of_range("--groups", 1, 1_000),
         (["--groups", "5", "--watch", "5"], "--groups 5 and --watch exclude each other"),
+        (["--samples", "3"], "--samples 3 has no effect without --watch: add --watch SECONDS"),
         *QUEUE_OPTIONS,
     ],
     "redrive.py": [
+        (["--deployment", EVIL], ESCAPED),
         (["--yes"], "--yes needs --move or --delete"),
         (["--dump", "x", "--yes"], "--yes needs --move or --delete"),
         (["--id", ""], "--id: '' is not the id of a message"),
@@ -159,6 +151,7 @@ INVALID_ARGUMENTS = {
     ],
     "smoke_test.py": [
         (["x"], "unrecognized arguments: x"),
+        ([EVIL], ESCAPED),
         *DEPLOYMENTS,
         *out_of_range("--longest-delay", 0, 900),
         *out_of_range("--timeout", 1, 600),
@@ -168,9 +161,13 @@ INVALID_ARGUMENTS = {
         ([], "the following arguments are required: COMMAND"),
         (["nonsense"], "invalid choice: 'nonsense'"),
         (["profile"], "the following arguments are required: NAME"),
+        (["profile", EVIL], ESCAPED),
+        (["profile", "x", EVIL], ESCAPED),
         (["profile", ""], "'' is not a valid profile name"),
         (["profile", "a b"], "'a b' is not a valid profile name"),
         (["profile", "ü"], "'ü' is not a valid profile name"),
+        (["profile", "a]b"], "'a]b' is not a valid profile name"),
+        (["profile", "a\nb"], r"'a\nb' is not a valid profile name"),
         (["profile", "x" * 129], "1 to 128"),
         (["csv"], "the following arguments are required: FILE"),
         (["csv", ""], "''"),
@@ -185,56 +182,52 @@ INVALID_ARGUMENTS = {
         (["export", "--as", ""], "--as: '' is empty: give the name of a profile"),
     ],
     "review.py": [
+        (["--fail-on", EVIL], ESCAPED),
         (["--fail-on", ""], "''"),
         (["--fail-on", "nonsense"], "'nonsense'"),
         (["--fail-on", "data-loss,"], "''"),
         (["x"], "unrecognized arguments: x"),
     ],
     "rehearse.py": [
-        (["x"], "unrecognized arguments: x"),
+        ([EVIL], ESCAPED),
         (["--markdown"], "expected one argument"),
     ],
     "local_aws.py": [
-        (["--region", "nowhere"], "'nowhere'"),
-        (["--region", ""], "''"),
-        (["--nope\x1b[1m"], r"--nope\x1b[1m"),
+        *((["--region", name], f"{name!r} is not an AWS region") for name in ("", "mars", "us-east", "US-EAST-1")),
+        ([f"--{EVIL}"], ESCAPED),
     ],
     "bench.py": [
+        (["--rounds", EVIL], ESCAPED),
         *out_of_range("--rounds", 1, 99),
         (["--only", ""], "'' is in the name of no part"),
         (["--only", "send, 99 bytes"], "'send, 99 bytes' is in the name of no part, such as 'local AWS' or 'send, 100"),
         (["--only", "memory", "--only", "x" * 61], f"'{'x' * 60}' is in the name of no part"),
         (["--only", "memory", "--record", "x"], "--only and --record exclude each other"),
     ],
-    "golden.py": [(["x"], "unrecognized arguments: x")],
-    "demo.py": [(["x"], "unrecognized arguments: x")],
+    "golden.py": [([EVIL], f"unrecognized arguments: {ESCAPED}")],
+    "demo.py": [([EVIL], f"unrecognized arguments: {ESCAPED}")],
 }
 
 
 @pytest.fixture
 def offline(monkeypatch: pytest.MonkeyPatch) -> None:
     """A row that is wrong ends in a refused connection."""
-    for name, value in OFFLINE.items():
-        monkeypatch.setenv(name, value)
+    set_environment(monkeypatch, OFFLINE)
 
 
 @pytest.mark.usefixtures("offline")
 @pytest.mark.parametrize("script", INVALID_ARGUMENTS)
-def test_invalid_arguments(
-    script: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests
-) -> None:
+def test_invalid_arguments(script: str, capsys: pytest.CaptureFixture[str], subtests: pytest.Subtests) -> None:
     """In this process: it is about parsing, and there are hundreds."""
-    module = load(script)
     for arguments, reason in INVALID_ARGUMENTS[script]:
         with subtests.test(arguments=[argument[:20] for argument in arguments]):
-            monkeypatch.setattr(sys, "argv", [f"scripts/{script}", *arguments])
-            with pytest.raises(SystemExit) as ended:
-                module.run(module.main)
+            status = run(script, *arguments)
             shown = capsys.readouterr()
-            assert (ended.value.code, shown.out) == (2, "")
+            assert (status, shown.out) == (2, "")
             assert shown.err.startswith(script.removesuffix(".py"))
             assert reason in shown.err
             assert shown.err.count("\n") == 1
+            assert printable(shown.err[:-1]) == shown.err[:-1]
 
 
 def test_invalid_arguments_in_a_process() -> None:
@@ -256,15 +249,10 @@ def test_invalid_arguments_in_a_process() -> None:
     ],
 )
 @pytest.mark.usefixtures("offline")
-def test_files_of_send(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str
-) -> None:
-    module = load("send.py")
-    monkeypatch.setattr(sys, "argv", ["scripts/send.py", "--queue-url", "http://127.0.0.1:9/1/q", *arguments])
-    with pytest.raises(SystemExit) as ended:
-        module.run(module.main)
+def test_files_of_send(capsys: pytest.CaptureFixture[str], arguments: list[str], reason: str) -> None:
+    status = run("send.py", "--queue-url", "http://127.0.0.1:9/1/q", *arguments)
     shown = capsys.readouterr()
-    assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
+    assert (status, shown.out, shown.err.count("\n")) == (2, "", 1)
     assert reason in shown.err
 
 
@@ -291,10 +279,20 @@ def key_without_rights(aws: Aws) -> Iterator[dict[str, str]]:
         ("credentials.py", ["csv", "key.csv", "--secret", "x"], "secretsmanager:GetSecretValue"),
     ],
 )
-def test_denied(aws: Aws, key_without_rights: dict[str, str], script: str, arguments: list[str], action: str) -> None:
-    done = aws.script(script, *arguments, check=False, env=key_without_rights)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith(f"{script}: ")
-    assert "AccessDenied" in done.stderr
-    assert action in done.stderr
+def test_denied(
+    aws: Aws,
+    key_without_rights: dict[str, str],
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    arguments: list[str],
+    action: str,
+) -> None:
+    inside(aws, monkeypatch, **key_without_rights)
+    status = run(script, *arguments)
+    shown = capsys.readouterr()
+    assert (status, shown.out, shown.err.count("\n")) == (1, "", 1)
+    assert shown.err.startswith(f"{script}: ")
+    assert "AccessDenied" in shown.err
+    assert action in shown.err
     assert not (ROOT / "key.csv").exists()

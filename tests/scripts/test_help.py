@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from hello_queue.project import ROOT
-from tests.scripts.test_bad_input import load
+from tests.scripts.in_process import load
 
 SCRIPTS = sorted(path.name for path in (ROOT / "scripts").glob("*.py"))
 COMMANDS = [[script] for script in SCRIPTS] + [

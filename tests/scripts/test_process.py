@@ -59,18 +59,6 @@ def test_a_body_that_the_terminals_encoding_lacks_is_escaped(aws: Aws, queue: st
     assert done.stdout == "\\u6f22\n"
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [f"--count={value}" for value in ("0", "-1", "x", "9999999999", "", "٥5")]
-    + [f"--empty-after={value}" for value in ("-1", "86401", "1.5")],
-)
-def test_numbers_out_of_range(aws: Aws, arguments: str) -> None:
-    done = aws.script("process.py", arguments, check=False)
-    assert done.returncode == 2
-    last = done.stderr.strip().splitlines()[-1]
-    assert f"{arguments.partition('=')[2]!r} is not a whole number from" in last
-
-
 @pytest.mark.parametrize("encoding", ["utf-8", "ascii"])
 def test_a_message_cannot_drive_a_terminal_or_forge_a_line(aws: Aws, queue: str, encoding: str) -> None:
     """On a terminal, every message is one line without control or format characters, whatever its body and author."""

@@ -8,8 +8,6 @@ import time
 from collections import Counter
 from pathlib import Path
 
-import pytest
-
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
 from tests.queues import bodies, fill, redrive_policy
@@ -98,22 +96,6 @@ def test_postponed_messages_are_received_again(aws: Aws, queue: str, tmp_path: P
     assert "5 processed, 5 times returned for a later retry" in worker.end()
     assert worker.process.returncode == 0
     assert sorted(worker.handled()) == TEXTS[:5]
-
-
-@pytest.mark.parametrize(
-    ("arguments", "error"),
-    [
-        (["--concurrency=0"], "from 1 to 1,000"),
-        (["--max-handling-time=0"], "from 1 to 43,200"),
-        (["--grace=-1"], "from 0"),
-        (["--count=1", "--processes=2"], "--count needs --processes 1"),
-        (["--count=1", "--forever"], "not allowed with"),
-    ],
-)
-def test_invalid_arguments(aws: Aws, queue: str, arguments: list[str], error: str) -> None:
-    done = aws.script("process.py", "--queue-url", queue, *arguments, check=False)
-    assert done.returncode == 2
-    assert error in done.stderr.strip().splitlines()[-1]
 
 
 def test_a_queue_that_is_deleted_meanwhile(aws: Aws, tmp_path: Path) -> None:

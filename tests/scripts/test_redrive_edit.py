@@ -16,9 +16,9 @@ from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
 from tests.queues import bodies, fill
+from tests.scripts.in_process import load
 from tests.scripts.pairs import Pair, all_bodies
 from tests.scripts.terminals import typed
-from tests.scripts.test_bad_input import load
 
 
 class Editor:

@@ -2,23 +2,14 @@
 
 from __future__ import annotations
 
-import subprocess
 import time
 
 import pytest
 
 from tests.conftest import Aws
-
-
-def bodies(aws: Aws, url: str) -> list[str]:
-    received = aws.client("sqs").receive_message(QueueUrl=url, MaxNumberOfMessages=10, VisibilityTimeout=0)
-    return [message["Body"] for message in received.get("Messages", [])]
-
-
-def one_line(done: subprocess.CompletedProcess[str], status: int) -> str:
-    assert done.returncode == status, done.stderr
-    assert done.stderr.count("\n") == 1, done.stderr
-    return done.stderr.strip()
+from tests.local_aws.environments import inside
+from tests.queues import bodies
+from tests.scripts.in_process import run, set_environment
 
 
 def test_the_tutorial(aws: Aws, deployed_queue: str) -> None:
@@ -83,8 +74,20 @@ def test_a_queue_is_chosen_by_name_url_or_deployment(aws: Aws, deployed_queue: s
     ],
 )
 def test_wrong_credentials_or_configuration_is_one_line(
-    aws: Aws, script: str, variables: dict[str, str | None], arguments: list[str], advice: str
+    aws: Aws,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    script: str,
+    variables: dict[str, str | None],
+    arguments: list[str],
+    advice: str,
 ) -> None:
-    message = one_line(aws.script(script, *arguments, check=False, env=variables), 1)
-    assert message.startswith(f"{script}: ")
-    assert advice in message
+    inside(aws, monkeypatch)
+    # No call leaves this machine, whatever the endpoint.
+    set_environment(monkeypatch, {name: aws.instance.variables[name] for name in ("HTTPS_PROXY", "NO_PROXY")})
+    set_environment(monkeypatch, variables)
+    status = run(script, *arguments)
+    shown = capsys.readouterr()
+    assert (status, shown.out, shown.err.count("\n")) == (1, "", 1)
+    assert shown.err.startswith(f"{script}: ")
+    assert advice in shown.err

@@ -5,7 +5,6 @@ from __future__ import annotations
 import logging
 import os
 import sys
-import threading
 import time
 from collections.abc import Coroutine
 from pathlib import Path
@@ -80,6 +79,3 @@ def forgot_await(message: Message) -> Coroutine[Any, Any, None]:
 
 async def coroutine(message: Message) -> None:
     note(message)
-
-
-not_a_function = threading.Lock()

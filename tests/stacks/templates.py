@@ -1,13 +1,11 @@
-"""Reading templates, and deploying them without the CDK CLI."""
+"""Reading templates."""
 
 from __future__ import annotations
 
-import contextlib
-import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from tests.conftest import Aws, Template
+from tests.conftest import Template
 
 Resource = Mapping[str, Any]
 
@@ -50,23 +48,3 @@ def walk(value: Any, path: str = "") -> Iterator[tuple[str, Any]]:
     items = value.items() if isinstance(value, Mapping) else enumerate(value) if isinstance(value, list) else ()
     for key, each in items:
         yield from walk(each, f"{path}/{key}")
-
-
-@contextlib.contextmanager
-def deployed(aws: Aws, templates: Mapping[str, Template]) -> Iterator[None]:
-    """Stacks made from these templates by CloudFormation's API, which takes a tenth of the CDK CLI's time."""
-    cloudformation = aws.client("cloudformation")
-    stacks = {name: template for name, template in templates.items() if template.get("Resources")}
-    try:
-        for name, template in stacks.items():
-            cloudformation.create_stack(
-                StackName=name, TemplateBody=json.dumps(template), Capabilities=["CAPABILITY_NAMED_IAM"]
-            )
-        for name in stacks:
-            cloudformation.get_waiter("stack_create_complete").wait(StackName=name, WaiterConfig={"Delay": 1})
-        yield
-    finally:
-        for name in stacks:
-            cloudformation.delete_stack(StackName=name)
-        for name in stacks:
-            cloudformation.get_waiter("stack_delete_complete").wait(StackName=name, WaiterConfig={"Delay": 1})

@@ -1,13 +1,13 @@
-"""The alarms, their e-mail topic and the dashboard; and the policy for the people who look at them."""
+"""The alarms, their e-mail topic and the dashboard."""
 
 from __future__ import annotations
 
 import json
-import subprocess
 from typing import Any
 
+from hello_queue.constants import ALARM_ENDINGS
 from tests.conftest import Aws, Synth, Template
-from tests.stacks.templates import MESSAGING, deployed, only, resources
+from tests.stacks.templates import MESSAGING, only, resources
 
 
 def alarm(template: Template, name: str) -> dict[str, Any]:
@@ -37,6 +37,11 @@ def test_the_alarms_on_the_oldest_message_and_on_messages_in_flight(synth: Synth
     for each in (oldest, in_flight):
         (dimension,) = each["Dimensions"]
         assert template["Resources"][dimension["Value"]["Fn::GetAtt"][0]]["Properties"]["QueueName"] == "test"
+
+
+def test_status_shows_all_alarms_of_the_queue(synth: Synth) -> None:
+    alarms = resources(synth()[MESSAGING], "AWS::CloudWatch::Alarm")
+    assert {each["AlarmName"] for each in alarms} == {f"test{ending}" for ending in ALARM_ENDINGS}
 
 
 def test_without_an_address_alarms_notify_nobody(synth: Synth) -> None:
@@ -98,44 +103,11 @@ def test_a_fifo_queue_is_no_fair_queue(synth: Synth) -> None:
     assert "QuietGroups" not in str(only(synth(fifo="true")[MESSAGING], "AWS::CloudWatch::Dashboard"))
 
 
-def test_the_email_topic_comes_and_goes_with_the_stack(aws: Aws, synth: Synth) -> None:
+def test_the_email_topic_comes_and_goes_with_the_stack(aws: Aws) -> None:
     sns = aws.client("sns")
-    templates = synth(deployment="mail", alarm_email="alarms@example.com")
-    with deployed(aws, {"mail-HelloQueueMessaging": templates["mail-HelloQueueMessaging"]}):
+    with aws.deployed(deployment="mail", alarm_email="alarms@example.com"):
         topics = sns.list_topics()["Topics"]
         assert [each["TopicArn"].rpartition(":")[2] for each in topics] == ["mail-test-alarms"]
     assert sns.list_topics()["Topics"] == []
     names = [each["AlarmName"] for each in aws.client("cloudwatch").describe_alarms()["MetricAlarms"]]
     assert not [name for name in names if name.startswith("mail-")]
-
-
-def test_the_operator_can_redrive_and_the_queues_user_cannot(aws: Aws, synth: Synth) -> None:
-    """The deployed policies, enforced by IAM: status.py and redrive.py need their own policy and no other."""
-    iam, sqs = aws.client("iam"), aws.client("sqs")
-    with deployed(aws, synth(deployment="operated", administrator_access="false", delay_seconds="0")):
-        dead = sqs.get_queue_url(QueueName="operated-test-dlq")["QueueUrl"]
-        sqs.send_message(QueueUrl=dead, MessageBody="a")
-        (arn,) = [
-            each["Arn"]
-            for each in iam.list_policies(Scope="Local")["Policies"]
-            if each["PolicyName"] == "operated-test-operator"
-        ]
-        iam.create_user(UserName="operator")
-        iam.attach_user_policy(UserName="operator", PolicyArn=arn)
-        operator = iam.create_access_key(UserName="operator")["AccessKey"]
-        user = iam.create_access_key(UserName="operated-Administrator")["AccessKey"]
-
-        def run(key: dict[str, str], script: str, *options: str) -> subprocess.CompletedProcess[str]:
-            env = {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-            return aws.script(script, "--queue", "operated-test", *options, check=False, env=env)
-
-        try:
-            assert "The policy operated-test-operator allows it" in run(user, "redrive.py").stderr
-            assert run(operator, "status.py").stdout.splitlines()[1].split()[-1] == "1"
-            assert run(operator, "redrive.py", "--move", "--yes").stdout.endswith("1 moved\n")
-            assert "AccessDenied" in run(operator, "process.py").stderr
-        finally:
-            iam.delete_access_key(UserName="operator", AccessKeyId=operator["AccessKeyId"])
-            iam.detach_user_policy(UserName="operator", PolicyArn=arn)
-            iam.delete_user(UserName="operator")
-            iam.delete_access_key(UserName="operated-Administrator", AccessKeyId=user["AccessKeyId"])

@@ -13,7 +13,7 @@ import pytest
 
 import app
 from stacks.settings import SettingsError
-from stacks.worker_code import PROJECT, WORKER_MODULES, check_handler, collect_code
+from stacks.worker_code import PROJECT, WORKER_MODULES, collect_code, handler_folder
 from tests.conftest import DEFAULTS
 
 MODULES = {f"hello_queue/{name}" for name in WORKER_MODULES}
@@ -114,9 +114,9 @@ def test_requirements_that_cannot_be_installed(folder: Path, tmp_path: Path) -> 
 
 def test_an_unknown_module() -> None:
     with pytest.raises(SettingsError, match="no module 'orders' in worker_folder 'scripts/workers'"):
-        check_handler("scripts/workers", "orders:book")
+        handler_folder("scripts/workers", "orders:book")
     with pytest.raises(SettingsError, match="no module 'orders' in worker_folder 'no/folder'"):
-        check_handler("no/folder", "orders:book")
+        handler_folder("no/folder", "orders:book")
 
 
 def test_the_folder_is_a_link_out_of_the_project(folder: Path, tmp_path: Path) -> None:
@@ -124,14 +124,14 @@ def test_the_folder_is_a_link_out_of_the_project(folder: Path, tmp_path: Path) -
     link = folder / "link"
     link.symlink_to(tmp_path)
     with pytest.raises(SettingsError, match=f"^worker_folder: .*/link leads out of the project, to {tmp_path}: copy"):
-        check_handler(name_of(link), "orders:book")
+        handler_folder(name_of(link), "orders:book")
 
 
 def test_the_folder_is_in_a_link_out_of_the_project(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "inner").mkdir()
     (folder / "link").symlink_to(tmp_path)
     with pytest.raises(SettingsError, match="/link/inner leads out of the project"):
-        check_handler(name_of(folder / "link/inner"), "orders:book")
+        handler_folder(name_of(folder / "link/inner"), "orders:book")
 
 
 @pytest.mark.parametrize(
@@ -149,7 +149,7 @@ def test_links_in_the_folder_that_are_refused(folder: Path, target: str, reason:
     (folder / "package").mkdir()
     (folder / "package/link").symlink_to(target)
     with pytest.raises(SettingsError, match=rf"^worker_folder: \S*/package/link .*{reason}"):
-        check_handler(name_of(folder), "orders:book")
+        handler_folder(name_of(folder), "orders:book")
 
 
 def test_a_link_behind_a_link(folder: Path) -> None:
@@ -158,14 +158,14 @@ def test_a_link_behind_a_link(folder: Path) -> None:
     (folder / "handlers").mkdir()
     (folder / "handlers/link").symlink_to("../elsewhere")
     with pytest.raises(SettingsError, match="/handlers/link/out leads out of the project"):
-        check_handler(name_of(folder / "handlers"), "orders:book")
+        handler_folder(name_of(folder / "handlers"), "orders:book")
 
 
 def test_links_within_the_project_and_hidden_ones(folder: Path, tmp_path: Path) -> None:
     (folder / "example.py").symlink_to(PROJECT / "scripts/workers/example.py")
     (folder / "more").symlink_to(PROJECT / "scripts/workers")
     (folder / ".venv").symlink_to("/etc")
-    collect_code(check_handler(name_of(folder), "example:log"), tmp_path)
+    collect_code(handler_folder(name_of(folder), "example:log"), tmp_path)
     for name in ("example.py", "more/example.py"):
         assert not (tmp_path / name).is_symlink()
         assert "def log(" in (tmp_path / name).read_text()
