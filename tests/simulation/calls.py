@@ -34,6 +34,7 @@ class Calls:
         self._first_sent: dict[tuple[Process, str], float] = {}
         self._failing_since: dict[tuple[Process, str], float] = {}
         self._receives: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._tried: dict[BaseException, float] = {}
         self._returned: set[str] = set()
         self.sent: dict[Process, set[str]] = defaultdict(set)
 
@@ -93,21 +94,21 @@ class Calls:
 
     def failed(self, process: Process, action: str, error: Exception) -> None:
         """A process has an error."""
+        now = self._oracle.now()
         if _is_transient(error):
-            self._failing_since.setdefault((process, action), self._oracle.now())
+            self._tried[error] = now - self._failing_since.setdefault((process, action), now)
 
     def gave_up(self, process: Process, error: BaseException) -> None:
         """A process reports this error: has it tried for long enough?"""
-        since = [at for (who, action), at in self._failing_since.items() if who is process and action != EXTENSION]
-        if _is_transient(error) and since:
-            self._check_patience(process, min(since), f"gives up: {error}")
+        if error in self._tried:
+            self._check_patience(process, self._tried[error], f"gives up: {error}")
 
     def refused(self, process: Process, body: str, reason: str) -> None:
         """A process reports that SQS does not take this message, which is a valid one."""
-        self._check_patience(process, self._first_sent[process, body], f"gives {body} up: {reason}")
+        tried = self._oracle.now() - self._first_sent[process, body]
+        self._check_patience(process, tried, f"gives {body} up: {reason}")
 
-    def _check_patience(self, process: Process, since: float, what: str) -> None:
-        tried = self._oracle.now() - since
+    def _check_patience(self, process: Process, tried: float, what: str) -> None:
         if tried < self._oracle.retry_timeout - 0.01:
             self._oracle.violated(f"{process} {what}, after {tried:.2f} s")
 
