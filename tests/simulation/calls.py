@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+import asyncio
+import weakref
+from collections import defaultdict
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +33,8 @@ class Calls:
         self._oracle = oracle
         self._first_sent: dict[tuple[Process, str], float] = {}
         self._failing_since: dict[tuple[Process, str], float] = {}
-        self._to_repeat: Counter[Process] = Counter()  # receives
+        self._receives: weakref.WeakSet[asyncio.Task[Any]] = weakref.WeakSet()
+        self._tried: dict[BaseException, float] = {}
         self._returned: set[str] = set()
         self.sent: dict[Process, set[str]] = defaultdict(set)
 
@@ -41,9 +44,7 @@ class Calls:
         stopped = process.stopped_at is not None and now > process.stopped_at > process.frozen_at
         if action == RECEIVE and stopped:
             self._oracle.violated(f"{process} receives after it was stopped")
-        elif action == RECEIVE and self._to_repeat[process]:
-            self._to_repeat[process] -= 1  # it began before
-        elif action == RECEIVE:
+        elif action == RECEIVE and not self._is_repeated():
             if self._failing_since.get((process, DELETE), now) < now and self._holds_handled(process):
                 self._oracle.violated(f"{process} begins to receive while deletes fail")
         elif action == SEND:
@@ -55,6 +56,15 @@ class Calls:
                 for entry in parameters["Entries"]
                 if not entry["VisibilityTimeout"] and self._oracle.receipts[entry["ReceiptHandle"]].result != "later"
             )
+
+    def _is_repeated(self) -> bool:
+        """Whether the receive that is called now began before: each has a task of its own, which repeats it."""
+        task = asyncio.current_task()
+        assert task is not None
+        if task in self._receives:
+            return True
+        self._receives.add(task)
+        return False
 
     def _holds_handled(self, process: Process) -> bool:
         """Whether a consumer holds a message that it has handled before now."""
@@ -84,22 +94,21 @@ class Calls:
 
     def failed(self, process: Process, action: str, error: Exception) -> None:
         """A process has an error."""
+        now = self._oracle.now()
         if _is_transient(error):
-            self._failing_since.setdefault((process, action), self._oracle.now())
-            self._to_repeat[process] += action == RECEIVE
+            self._tried[error] = now - self._failing_since.setdefault((process, action), now)
 
     def gave_up(self, process: Process, error: BaseException) -> None:
         """A process reports this error: has it tried for long enough?"""
-        since = [at for (who, action), at in self._failing_since.items() if who is process and action != EXTENSION]
-        if _is_transient(error) and since:
-            self._check_patience(process, min(since), f"gives up: {error}")
+        if error in self._tried:
+            self._check_patience(process, self._tried[error], f"gives up: {error}")
 
     def refused(self, process: Process, body: str, reason: str) -> None:
         """A process reports that SQS does not take this message, which is a valid one."""
-        self._check_patience(process, self._first_sent[process, body], f"gives {body} up: {reason}")
+        tried = self._oracle.now() - self._first_sent[process, body]
+        self._check_patience(process, tried, f"gives {body} up: {reason}")
 
-    def _check_patience(self, process: Process, since: float, what: str) -> None:
-        tried = self._oracle.now() - since
+    def _check_patience(self, process: Process, tried: float, what: str) -> None:
         if tried < self._oracle.retry_timeout - 0.01:
             self._oracle.violated(f"{process} {what}, after {tried:.2f} s")
 

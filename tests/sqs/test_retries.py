@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -42,3 +43,35 @@ def test_a_wrong_certificate_or_proxy_stays_wrong(error: Exception) -> None:
     loop.close()
     assert calls == 1
     assert outcome.error is error
+
+
+def test_a_call_that_fails_long_after_another_is_retried() -> None:
+    """The other one was not retried to its end: the visibility timeouts of its messages had expired."""
+    waited: list[float] = []
+
+    async def wait() -> None:
+        loop = asyncio.get_running_loop()
+        retries = RetryPolicy(5, lambda _: None, jitter=lambda: 1.0)
+        error = aws.EndpointConnectionError(endpoint_url="https://sqs")
+        await retries.wait(1, error)
+        await asyncio.sleep(60)
+        began = loop.time()
+        await retries.wait(1, error)
+        waited.append(loop.time() - began)
+        with pytest.raises(aws.EndpointConnectionError):
+            await retries.wait(2, error)
+
+    loop = VirtualLoop()
+    loop.run_until_complete(wait())
+    loop.close()
+    assert waited == [pytest.approx(0.2, abs=0.01)]
+
+
+def test_nothing_is_retried_with_a_timeout_of_0() -> None:
+    async def wait() -> None:
+        with pytest.raises(aws.EndpointConnectionError):
+            await RetryPolicy(0, lambda _: None).wait(1, aws.EndpointConnectionError(endpoint_url="https://sqs"))
+
+    loop = VirtualLoop()
+    loop.run_until_complete(wait())
+    loop.close()

@@ -30,20 +30,22 @@ class HandlerTasks(Generic[Work, Result]):
         self._limit = limit
         self._finished = finished
         self._waiting: deque[Work] = deque()
-        self._running: set[asyncio.Task[None]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._busy = 0
 
     @property
     def busy(self) -> int:
         """How many tasks are at work."""
-        return len(self._running)
+        return self._busy
 
     def submit(self, work: list[Work]) -> None:
         """Do the work, beginning in this order."""
         self._waiting.extend(work)
-        for _ in range(min(len(self._waiting), self._limit - len(self._running))):
+        for _ in range(min(len(self._waiting), self._limit - self._busy)):
+            self._busy += 1
             task = asyncio.ensure_future(self._run())
-            self._running.add(task)
-            task.add_done_callback(self._running.discard)
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
 
     def withdraw(self, most: int | None = None) -> list[Work]:
         """Take back what has not begun: all of it, or so many pieces."""
@@ -51,6 +53,10 @@ class HandlerTasks(Generic[Work, Result]):
         return [self._waiting.popleft() for _ in range(number)]
 
     async def _run(self) -> None:
-        while self._waiting:
-            work = self._waiting.popleft()
-            self._finished([(work, await self._call(work))])
+        try:
+            while self._waiting:
+                work = self._waiting.popleft()
+                self._finished([(work, await self._call(work))])
+        finally:
+            # Not in a callback, which runs later: what is submitted before it would wait for ever.
+            self._busy -= 1

@@ -65,10 +65,11 @@ class Stopped(Exception):
 
 
 class RetryPolicy:
-    """How long failing calls are retried, for all tasks together: until none has succeeded for so many seconds.
+    """How long failing calls are retried, for all tasks together: until none has succeeded for so many seconds. Each is
+    retried once at least, because one may fail long after another that was not retried to its end.
 
     Args:
-        timeout: that many seconds. 0: the first failure is final.
+        timeout: that many seconds. 0: nothing is retried.
         report: see `hello_queue.sqs.notices`; called when errors begin and at intervals while they last.
         jitter: returns a number from 0 to 1.
     """
@@ -107,7 +108,8 @@ class RetryPolicy:
         now = asyncio.get_running_loop().time()
         if self._failing_since is None:
             self._failing_since = now
-        if isinstance(reason, Exception) and now - self._failing_since >= self.timeout:
+        is_over = now - self._failing_since >= self.timeout and (attempt > 1 or not self.timeout)
+        if is_over and isinstance(reason, Exception):
             raise reason
         if now - self._reported_at > REPORT_SECONDS:
             self._reported_at = now
