@@ -35,8 +35,8 @@ def test_a_part_can_have_several_places() -> None:
 @pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
 def test_the_files_targets_and_pages_that_it_names_exist(document: Path) -> None:
     text = document.read_text()
-    for script in re.findall(r"(?<![\w/])scripts/\w+\.py", text):
-        assert (ROOT / script).exists(), script
+    for module in re.findall(r"(?<![\w./])(?:scripts|stacks|tests)/[\w/]+\.py", text):
+        assert (ROOT / module).exists(), module
     targets = re.findall(r"^(\w+):", (ROOT / "Makefile").read_text(), re.MULTILINE)
     for target in re.findall(r"`make (\w+)`|^make (\w+)", text, re.MULTILINE):
         assert "".join(target) in targets, target

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import Aws
+from tests.conftest import NO_CHANGES, Aws, Environment
+from tests.scripts.in_process import run_against
 
 
 @pytest.fixture
@@ -50,6 +51,13 @@ def new_user(aws: Aws) -> Iterator[Callable[..., dict[str, str]]]:
         iam.delete_access_key(UserName=name, AccessKeyId=key_id)
         iam.delete_user_policy(UserName=name, PolicyName="allowed")
         iam.delete_user(UserName=name)
+
+
+def credentials(
+    aws: Aws, *arguments: str, check: bool = True, env: Environment = NO_CHANGES
+) -> subprocess.CompletedProcess[str]:
+    """Run credentials.py in this process. Where a shell, a profile or a terminal runs it, it is one of its own."""
+    return run_against(aws, "credentials.py", *arguments, check=check, env=env)
 
 
 def store_key(aws: Aws, name: str, key: Mapping[str, str]) -> None:

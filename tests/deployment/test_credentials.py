@@ -17,7 +17,7 @@ import pytest
 
 from hello_queue.project import ROOT
 from tests.conftest import Aws
-from tests.deployment.conftest import mode, one_line, store_key, values
+from tests.deployment.conftest import credentials, mode, one_line, store_key, values
 
 
 def test_from_deploy_to_send_in_one_command(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
@@ -36,8 +36,8 @@ def test_from_deploy_to_send_in_one_command(aws: Aws, files: dict[str, str], sec
 
 
 def test_the_aws_cli_accepts_the_profile(aws: Aws, files: dict[str, str], aws_cli: str) -> None:
-    aws.script("credentials.py", "profile", "queue", env=files)
-    aws.script("credentials.py", "profile", "fetched", "--process", env=files)
+    credentials(aws, "profile", "queue", env=files)
+    credentials(aws, "profile", "fetched", "--process", env=files)
     endpoint = aws.instance.variables["AWS_ENDPOINT_URL"]
     for profile in ("queue", "fetched"):
         call = [aws_cli, "--endpoint-url", endpoint, "--profile", profile, "sts", "get-caller-identity"]
@@ -48,7 +48,7 @@ def test_the_aws_cli_imports_the_csv(
     aws: Aws, files: dict[str, str], secret: dict[str, str], tmp_path: Path, aws_cli: str
 ) -> None:
     table = tmp_path / "key.csv"
-    aws.script("credentials.py", "csv", str(table), env=files)
+    credentials(aws, "csv", str(table), env=files)
     aws.run(aws_cli, "configure", "import", "--csv", f"file://{table}", env=files)
     imported = values(files["AWS_SHARED_CREDENTIALS_FILE"], "Administrator")
     assert imported["aws_secret_access_key"] == secret["SecretAccessKey"]
@@ -56,16 +56,16 @@ def test_the_aws_cli_imports_the_csv(
 
 def test_the_csv_is_the_consoles(aws: Aws, files: dict[str, str], secret: dict[str, str], tmp_path: Path) -> None:
     table = tmp_path / "key.csv"
-    done = aws.script("credentials.py", "csv", str(table), env=files)
+    done = credentials(aws, "csv", str(table), env=files)
     assert secret["SecretAccessKey"] not in done.stdout + done.stderr
     (row,) = csv.DictReader(table.open())
     assert list(row) == ["User Name", "Access key ID", "Secret access key"]
     assert list(row.values()) == ["Administrator", *secret.values()]
     assert mode(table) == 0o600
     table.write_text("mine")
-    assert "already exists" in one_line(aws.script("credentials.py", "csv", str(table), check=False, env=files), 1)
+    assert "already exists" in one_line(credentials(aws, "csv", str(table), check=False, env=files), 1)
     assert table.read_text() == "mine"
-    aws.script("credentials.py", "csv", str(table), "--force", env=files)
+    credentials(aws, "csv", str(table), "--force", env=files)
     assert table.read_text() != "mine"
 
 
@@ -77,11 +77,11 @@ def test_exports_for_a_shell(aws: Aws, files: dict[str, str], secret: dict[str, 
 
 
 def test_a_profile_with_process_stores_no_key(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
-    aws.script("credentials.py", "profile", "fetched", "--process", env=files)
+    credentials(aws, "profile", "fetched", "--process", env=files)
     aws.script("send.py", env={**files, "AWS_PROFILE": "fetched"})
     for path in files.values():
         assert secret["SecretAccessKey"] not in Path(path).read_text()
-    answer = json.loads(aws.script("credentials.py", "process", env={**files, "AWS_PROFILE": "fetched"}).stdout)
+    answer = json.loads(credentials(aws, "process", env={**files, "AWS_PROFILE": "fetched"}).stdout)
     assert answer["Version"] == 1
     assert {key: answer[key] for key in secret} == secret
 
@@ -90,11 +90,11 @@ def test_an_existing_profile_is_replaced_only_with_force(aws: Aws, files: dict[s
     path = Path(files["AWS_SHARED_CREDENTIALS_FILE"])
     path.write_text(path.read_text() + "[queue]\naws_access_key_id = MINE\n")
     before = path.read_text()
-    refused = aws.script("credentials.py", "profile", "queue", check=False, env=files)
+    refused = credentials(aws, "profile", "queue", check=False, env=files)
     assert "--force" in one_line(refused, 1)
     assert path.read_text() == before
     assert not Path(files["AWS_CONFIG_FILE"]).exists()
-    aws.script("credentials.py", "profile", "queue", "--force", env=files)
+    credentials(aws, "profile", "queue", "--force", env=files)
     assert values(str(path), "queue")["aws_access_key_id"] != "MINE"
 
 
@@ -103,20 +103,20 @@ def test_a_profile_with_another_source_of_credentials(aws: Aws, files: dict[str,
     """With such a line, an SDK would not use the key."""
     config = Path(files["AWS_CONFIG_FILE"])
     config.write_text(f"[profile queue]\n{line}\n")
-    assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
-    aws.script("credentials.py", "profile", "queue", "--force", env=files)
+    assert "--force" in one_line(credentials(aws, "profile", "queue", check=False, env=files), 1)
+    credentials(aws, "profile", "queue", "--force", env=files)
     assert values(str(config), "profile queue") == {"region": "us-east-1"}
 
 
 def test_a_profile_with_process_has_a_region(aws: Aws, files: dict[str, str]) -> None:
-    aws.script("credentials.py", "profile", "fetched", "--process", env=files)
+    credentials(aws, "profile", "fetched", "--process", env=files)
     bare = {**files, "AWS_PROFILE": "fetched", "AWS_REGION": None, "AWS_DEFAULT_REGION": None}
     aws.script("send.py", env=bare)
 
 
 def test_another_region_is_replaced_only_with_force(aws: Aws, files: dict[str, str]) -> None:
     Path(files["AWS_CONFIG_FILE"]).write_text("[profile queue]\nregion = eu-west-1\n")
-    assert "--force" in one_line(aws.script("credentials.py", "profile", "queue", check=False, env=files), 1)
+    assert "--force" in one_line(credentials(aws, "profile", "queue", check=False, env=files), 1)
 
 
 def test_a_symbolic_link_stays(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
@@ -124,7 +124,7 @@ def test_a_symbolic_link_stays(aws: Aws, files: dict[str, str], tmp_path: Path) 
     elsewhere.write_text("# here\n")
     config = Path(files["AWS_CONFIG_FILE"])
     config.symlink_to(elsewhere)
-    aws.script("credentials.py", "profile", "queue", env=files)
+    credentials(aws, "profile", "queue", env=files)
     assert config.is_symlink()
     assert "region = us-east-1" in elsewhere.read_text()
 
@@ -176,7 +176,7 @@ def test_the_advised_command_sends_to_the_queue_of_the_deployment(aws: Aws, file
     sqs = aws.client("sqs")
     url = sqs.get_queue_url(QueueName="staging-test")["QueueUrl"]
     for env in (files, {**files, **keys}):
-        done = aws.script("credentials.py", "profile", "stg", "--deployment", "staging", env=env)
+        done = credentials(aws, "profile", "stg", "--deployment", "staging", env=env)
         command = advised(done)
         assert "--queue staging-test" in command
         assert aws.run("sh", "-c", command, env=env).stdout.startswith("Sent message ")
@@ -188,10 +188,10 @@ def test_the_advised_command_sends_to_the_queue_of_the_deployment(aws: Aws, file
 
 
 def test_the_advice_for_the_default_queue_is_short(aws: Aws, files: dict[str, str]) -> None:
-    done = aws.script("credentials.py", "profile", "queue", env=files)
+    done = credentials(aws, "profile", "queue", env=files)
     assert advised(done) == "AWS_PROFILE=queue python scripts/send.py"
     elsewhere = {**files, "AWS_DEFAULT_REGION": "eu-west-1"}
-    done = aws.script("credentials.py", "profile", "queue", "--region", "us-east-1", env=elsewhere)
+    done = credentials(aws, "profile", "queue", "--region", "us-east-1", env=elsewhere)
     assert advised(done) == "env -u AWS_DEFAULT_REGION AWS_PROFILE=queue python scripts/send.py"
 
 
@@ -199,17 +199,17 @@ def test_process_refuses_keys_of_the_environment(aws: Aws, files: dict[str, str]
     """They would be missing when the profile fetches the key; a profile that reads the secret is not."""
     root = aws.instance.root
     env = {**files, "AWS_ACCESS_KEY_ID": root.key_id, "AWS_SECRET_ACCESS_KEY": root.secret}
-    command = ("credentials.py", "profile", "fetched", "--process")
-    refused = one_line(aws.script(*command, check=False, env=env), 2)
+    command = ("profile", "fetched", "--process")
+    refused = one_line(credentials(aws, *command, check=False, env=env), 2)
     assert "AWS_ACCESS_KEY_ID" in refused
     assert "--as PROFILE" in refused
     assert not Path(files["AWS_CONFIG_FILE"]).exists()
-    done = aws.script(*command, "--as", "default", env=env)
+    done = credentials(aws, *command, "--as", "default", env=env)
     assert aws.run("sh", "-c", advised(done), env=env).stdout.startswith("Sent message ")
 
 
 def test_a_csv_goes_to_stdout(aws: Aws, files: dict[str, str], secret: dict[str, str]) -> None:
-    done = aws.script("credentials.py", "csv", "-", env=files)
+    done = credentials(aws, "csv", "-", env=files)
     (row,) = csv.DictReader(io.StringIO(done.stdout))
     assert list(row.values()) == ["Administrator", *secret.values()]
     assert not (ROOT / "-").exists()
@@ -224,7 +224,7 @@ def test_a_file_that_git_would_add_is_reported(aws: Aws, files: dict[str, str], 
         (checkout / "key.csv", False),
         (tmp_path / "key.txt", False),
     ):
-        done = aws.script("credentials.py", "csv", str(path), env=files)
+        done = credentials(aws, "csv", str(path), env=files)
         assert (f"warning: {path} is in a git working tree and not ignored" in done.stderr) is reported
 
 
@@ -234,12 +234,12 @@ def test_a_key_of_another_user(
     """It fails for a deployment, whose user is known, and is reported for a secret."""
     store_key(aws, "of-another", new_user("another"))
     deployed, named = tmp_path / "deployed.csv", tmp_path / "named.csv"
-    command = ("credentials.py", "csv", "--secret", "of-another")
+    command = ("csv", "--secret", "of-another")
     mismatch = "belongs to arn:aws:iam::111122223333:user/another, not to Administrator, the user of HelloQueueIdentity"
-    refused = aws.script(*command, str(deployed), "--deployment", "", check=False, env=files)
+    refused = credentials(aws, *command, str(deployed), "--deployment", "", check=False, env=files)
     assert mismatch in one_line(refused, 1)
     assert not deployed.exists()
-    done = aws.script(*command, str(named), env=files)
+    done = credentials(aws, *command, str(named), env=files)
     assert "warning: the key " in done.stderr
     assert mismatch in done.stderr
     (row,) = csv.DictReader(named.open())
@@ -250,8 +250,6 @@ def test_without_the_right_to_read_stacks_the_owner_is_printed(
     aws: Aws, files: dict[str, str], new_user: Callable[..., dict[str, str]]
 ) -> None:
     reader = new_user("secret-reader", "secretsmanager:GetSecretValue")
-    done = aws.script(
-        "credentials.py", "profile", "queue", "--secret", "Administrator/access-key", env={**files, **reader}
-    )
+    done = credentials(aws, "profile", "queue", "--secret", "Administrator/access-key", env={**files, **reader})
     assert "works: it belongs to arn:aws:iam::111122223333:user/Administrator\n" in done.stderr
     assert advised(done).endswith("scripts/send.py --queue NAME")

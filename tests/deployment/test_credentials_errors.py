@@ -13,11 +13,11 @@ import pytest
 
 from hello_queue.project import ROOT
 from tests.conftest import Aws
-from tests.deployment.conftest import one_line, store_key
+from tests.deployment.conftest import credentials, one_line, store_key
 
 
 def test_a_profile_cannot_fetch_its_key_with_itself(aws: Aws, files: dict[str, str]) -> None:
-    asked = aws.script("credentials.py", "profile", "default", "--process", "--as", "default", check=False, env=files)
+    asked = credentials(aws, "profile", "default", "--process", "--as", "default", check=False, env=files)
     assert "cannot fetch its key with itself" in one_line(asked, 2)
     command = f"{sys.executable} {ROOT}/scripts/credentials.py process"
     Path(files["AWS_CONFIG_FILE"]).write_text(f"[default]\ncredential_process = {command}\n")
@@ -28,7 +28,7 @@ def test_a_profile_cannot_fetch_its_key_with_itself(aws: Aws, files: dict[str, s
 def as_nobody(aws: Aws, *arguments: str, env: dict[str, str]) -> subprocess.CompletedProcess[str]:
     """Run credentials.py as a user that is bound by file modes, as root is not."""
     if os.geteuid() != 0:
-        return aws.script("credentials.py", *arguments, check=False, env=env)
+        return credentials(aws, *arguments, check=False, env=env)
     nobody = ["setpriv", "--reuid=65534", "--regid=65534", "--clear-groups"]
     return aws.run(*nobody, sys.executable, "scripts/credentials.py", *arguments, check=False, env=env)
 
@@ -74,7 +74,7 @@ def test_missing_file_permissions_are_one_line(aws: Aws, open_files: dict[str, s
 @pytest.mark.parametrize("file", ["", ".", "no/such/folder/key.csv"])
 def test_a_csv_file_that_cannot_be(aws: Aws, files: dict[str, str], file: str) -> None:
     """Its folder is not created: a typing error would put the key where nobody looks."""
-    done = aws.script("credentials.py", "csv", file, check=False, env=files)
+    done = credentials(aws, "csv", file, check=False, env=files)
     assert done.returncode in (1, 2)
     assert "is not the name of a file" in done.stderr or "cannot be written: No such file" in done.stderr
     assert not (ROOT / "no").exists()
@@ -82,7 +82,7 @@ def test_a_csv_file_that_cannot_be(aws: Aws, files: dict[str, str], file: str) -
 
 def test_a_file_where_a_folder_belongs(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    done = aws.script("credentials.py", "csv", str(tmp_path / "file/key.csv"), check=False, env=files)
+    done = credentials(aws, "csv", str(tmp_path / "file/key.csv"), check=False, env=files)
     assert "cannot be written" in done.stderr.splitlines()[-1]
     assert done.returncode == 1
 
@@ -91,7 +91,7 @@ def test_an_invalid_file_is_not_quoted(aws: Aws, files: dict[str, str]) -> None:
     Path(files["AWS_SHARED_CREDENTIALS_FILE"]).write_text("aws_secret_access_key = PRECIOUS\n")
     key = aws.instance.root
     root = {"AWS_ACCESS_KEY_ID": key.key_id, "AWS_SECRET_ACCESS_KEY": key.secret}
-    done = aws.script("credentials.py", "profile", "queue", check=False, env={**files, **root})
+    done = credentials(aws, "profile", "queue", check=False, env={**files, **root})
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
     assert "PRECIOUS" not in done.stderr
@@ -100,28 +100,26 @@ def test_an_invalid_file_is_not_quoted(aws: Aws, files: dict[str, str]) -> None:
 def test_a_secret_that_is_missing_invalid_or_denied(
     aws: Aws, files: dict[str, str], new_user: Callable[..., dict[str, str]]
 ) -> None:
-    done = aws.script("credentials.py", "export", "--secret", "nope", check=False, env=files)
+    done = credentials(aws, "export", "--secret", "nope", check=False, env=files)
     assert "there is no secret nope" in one_line(done, 1)
-    done = aws.script("credentials.py", "export", "--deployment", "nope", check=False, env=files)
+    done = credentials(aws, "export", "--deployment", "nope", check=False, env=files)
     assert "there is no stack nope-HelloQueueIdentity" in one_line(done, 1)
 
     sm = aws.client("secretsmanager")
     for number, text in enumerate(["PRECIOUS", "[]", '{"AccessKeyId": "PRECIOUS"}']):
         sm.create_secret(Name=f"odd-{number}", SecretString=text)
-        done = aws.script("credentials.py", "export", "--secret", f"odd-{number}", check=False, env=files)
+        done = credentials(aws, "export", "--secret", f"odd-{number}", check=False, env=files)
         assert "is not an access key" in one_line(done, 1)
         assert "PRECIOUS" not in done.stderr
 
-    done = aws.script(
-        "credentials.py", "export", "--secret", "Administrator/access-key", check=False, env=new_user("reader")
-    )
+    done = credentials(aws, "export", "--secret", "Administrator/access-key", check=False, env=new_user("reader"))
     assert "secretsmanager:GetSecretValue" in one_line(done, 1)
 
 
 def test_a_key_that_does_not_work_is_not_written(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
     store_key(aws, "wrong", {"AWS_ACCESS_KEY_ID": aws.instance.root.key_id, "AWS_SECRET_ACCESS_KEY": "wrong"})
     for command in (("csv", str(tmp_path / "key.csv")), ("profile", "wrong")):
-        done = aws.script("credentials.py", *command, "--secret", "wrong", check=False, env=files)
+        done = credentials(aws, *command, "--secret", "wrong", check=False, env=files)
         assert "SignatureDoesNotMatch" in one_line(done, 1)
     assert not (tmp_path / "key.csv").exists()
     assert not Path(files["AWS_CONFIG_FILE"]).exists()
@@ -129,6 +127,6 @@ def test_a_key_that_does_not_work_is_not_written(aws: Aws, files: dict[str, str]
 
 def test_a_fifo_is_not_replaced(aws: Aws, files: dict[str, str], tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    done = aws.script("credentials.py", "csv", str(tmp_path / "fifo"), "--force", check=False, env=files)
+    done = credentials(aws, "csv", str(tmp_path / "fifo"), "--force", check=False, env=files)
     assert "is not a regular file" in done.stderr
     assert done.returncode == 1

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import importlib.util
+import io
+import os
 import signal
+import subprocess
 import sys
 from collections.abc import Mapping
 from types import ModuleType
+from unittest import mock
 
 import pytest
 
 from hello_queue.project import ROOT
+from tests.conftest import NO_CHANGES, Aws, Environment
 
 
 @functools.cache
@@ -38,6 +44,23 @@ def run(script: str, *arguments: str) -> int:
     status = ended.value.code
     assert isinstance(status, int)
     return status
+
+
+def run_against(
+    aws: Aws, script: str, *arguments: str, check: bool = True, env: Environment = NO_CHANGES
+) -> subprocess.CompletedProcess[str]:
+    """What `Aws.script` does, in this process. What the script does to its environment ends with it."""
+    environment = {**aws.instance.environment(), **env}
+    variables = {name: value for name, value in environment.items() if value is not None}
+    with (
+        mock.patch.dict(os.environ, variables, clear=True),
+        contextlib.redirect_stdout(io.StringIO()) as out,
+        contextlib.redirect_stderr(io.StringIO()) as err,
+    ):
+        status = run(script, *arguments)
+    if check and status:
+        pytest.fail(f"{script} {' '.join(arguments)} ended with {status}:\n{out.getvalue()}\n{err.getvalue()}")
+    return subprocess.CompletedProcess([script, *arguments], status, out.getvalue(), err.getvalue())
 
 
 def set_environment(monkeypatch: pytest.MonkeyPatch, variables: Mapping[str, str | None]) -> None:

@@ -2,15 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import pty
-import subprocess
-import sys
-
 import pytest
 
-from hello_queue.project import ROOT
+from tests.cli.test_terminal import shown_on_a_terminal
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
 from tests.queues import bodies
@@ -67,27 +61,13 @@ def test_a_message_cannot_drive_a_terminal_or_forge_a_line(aws: Aws, queue: str,
         MessageBody="one\n2 processed\u2028\u202e\u200b\x9b31m\x7f\t",
         MessageAttributes={"Author": {"DataType": "String", "StringValue": "Ada\r\n3 processed\u2066"}},
     )
-    shown = on_terminal(aws, "--queue-url", queue, "--count=1", env={"PYTHONIOENCODING": encoding})
+    environment = {**aws.instance.environment(), "PYTHONIOENCODING": encoding}
+    shown, status = shown_on_a_terminal("process.py", "--queue-url", queue, "--count=1", env=environment)
+    assert status == 0
     assert shown.splitlines() == [
         r"one\n2 processed\u2028\u202e\u200b\x9b31m\x7f\t (author: Ada\r\n3 processed\u2066)",
         "1 processed",
     ]
-
-
-def on_terminal(aws: Aws, *arguments: str, env: dict[str, str]) -> str:
-    """Run process.py with a pseudo-terminal for stdout and stderr. Returns what it shows."""
-    ours, theirs = pty.openpty()
-    command = [sys.executable, "scripts/process.py", *arguments]
-    environment = {**aws.instance.environment(), **env}
-    with subprocess.Popen(command, cwd=ROOT, env=environment, stdout=theirs, stderr=theirs) as process:
-        os.close(theirs)
-        shown = b""
-        with contextlib.suppress(OSError):  # EIO: the process has closed the terminal
-            while some := os.read(ours, 1 << 16):
-                shown += some
-        os.close(ours)
-    assert process.returncode == 0
-    return shown.decode()
 
 
 def test_a_pipe_gets_messages_unchanged(aws: Aws, queue: str) -> None:

@@ -39,28 +39,27 @@ def test_a_handler_gets_the_modules_of_its_own_folder(aws: Aws, queue: str, tmp_
     assert done.stdout == "common a\nconsumer a\nprocess a\nsend a\n"
 
 
-@pytest.mark.parametrize("processes", ["1", "2"])
 @pytest.mark.parametrize(
-    ("source", "handler", "reason"),
+    ("processes", "source", "reason"),
     [
-        ("def f(message) return", "bad:f", "'bad' cannot be imported: SyntaxError: "),
-        ("1 / 0", "bad:f", "'bad' cannot be imported: ZeroDivisionError: division by zero ("),
-        ("import sys; sys.exit(5)", "bad:f", "'bad' cannot be imported: SystemExit: 5 ("),
-        ("import ba", "bad:f", "'bad' cannot be imported: ModuleNotFoundError: No module named 'ba' ("),
+        ("1", "def f(message) return", "SyntaxError: "),
+        ("2", "1 / 0", "ZeroDivisionError: division by zero ("),
+        ("1", "import sys; sys.exit(5)", "SystemExit: 5 ("),
+        ("2", "import sys; sys.exit(5)", "SystemExit: 5 ("),
+        ("1", "import ba", "ModuleNotFoundError: No module named 'ba' ("),
     ],
 )
 def test_a_handler_that_cannot_be_loaded(
-    aws: Aws, queue: str, tmp_path: Path, source: str, handler: str, reason: str, processes: str
+    aws: Aws, queue: str, tmp_path: Path, processes: str, source: str, reason: str
 ) -> None:
     (tmp_path / "bad.py").write_text(f"\n{source}\n")
     fill(aws, queue, "a")
-    done = process(aws, tmp_path, queue, handler, f"--processes={processes}", "--empty-after=1")
+    done = process(aws, tmp_path, queue, "bad:f", f"--processes={processes}", "--empty-after=1")
     assert done.returncode == 2, done.stderr
     assert done.stderr.count("\n") == 1
-    assert done.stderr.startswith("process.py: --handler: ")
+    assert done.stderr.startswith("process.py: --handler: the module 'bad' cannot be imported: ")
     assert reason in done.stderr
-    if "imported" in reason:
-        assert "bad.py:2)" in done.stderr
+    assert "bad.py:2)" in done.stderr
     assert bodies(aws, queue) == ["a"]
 
 

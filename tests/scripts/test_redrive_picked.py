@@ -17,6 +17,7 @@ from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
 from tests.queues import bodies, fill
+from tests.scripts.in_process import run_against
 from tests.scripts.pairs import Pair, all_bodies, count, make_pair
 from tests.scripts.sending import unmeasured
 from tests.scripts.terminals import typed
@@ -27,12 +28,12 @@ ORDERS = [json.dumps({"status": "new" if number % 4 == 0 else "old", "n": number
 def test_picked_messages_are_shown_and_moved(aws: Aws, pair: Pair) -> None:
     fill(aws, pair.dead, *ORDERS, "no JSON")
     url = ["--queue-url", pair.url]
-    shown = aws.script("redrive.py", *url, "--where", "status=new", "--first=3", "--json").stdout
+    shown = run_against(aws, "redrive.py", *url, "--where", "status=new", "--first=3", "--json").stdout
     assert len(shown.splitlines()) == 3
-    everything = aws.script("redrive.py", *url, "--where", "status=new")
+    everything = run_against(aws, "redrive.py", *url, "--where", "status=new")
     assert everything.stderr == f"6 shown, picked from 25, of about 25 in {pair.dead.rpartition('/')[2]}\n"
     assert count(aws, pair.dead) == 25, "they are visible again at once"
-    moved = aws.script("redrive.py", *url, "--where", "status=new", "--match", r'"n": 1?\d}', "--move", "--yes")
+    moved = run_against(aws, "redrive.py", *url, "--where", "status=new", "--match", r'"n": 1?\d}', "--move", "--yes")
     assert moved.stdout == "5 moved\n"
     assert sorted(bodies(aws, pair.url)) == sorted(ORDERS[0:17:4])
     assert count(aws, pair.dead) == 20, "the others are visible again at once"
@@ -50,10 +51,10 @@ def test_messages_that_another_consumer_has_are_reported(aws: Aws, pair: Pair, t
     fill(aws, pair.dead, "a1", "a2", "a3")
     aws.client("sqs").receive_message(QueueUrl=pair.dead, VisibilityTimeout=60)
     for action in (["--delete", "--yes"], ["--dump", str(tmp_path / "dump")]):
-        done = aws.script("redrive.py", "--queue-url", pair.url, "--match", "^b", *action, check=False)
+        done = run_against(aws, "redrive.py", "--queue-url", pair.url, "--match", "^b", *action, check=False)
         assert done.returncode == 1
     for action in ([], ["--dump", str(tmp_path / "dump")], ["--delete", "--yes"]):
-        done = aws.script("redrive.py", "--queue-url", pair.url, "--match", "^a", *action, check=False)
+        done = run_against(aws, "redrive.py", "--queue-url", pair.url, "--match", "^a", *action, check=False)
         assert done.returncode == 1
         assert "1 of about 3 were not looked at" in done.stderr
     assert all_bodies(aws, pair.dead) == ["a1"]
@@ -72,7 +73,7 @@ def test_deleting_needs_the_typed_word(aws: Aws, pair: Pair) -> None:
     assert f"Delete 2 messages of {pair.dead.rpartition('/')[2]} for good? Type delete: " in done.stderr
     assert done.stdout.endswith("2 deleted\n")
     assert all_bodies(aws, pair.dead) == ["keep"]
-    assert aws.script("redrive.py", "--queue-url", pair.url, "--delete", "--yes").stdout.endswith("1 deleted\n")
+    assert run_against(aws, "redrive.py", "--queue-url", pair.url, "--delete", "--yes").stdout.endswith("1 deleted\n")
     assert all_bodies(aws, pair.dead) == []
 
 
@@ -112,7 +113,7 @@ def test_a_dump_is_sent_again_as_it_was(aws: Aws, tmp_path: Path, suffix: str) -
             options["MessageAttributes"] = attributes
         sqs.send_message(QueueUrl=pair.dead, MessageBody=text, **options)
     file = tmp_path / "letters.jsonl"
-    done = aws.script("redrive.py", "--queue-url", pair.url, "--dump", str(file))
+    done = run_against(aws, "redrive.py", "--queue-url", pair.url, "--dump", str(file))
     assert done.stdout == f"5 dumped to {file}\n"
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
     sent = aws.script("send.py", "--queue-url", pair.url, "--file", str(file), "--json-lines")
@@ -120,7 +121,7 @@ def test_a_dump_is_sent_again_as_it_was(aws: Aws, tmp_path: Path, suffix: str) -
     original = received(aws, pair.dead)
     assert len(original) == 5
     assert received(aws, pair.url) == original
-    again = aws.script("redrive.py", "--queue-url", pair.url, "--dump", str(file), check=False)
+    again = run_against(aws, "redrive.py", "--queue-url", pair.url, "--dump", str(file), check=False)
     assert again.returncode == 2
     assert "exists: move it away, or choose another name" in again.stderr
     for url in (pair.url, pair.dead):
@@ -128,7 +129,7 @@ def test_a_dump_is_sent_again_as_it_was(aws: Aws, tmp_path: Path, suffix: str) -
 
 
 def test_an_empty_dump_leaves_no_file(aws: Aws, pair: Pair, tmp_path: Path) -> None:
-    done = aws.script("redrive.py", "--queue-url", pair.url, "--dump", str(tmp_path / "dump"), check=False)
+    done = run_against(aws, "redrive.py", "--queue-url", pair.url, "--dump", str(tmp_path / "dump"), check=False)
     assert (done.returncode, done.stderr) == (
         0,
         "there is nothing to dump: the dead-letter queue is empty\n",
