@@ -103,7 +103,7 @@ class _Reader:
             self._rights.boundaries[who] = tuple(right.statement for right in limits if right.is_certain)
 
     def _is_here(self, policy: Any) -> bool:
-        return isinstance(policy, Mapping) and set(policy) == {"Ref"} and policy["Ref"] in self._resources
+        return isinstance(policy, Mapping) and set(policy) == {"Ref"} and str(policy["Ref"]) in self._resources
 
     def _of_resource(self, logical_id: str, resource: Mapping[str, Any]) -> Iterator[Right]:
         kind, properties, names = resource["Type"], resource.get("Properties", {}), self._names
@@ -193,7 +193,7 @@ class _Reader:
                 plain["Resource"] = [where]
             condition = json.dumps(plain["Condition"], sort_keys=True)
             excepted = frozenset(_principals({"Principal": source.get("NotPrincipal")}, names))
-            for statement, _ in parse({"Statement": plain}):
+            for statement, _ in parse({"Version": document.get("Version"), "Statement": plain}):
                 for holder in who if who is not None else _principals(source, names):
                     yield Right(
                         holder,

@@ -194,7 +194,7 @@ class Comparison:
                 statements = [*old.statements, *new.statements]
                 self._requests[who] = Requests(statements, likely=self._likely, budget=self._budget)
             requests, known = self._requests[who], _known(who[0])
-            tried = itertools.chain([known], requests.revealing(search, known))
+            tried = requests.revealing(search, known)
             return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
         except TooComplexError:
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
@@ -225,10 +225,10 @@ def _hits_with(values: Mapping[str, str], search: Search, requests: Requests) ->
     actions: set[str] = set()
     resources: set[str] = set()
     try:
-        for text, shown in zip(statement.assuming(values).resources, statement.resources, strict=True):
+        for text in statement.resources:
             for _, matching in requests.all(search, values, () if statement.but_resources else (text,)):
                 actions |= matching
-                resources.add(shown)
+                resources.add(text)
     except TooComplexError:
         return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
     return _Hits(frozenset(actions), frozenset(resources), first)
