@@ -20,6 +20,7 @@ from tests.review.templates import document, statement
 QUEUE = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:q"
 USER_ARN = "arn:${AWS::Partition}:iam::${AWS::AccountId}:user/ada"
 DENY = {"Effect": "Deny"}
+DENY_ALL = statement(**DENY, Action="s3:*")
 
 
 def template(**resources: tuple[str, dict[str, Any]]) -> dict[str, Any]:
@@ -68,6 +69,54 @@ def test_a_denial_of_a_group_that_a_member_leaves() -> None:
     (one,) = found(before, template(G=denying, U=user(statement(Action="sqs:*"))))
     assert one.request
     assert (one.kind, one.who, one.request.action) == ("weaker-denial", "user ada", "sqs:PurgeQueue")
+
+
+@pytest.mark.parametrize("of_group", [True, False], ids=["right of its group", "right of its own"])
+def test_a_boundary_that_allows_more(of_group: bool) -> None:
+    denial = statement(**DENY, Action="sqs:PurgeQueue")
+
+    def limited(*boundary: dict[str, Any]) -> dict[str, Any]:
+        own, in_group = [[], [statement(Action="sqs:*")]][:: 1 if of_group else -1]
+        limits = ("IAM::ManagedPolicy", {"ManagedPolicyName": "b", "PolicyDocument": document(*boundary)})
+        ada = user(*own, Groups=[{"Ref": "G"}], PermissionsBoundary={"Ref": "B"})
+        return template(B=limits, G=group(*in_group), U=ada)
+
+    send, all_ = statement(Action="sqs:SendMessage"), statement(Action="sqs:*")
+    for before, after, expected in (
+        ([send], [all_], "ada could now call sqs:AddPermission on example"),
+        ([all_, denial], [all_], "ada could now call sqs:PurgeQueue on example"),
+    ):
+        (finding,) = found(limited(*before), limited(*after))
+        assert (finding.kind, finding.witness) == ("wider-rights", expected)
+        assert kinds(limited(*after), limited(*before)) == []
+
+
+def test_a_boundary_is_no_right_of_whoever_has_it() -> None:
+    limits: Any = ("IAM::ManagedPolicy", {"ManagedPolicyName": "b", "PolicyDocument": document(statement(), DENY_ALL)})
+    free = template(B=limits, U=user(statement(Action="sqs:*")))
+    limited = template(B=limits, U=user(statement(Action="sqs:*"), PermissionsBoundary={"Ref": "B"}))
+    assert kinds(free, limited) == []
+    assert [each.what for each in found(limited, free)] == ["user ada may call sqs:* on any resource"]
+
+
+@pytest.mark.parametrize("arn", ["arn:aws:sqs:*:*:q", "arn:aws:sqs:eu-west-1:444455556666:q", "arn:aws:sqs:*:*:q*"])
+def test_a_queue_policy_names_its_queue_in_other_ways(arn: str) -> None:
+    denial, anyone = (
+        statement(**DENY, Action="*", Principal="*", Resource=arn),
+        statement(Action="sqs:*", Principal="*"),
+    )
+    assert kinds(template(**queue(anyone, denial)), template(**queue(anyone))) == ["weaker-denial"]
+    own = statement(Principal="*", Resource={"Fn::GetAtt": ["Queue", "Arn"]})
+    if "*" in arn:
+        allowed = statement(Principal="*", Resource=arn)
+        assert kinds(template(**queue(own)), template(**queue(allowed))) == []
+
+
+def test_a_role_has_no_username() -> None:
+    named = statement(Resource="*", Condition={"StringLike": {"aws:username": "*"}})
+    r = role(statement(Action="sts:AssumeRole", Principal="*"))
+    policies = [{"PolicyName": "p", "PolicyDocument": document(named, statement(Resource="${aws:username}"))}]
+    assert kinds(template(R=r), template(R=(r[0], {**r[1], "Policies": policies}))) == []
 
 
 def test_a_new_member_comes_with_an_example_and_a_way() -> None:

@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.conditions import Value
+from hello_queue.review.rights.patterns import texts
 from hello_queue.review.rights.statements import resource_pattern
-from hello_queue.review.rights.variables import filled, solved
+from hello_queue.review.rights.variables import Form, filled, own_value, telling
 from hello_queue.review.rules_of_rights import wider_rights
 from tests.review.templates import statement
 from tests.review.test_decision import allows
@@ -51,7 +53,8 @@ documents = st.lists(statements(), min_size=1, max_size=4)
 
 def is_new(before: Any, after: Any, user: str, action: str, resource: str, referer: Value) -> bool:
     """Whether a user may make a request after and might not before."""
-    old, new = (json.loads(json.dumps({"Statement": each}).replace(USERNAME, user)) for each in (before, after))
+    documents = ({"Version": "2012-10-17", "Statement": each} for each in (before, after))
+    old, new = (json.loads(json.dumps(each).replace(USERNAME, user)) for each in documents)
     context = {"aws:referer": referer}
     return allows(new, action, resource, context) and not allows(old, action, resource, context)
 
@@ -125,29 +128,34 @@ def test_a_tag_has_the_value_that_a_condition_asks_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("pattern", "text", "expected"),
+    ("name", "patterns", "expected"),
     [
-        (f"h/{USERNAME}", "h/ab", {"aws:username": "ab"}),
-        (f"*{USERNAME}/x*", "h/ab/xyz/x", {}),  # a username has no slash
-        ("h/${aws:PrincipalTag/team}/*", "h/a/b/c", {"aws:principaltag/team": "a"}),
+        ("aws:username", [f"h/{USERNAME}", "h/ab"], ["ab"]),
+        ("aws:username", [f"h/{USERNAME}", "h/a*"], ["a"]),
+        ("aws:username", [f"h/{USERNAME}", "h/*/x"], []),  # a username has no slash
+        ("aws:principaltag/team", ["h/${aws:PrincipalTag/team}/*", "h/a/b"], ["a"]),
         (
-            "arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q",
-            "arn:aws:sqs:x:444455556666:q",
-            {"aws::accountid": "444455556666"},
+            "aws::accountid",
+            ["arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q", "arn:aws:sqs:x:444455556666:q"],
+            ["444455556666"],
         ),
-        ("${*}/${aws:userid}", "\u2217/ab", {"aws:userid": "ab"}),
-        ("h?/${aws:userid}", "hx/", {}),
-        ("${aws:userid}b", "abab", {"aws:userid": "aba"}),
-        ("h/*", "h/a", {}),
+        ("aws:userid", ["${*}/${aws:userid}", "${*}/ab"], ["ab"]),
+        ("aws:userid", ["${*}/${aws:userid}", "x/ab"], []),
+        ("aws:userid", ["h?/${aws:userid}", "hx/"], []),
+        ("aws:userid", ["${aws:userid}b", "abab"], ["aba"]),
+        ("aws:userid", ["h/${aws:userid}", "h/${aws:PrincipalTag/team}"], [own_value("aws:principaltag/team")]),
+        ("aws:userid", ["h/*", "h/a"], []),
     ],
 )
-def test_values_are_read_from_a_text(pattern: str, text: str, expected: dict[str, str]) -> None:
-    assert solved(pattern, text) == expected
+def test_values_that_make_patterns_match_together(name: str, patterns: list[str], expected: list[str]) -> None:
+    forms = [Form.parse(each) for each in patterns]
+    assert telling(name, [forms], (), Budget()) == expected
 
 
-@given(st.text("ab/*?", max_size=6), st.text("ab/", max_size=8))
-def test_a_text_is_matched_with_the_values_that_are_read_from_it(rest: str, text: str) -> None:
+@given(st.text("ab/*?", max_size=6), st.text("ab/*?", max_size=6))
+def test_a_pattern_matches_a_text_of_another_with_the_values_that_are_told(rest: str, other: str) -> None:
     pattern = f"{rest[:3]}${{aws:userid}}{rest[3:]}"
-    values = solved(pattern, text)
-    if values:
-        assert resource_pattern(filled(pattern, values)).matches(text)
+    for value in telling("aws:userid", [[Form.parse(pattern), Form.parse(other)]], (), Budget()):
+        text = filled(pattern, {"aws:userid": value})
+        assert text
+        assert 3 in texts([[resource_pattern(text)], [resource_pattern(other)]])

@@ -18,6 +18,9 @@ _NAMED_BY = (
 _NAMED_BY_OTHERS = ("AWS::IAM::AccessKey", "AWS::Lambda::EventSourceMapping", "AWS::Lambda::Permission")
 """Types whose UserName or FunctionName is the name of another resource."""
 
+_REFERENCE = re.compile(r"\$\{(!?)([^{}]+)\}")
+"""A reference in the text of Fn::Sub."""
+
 _INTRINSIC = ("Ref", "Fn::GetAtt", "Fn::Join", "Fn::Sub")
 
 
@@ -49,10 +52,10 @@ class Names:
             if function == "Fn::GetAtt" and isinstance(argument, (str, list)):
                 parts = argument.split(".", 1) if isinstance(argument, str) else [self.text(part) for part in argument]
                 return self._attribute(*parts) if len(parts) == 2 else json.dumps(value)
-            if function == "Fn::Join" and isinstance(argument, list) and isinstance(argument[-1], list):
+            if function == "Fn::Join" and isinstance(argument, list) and argument and isinstance(argument[-1], list):
                 return self.text(argument[0]).join(self.text(each) for each in argument[-1])
             if function == "Fn::Sub" and isinstance(argument, str):
-                return argument
+                return _REFERENCE.sub(self._substituted, argument)
         return json.dumps(value, sort_keys=True)
 
     def plain(self, value: Any) -> Any:
@@ -64,6 +67,14 @@ class Names:
                 return self.text(value)
             return {key: self.plain(each) for key, each in value.items() if each != NO_VALUE}
         return value
+
+    def _substituted(self, found: re.Match[str]) -> str:
+        """What Fn::Sub makes of ``${...}``. It leaves ``${!aws:username}`` to IAM, as ``${aws:username}``."""
+        escape, target = found.groups()
+        name, dot, attribute = target.partition(".")
+        if escape:
+            return f"${{{target}}}"
+        return self._attribute(name, attribute) if dot else f"${{{self._target(target)}}}"
 
     def _target(self, target: str) -> str:
         name = self.of(target)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from typing import Any
@@ -26,6 +27,8 @@ _MANAGED = {
     "PowerUserAccess": Statement(True, ("iam:*", "organizations:*", "account:*"), but_actions=True),
 }
 """What matters of policies of AWS. The documents of all others are not known here."""
+_HERE = re.compile(r"\$\{AWS::(Region|AccountId)\}")
+_HOLDER_OF = "any holder of policy "
 _LAMBDA_CONDITIONS = {"SourceArn": "ArnLike", "SourceAccount": "StringEquals", "PrincipalOrgID": "StringEquals"}
 
 
@@ -60,7 +63,6 @@ class _Reader:
             if isinstance(resource, Mapping) and isinstance(resource.get("Type"), str)
         }
         self._holders: dict[str, list[str]] = {}  # of managed policies in this template
-        self._limits: set[str] = set()  # managed policies that are permissions boundaries
 
     def rights(self) -> Iterator[tuple[str, Right]]:
         for logical_id, resource in self._resources.items():
@@ -97,13 +99,13 @@ class _Reader:
                     yield Right(who, denial, label=f"what {arn} denies", is_identity=True)
         boundary = properties.get("PermissionsBoundary")
         if self._is_here(boundary):
-            self._limits.add(boundary["Ref"])
+            self._rights.limits.add(f"{_HOLDER_OF}{names.of(boundary['Ref'])}")
             document = self._resources[boundary["Ref"]].get("Properties", {}).get("PolicyDocument")
             limits = self._statements(document, [who], names.of(boundary["Ref"]))
             self._rights.boundaries[who] = tuple(right.statement for right in limits if right.is_certain)
 
     def _is_here(self, policy: Any) -> bool:
-        return isinstance(policy, Mapping) and set(policy) == {"Ref"} and policy["Ref"] in self._resources
+        return isinstance(policy, Mapping) and set(policy) == {"Ref"} and str(policy["Ref"]) in self._resources
 
     def _of_resource(self, logical_id: str, resource: Mapping[str, Any]) -> Iterator[Right]:
         kind, properties, names = resource["Type"], resource.get("Properties", {}), self._names
@@ -112,10 +114,7 @@ class _Reader:
             who = list(self._holders.get(logical_id, ()))
             for attribute, principal in _ATTACHED_BY.items():
                 who += [f"{principal} {names.name(each)}" for each in listed(properties.get(attribute))]
-            if who or logical_id not in self._limits:
-                yield from self._statements(
-                    properties.get("PolicyDocument"), who or [f"any holder of policy {name}"], name
-                )
+            yield from self._statements(properties.get("PolicyDocument"), who or [f"{_HOLDER_OF}{name}"], name)
         elif kind in IDENTITIES:
             for policy in listed(properties.get("Policies")):
                 readable = isinstance(policy, Mapping) and "PolicyDocument" in policy
@@ -145,14 +144,18 @@ class _Reader:
         """The right of a resource policy, on nothing but its resource."""
         name, statement = self._names.name(target), right.statement
         right = replace(right, attached=name)
-        arns = self._arns(target)
+        arns = {arn: arn.replace("${AWS::Partition}", "aws") for arn in self._arns(target)}
         if statement.but_resources or not right.is_certain:
             yield right
             return
         for text in statement.resources:
-            one = resource_pattern(text)
-            inside = any(resource_pattern(arn).matches(text) for arn in arns)
-            covered = (text,) if inside else tuple(arn for arn in arns if one.matches(arn))
+            plain = text.replace("${AWS::Partition}", "aws")
+            one = resource_pattern(plain)
+            covered = tuple(arn for arn, its_own in arns.items() if one.matches(its_own))
+            # An account or a region in a policy may be that of the deployment.
+            anywhere = (_HERE.sub("*", its_own) for its_own in arns.values())
+            if not covered and any(resource_pattern(each).matches(plain) for each in anywhere):
+                covered = (text,)
             # What a policy says about another resource has no effect; an Allow counts all the same.
             if covered or statement.allows:
                 yield replace(right, statement=replace(statement, resources=covered or (text,)), shown=(text,))
@@ -193,7 +196,7 @@ class _Reader:
                 plain["Resource"] = [where]
             condition = json.dumps(plain["Condition"], sort_keys=True)
             excepted = frozenset(_principals({"Principal": source.get("NotPrincipal")}, names))
-            for statement, _ in parse({"Statement": plain}):
+            for statement, _ in parse({"Version": document.get("Version"), "Statement": plain}):
                 for holder in who if who is not None else _principals(source, names):
                     yield Right(
                         holder,

@@ -104,6 +104,7 @@ class Rights:
         boundaries: the statements of each identity's permissions boundary, if the templates have it.
         aliases: users and roles by their ARNs.
         incomplete: who has policies whose documents the templates do not have.
+        limits: whoever has policies that are permissions boundaries: nobody, and they allow nothing.
         arns: ARNs of resources that policies name.
     """
 
@@ -112,6 +113,7 @@ class Rights:
     boundaries: dict[str, tuple[Statement, ...]] = field(default_factory=dict)
     aliases: dict[str, str] = field(default_factory=dict)
     incomplete: set[str] = field(default_factory=set)
+    limits: set[str] = field(default_factory=set)
 
     @property
     def arns(self) -> list[str]:

@@ -12,8 +12,16 @@ from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.decision import Request, Requests, Search
 from hello_queue.review.rights.patterns import Pattern
-from hello_queue.review.rights.policies import Goal, Policies, newly_granted, no_longer_denied, unaffected
+from hello_queue.review.rights.policies import (
+    Goal,
+    Policies,
+    newly_allowed,
+    newly_granted,
+    no_longer_denied,
+    unaffected,
+)
 from hello_queue.review.rights.statements import Statement, resource_pattern
+from hello_queue.review.rights.variables import ABSENT
 from hello_queue.review.rights.ways import Way, new_ways
 
 NOT_ALLOWED, NOT_DENIED = "not allowed", "not denied"
@@ -47,8 +55,10 @@ class Comparison:
     """Two states of all rights, and what each principal may do in them."""
 
     def __init__(self, before: Rights, after: Rights) -> None:
-        self._before, self._after = before, after
-        states = (before, after)
+        limits = before.limits | after.limits
+        self._before, self._after = states = tuple(
+            replace(each, all=[right for right in each.all if right.who not in limits]) for each in (before, after)
+        )
         aliases = {arn: who for state in states for arn, who in state.aliases.items()}
         self._alias: Callable[[str], str] = lambda who: aliases.get(who, who)
         named = {self._alias(each) for state in states for right in state.all for each in (right.who, *right.excepted)}
@@ -115,12 +125,18 @@ class Comparison:
         return [ANYONE, *self._named] if who.startswith(ANYONE) else [who]
 
     def _wider(self, right: Right) -> Iterator[Widening]:
-        for subject in self._subjects(right, self._after)[: 1 if right.is_identity else None]:
-            if right.is_identity or self._is_for(right, subject):
-                hits = self._hits(right, (subject, right.world, False), newly_granted)
-                if hits:
-                    yield self._described(right, subject, hits)
-                    return
+        for subject in self._subjects(right, self._after):
+            old, new = (state.boundaries.get(subject) for state in (self._before, self._after))
+            # What a group may do, its members may do, unless their boundaries forbade it.
+            limited = old != new and right.who in self._before.members.get(subject, ())
+            if not (right.who == subject or limited if right.is_identity else self._is_for(right, subject)):
+                continue
+            was_denied = any(not each.allows and each not in (new or ()) for each in old or ())
+            goal = newly_allowed if was_denied else newly_granted
+            hits = self._hits(right, (subject, right.world, False), goal)
+            if hits:
+                yield self._described(right, subject, hits)
+                return
 
     def _described(self, right: Right, subject: str, hits: _Hits) -> Widening:
         statement, request = right.statement, hits.request
@@ -132,7 +148,8 @@ class Comparison:
             kind, was = "weaker-condition", f"allowed{min(each.only_if for each in covering)}"
         elif all(each.startswith("sts:AssumeRole") for each in actions):
             kind = "new-trust"
-        return Widening(kind, right, right.who, actions, resources, was, f"allowed{right.only_if}", request, subject)
+        who = subject if right.is_identity else right.who
+        return Widening(kind, right, who, actions, resources, was, f"allowed{right.only_if}", request, subject)
 
     def _covers(self, old: Right, right: Right, subject: str, request: Request) -> bool:
         """Whether an old right allowed the request under other conditions."""
@@ -194,7 +211,7 @@ class Comparison:
                 statements = [*old.statements, *new.statements]
                 self._requests[who] = Requests(statements, likely=self._likely, budget=self._budget)
             requests, known = self._requests[who], _known(who[0])
-            tried = itertools.chain([known], requests.revealing(search, known))
+            tried = requests.revealing(search, known)
             return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
         except TooComplexError:
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
@@ -210,8 +227,13 @@ class _Hits:
 
 
 def _known(subject: str) -> Mapping[str, str]:
-    """The variables whose values are known."""
+    """The variables whose values are known. Only users have a name.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#principaltable
+    """
     kind, _, name = subject.partition(" ")
+    if kind in ("role", "service", "federated"):
+        return {**_PARTITION, "aws:username": ABSENT}
     return {**_PARTITION, "aws:username": name.rpartition("/")[2]} if kind == "user" else _PARTITION
 
 
@@ -225,10 +247,10 @@ def _hits_with(values: Mapping[str, str], search: Search, requests: Requests) ->
     actions: set[str] = set()
     resources: set[str] = set()
     try:
-        for text, shown in zip(statement.assuming(values).resources, statement.resources, strict=True):
+        for text in statement.resources:
             for _, matching in requests.all(search, values, () if statement.but_resources else (text,)):
                 actions |= matching
-                resources.add(shown)
+                resources.add(text)
     except TooComplexError:
         return _Hits(frozenset(statement.actions), frozenset(statement.resources), first)
     return _Hits(frozenset(actions), frozenset(resources), first)

@@ -9,16 +9,15 @@ from __future__ import annotations
 import contextlib
 import functools
 import itertools
-import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta, timezone
 from ipaddress import ip_address, ip_network
 from typing import Any
 
 from hello_queue.review.rights.budget import Budget
-from hello_queue.review.rights.patterns import Pattern, texts
-from hello_queue.review.rights.variables import generalized, variables
+from hello_queue.review.rights.patterns import Pattern, literal, texts
+from hello_queue.review.rights.variables import Form, filled, unescaped, variables
 
 Value = tuple[str, ...] | None
 """The values of a context key in a request; None if the request does not have the key."""
@@ -91,12 +90,18 @@ class Condition:
     def is_negated(self) -> bool:
         return "not" in self.operator
 
-    def generalized(self) -> Condition:
-        """The condition with what matches any value instead of variables."""
+    def assuming(self, values: Mapping[str, str]) -> Condition:
+        """The condition with variables replaced by their values."""
         if self.kind != "text" or not any(map(variables, self.values)):
             return self
-        operator = re.sub(r"^string(not)?equals.*", lambda found: f"string{found[1] or ''}like", self.operator)
-        return replace(self, operator=operator, values=tuple(map(generalized, self.values)))
+        found = (filled(value, values) for value in self.values)
+        return replace(self, values=tuple(each for each in found if each is not None))
+
+    def forms(self) -> Iterator[Form]:
+        """Its values as patterns with variables, if it compares texts."""
+        for value in self.values if self.kind == "text" else ():
+            exact = not (self.operator.startswith("arn") or "like" in self.operator)
+            yield Form.parse(value, exact=exact, ignore_case="ignorecase" in self.operator)
 
     def pattern(self, value: str) -> Pattern:
         """A value of a text operator as a pattern."""
@@ -141,9 +146,10 @@ class Condition:
 
 @functools.lru_cache(maxsize=4096)  # a pattern keeps its regular expression
 def _pattern(operator: str, value: str) -> Pattern:
+    text = unescaped(value)
     if operator.startswith("arn"):
-        return Pattern(value, segments=True)
-    return Pattern(value, exact="like" not in operator, ignore_case="ignorecase" in operator)
+        return Pattern(text, segments=True)
+    return Pattern(text if "like" in operator else literal(text), ignore_case="ignorecase" in operator)
 
 
 _network = functools.lru_cache(maxsize=4096)(functools.partial(ip_network, strict=False))
@@ -154,9 +160,16 @@ def number(text: str) -> float:
 
 
 def date(text: str) -> datetime:
-    """An ISO 8601 date, or seconds since 1970."""
+    """An ISO 8601 date, or seconds since 1970.
+
+    Raises:
+        ValueError: it is neither.
+    """
     if text.replace(".", "", 1).isdigit() and len(text) > 4:
-        return datetime.fromtimestamp(float(text), timezone.utc)
+        try:
+            return datetime.fromtimestamp(float(text), timezone.utc)
+        except (OverflowError, OSError):
+            raise ValueError(text) from None
     found = datetime.fromisoformat(text.replace("Z", "+00:00"))
     return found if found.tzinfo else found.replace(tzinfo=timezone.utc)
 
@@ -170,14 +183,14 @@ def _readable(read: Any, text: str) -> bool:
 
 
 def values_of(
-    key: str, conditions: Sequence[Condition], fixed: Value = None, budget: Budget | None = None
+    key: str, conditions: Sequence[Condition], fixed: Sequence[Value] = (), budget: Budget | None = None
 ) -> dict[tuple[bool, ...], Value]:
     """One value of a key for each way in which the conditions on it hold or not.
 
     Args:
         key: in lower case.
         conditions: all on this key.
-        fixed: the value that the key is known to have.
+        fixed: the only values that the key may have, if any are given.
 
     Raises:
         TooComplexError: there are too many ways.
@@ -192,8 +205,9 @@ def values_of(
         found.setdefault(result, value)
         return result
 
-    if fixed is not None:
-        ways(fixed)
+    if fixed:
+        for value in fixed:
+            ways(value)
         return found
     single: dict[tuple[bool, ...], str] = {}
     for text in dict.fromkeys(_single(key, conditions, budget)):
@@ -213,31 +227,45 @@ def values_of(
     return found
 
 
-def _single(key: str, conditions: Sequence[Condition], budget: Budget) -> Iterable[str]:
-    kinds = {kind: [each for each in conditions if each.kind == kind] for kind in ("bool", "address", "number", "date")}
+def _single(key: str, conditions: Sequence[Condition], budget: Budget) -> Iterator[str]:
+    kinds = {kind: [one for one in conditions if one.kind == kind] for kind in ("bool", "address", "number", "date")}
+    reads: list[Any] = []
     if key in _BOOLEAN or kinds["bool"]:
         yield from ("true", "false")
-    elif kinds["address"]:
-        yield from ("203.0.113.7", "2001:db8::7")
+        if key in _BOOLEAN:
+            return
+    if kinds["address"]:
+        reads.append(ip_address)
+        yield from ("203.0.113.7", "2001:db8::7", "0.0.0.0", "::")  # noqa: S104 (an address to compare with)
         for value in (value for each in kinds["address"] for value in each.values):
             network = _network(value)
             yield str(network.network_address)
             if int(network.broadcast_address) + 1 < 2**network.max_prefixlen:
                 yield str(network.broadcast_address + 1)
-    elif kinds["number"]:
-        numbers = sorted({number(value) for each in kinds["number"] for value in each.values}) or [0.0]
+    if kinds["number"]:
+        reads.append(number)
+        numbers = sorted({number(value) for each in kinds["number"] for value in each.values})
         whole = all(each.is_integer() for each in numbers)
         between = [] if whole else [(one + other) / 2 for one, other in itertools.pairwise(numbers)]
         for each in [*numbers, *(one + step for one in numbers for step in (-1, 1)), *between]:
             yield str(int(each)) if each.is_integer() else str(each)
-    elif kinds["date"]:
+    if kinds["date"]:
+        reads.append(date)
         for moment in sorted({date(value) for one in kinds["date"] for value in one.values}):
             for step in (0, -1, 1):
                 with contextlib.suppress(OverflowError):
                     yield (moment + timedelta(seconds=step)).isoformat()
-    else:
-        groups = [[each.pattern(value) for value in each.values] for each in conditions if each.kind == "text"]
-        unique = list(dict.fromkeys(one for group in groups for one in group))
-        filled = [each.text.replace("*", "any").replace("?", "x") for each in unique if not each.exact]
-        exact = [each.text for each in unique if each.exact]
-        yield from texts(groups, [*exact, *filled, "any"], budget=budget).values()
+    # What a key is compared with as a number, say, is a number, even if other conditions take it for a text.
+    for text in _texts(conditions, budget, reads):
+        if not reads or any(_readable(read, text) for read in reads):
+            yield text
+
+
+def _texts(conditions: Sequence[Condition], budget: Budget, reads: Sequence[Any]) -> Iterator[str]:
+    groups = [[each.pattern(value) for value in each.values] for each in conditions if each.kind == "text"]
+    unique = [one.text for one in dict.fromkeys(one for group in groups for one in group)]
+    exact = [text for text in unique if not {"*", "?"} & {*text}]
+    filled = [text.replace("*", "any").replace("?", "x") for text in unique]
+    yield from texts(groups, [*exact, *filled, "any", ""], budget=budget).values()
+    for text, filler in itertools.product(unique if reads else (), ("", "0", "1", "0.0", "0.0.0")):
+        yield text.replace("*", filler).replace("?", "0")

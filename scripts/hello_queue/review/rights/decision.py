@@ -17,13 +17,13 @@ from dataclasses import dataclass, field
 from hello_queue.review.rights.actions import distinguished, examples
 from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.conditions import UNKNOWN, Condition, Value, values_of
-from hello_queue.review.rights.patterns import texts
+from hello_queue.review.rights.patterns import readable, texts
 from hello_queue.review.rights.policies import Goal, Policies, Truth, all_of
-from hello_queue.review.rights.statements import Statement, resource_pattern
-from hello_queue.review.rights.variables import ANYTHING, filled, is_possible, solved, variables
+from hello_queue.review.rights.statements import Statement, open_variables, resource_pattern
+from hello_queue.review.rights.variables import ABSENT, Form, filled, is_optional, own_value, telling
 
 Values = Mapping[str, str]
-"""What policy variables stand for, and what CloudFormation fills in."""
+"""What policy variables stand for, and what CloudFormation fills in, by name; `ABSENT` if a request has none."""
 
 _Left = frozenset[Statement]
 _Groups = Mapping[tuple[str, ...], bool]
@@ -84,8 +84,8 @@ class Requests:
         self._number = {each: number for number, each in enumerate(dict.fromkeys(statements))}
         self._likely, self._budget = likely, budget or Budget()
         self._resources: dict[tuple[tuple[tuple[str, ...], ...], int | None], dict[int, str]] = {}
-        self._telling: dict[tuple[tuple[str, ...], ...], list[str]] = {}
-        self._ways: dict[tuple[str, tuple[Condition, ...], Value], dict[tuple[bool, ...], Value]] = {}
+        self._telling: dict[tuple[str, tuple[Form, ...], tuple[tuple[Condition, ...], ...]], list[str]] = {}
+        self._ways: dict[tuple[str, tuple[Condition, ...], tuple[Value, ...]], dict[tuple[bool, ...], Value]] = {}
         self._filled: dict[tuple[Statement, tuple[str | None, ...]], Statement] = {}
         self._kinds = self._divide_actions()
 
@@ -113,48 +113,64 @@ class Requests:
         """The requests that are looked for: one of each kind, with the patterns of the action.
 
         Args:
-            values: what variables stand for.
+            values: what variables stand for. All others stand for texts that occur nowhere else.
             resources: only these of the region's.
         """
-        contexts: dict[_Left, _Context | None] = {}
+        contexts: dict[tuple[_Left, frozenset[str]], _Context | None] = {}
         for alive in self._hopeful(search):
-            for resource, left, groups in self._divided(alive, search.region, values or {}, resources):
-                if left not in contexts:
-                    contexts[left] = self._context(left, search, values or {})
-                found = contexts[left]
+            all_values = self._complete(alive, values or {})
+            own = tuple(filled(text, all_values) or "" for text in resources)
+            for resource, left, groups in self._divided(alive, search.region, all_values, own):
+                asked = left, frozenset(all_values)
+                if asked not in contexts:
+                    contexts[asked] = self._context(left, search, all_values)
+                found = contexts[asked]
                 if found is not None:
                     for matching, action in self._kinds[alive]:
-                        yield Request(action, self._fitting(action, resource, groups), *found), matching
+                        yield Request(action, readable(self._fitting(action, resource, groups)), *found), matching
 
     def first(self, search: Search, values: Values | None = None) -> Request | None:
         return next((request for request, _ in self.all(search, values)), None)
 
     def revealing(self, search: Search, values: Values) -> Iterator[Values]:
-        """Values of the variables that are left open, for which there are requests such as are looked for."""
+        """These values of variables, then with values of the others for which there are such requests, too."""
+        yield values
         for alive in self._hopeful(search):
-            open_ = {name for each in alive for name in each.variables} - {*values}
-            general = {**values, **dict.fromkeys(open_, ANYTHING)}
-            telling = [self._from_resources, self._from_conditions] if open_ else []
-            found = [each for read in telling for each in read(alive, search, values, general)]
-            for each in {tuple(sorted(each.items())): each for each in found}.values():
-                tried = {**values, **each}
-                lefts = (left for _, left, _ in self._divided(alive, search.region, tried))
-                if any(self._context(left, search, tried) is not None for left in lefts):
-                    yield tried
+            ahead, seen = [values], {frozenset(values.items())}
+            for known in ahead:
+                for name in sorted(open_variables(alive, known)):
+                    for value in self._values_of_variable(name, alive, known):
+                        tried = {**known, name: value}
+                        if frozenset(tried.items()) not in seen:
+                            seen.add(frozenset(tried.items()))
+                            ahead.append(tried)
+                            if self._is_found(alive, search, tried):
+                                yield tried
 
-    def _from_resources(self, alive: _Left, search: Search, values: Values, general: Values) -> Iterator[Values]:
-        """Values of variables for which statements match a resource together that do not otherwise."""
+    def _is_found(self, alive: _Left, search: Search, values: Values) -> bool:
+        all_values = self._complete(alive, values)
+        lefts = (left for _, left, _ in self._divided(alive, search.region, all_values))
+        return any(self._context(left, search, all_values) is not None for left in lefts)
+
+    def _complete(self, alive: _Left, values: Values) -> Values:
+        """Values of all variables: those that are left open have values that are no others'."""
+        return {**{name: own_value(name) for name in open_variables(alive, values)}, **values}
+
+    def _values_of_variable(self, name: str, alive: _Left, values: Values) -> Sequence[str]:
+        """Values for which statements match the same request that do not otherwise."""
         forms = [self._form(each, values) for each in sorted(alive, key=self._number.__getitem__)]
-        open_ = sorted({text for each in forms for text in each.resources if variables(text)})
-        fixed = dict.fromkeys(tuple(text for text in each.resources if not variables(text)) for each in forms)
-        groups = (*((text,) for text in open_), *fixed)
-        if open_ and groups not in self._telling:
-            known, wider = (
-                self._texts([[filled(text, each) for text in group] for group in groups]) for each in ({}, general)
-            )
-            self._telling[groups] = [text for bits, text in wider.items() if bits not in known]
-        for resource in self._telling.get(groups, ()):
-            yield from self._solved(open_, resource)
+        resources = tuple(dict.fromkeys(Form.parse(text) for each in forms for text in each.resources))
+        by_key = {key: tuple(found) for key, found in self._by_key(alive, values).items()}
+        asked = name, resources, tuple(by_key.values())
+        if asked not in self._telling:
+            compared = [resources, *(tuple(form for one in found for form in one.forms()) for found in by_key.values())]
+            conditions = by_key.get(name, ())
+            own = [[one.pattern(value) for value in one.values] for one in conditions if one.kind == "text"]
+            found = telling(name, compared, own, self._budget)
+            if any(one.kind not in ("", "text") for one in conditions):
+                found += [each[0] for each in values_of(name, conditions, (), self._budget).values() if each]
+            self._telling[asked] = [*dict.fromkeys(found), *([ABSENT] if is_optional(name) else [])]
+        return self._telling[asked]
 
     def _texts(self, groups: Sequence[Sequence[str]], within: int | None = None) -> dict[int, str]:
         """One resource for each combination of groups that match it."""
@@ -162,26 +178,9 @@ class Requests:
         made_up = [one.text.replace("*", "example").replace("?", "x") for each in patterns for one in each]
         return texts(patterns, [*self._likely, *made_up], within=within, budget=self._budget)
 
-    def _from_conditions(self, alive: _Left, _: Search, values: Values, general: Values) -> Iterator[Values]:
-        """Values of variables for which conditions hold together that do not otherwise."""
-        for key, conditions in self._by_key(alive, values).items():
-            ways = self._ways_of(key, conditions, values)
-            if key in general and key not in values:
-                yield from ({key: value[0]} for value in ways.values() if value and is_possible(key, value[0]))
-            patterns = sorted({text for one in conditions for text in one.values if variables(text)})
-            if patterns:
-                for way, value in self._ways_of(key, [one.generalized() for one in conditions], values).items():
-                    if value and way not in ways:
-                        yield from self._solved(patterns, value[0])
-
-    def _solved(self, patterns: Sequence[str], text: str) -> Iterator[Values]:
-        """The values of variables for which one of the patterns matches a text."""
-        self._budget.spend(len(patterns))
-        yield from filter(None, (solved(pattern, text) for pattern in patterns))
-
     def _form(self, statement: Statement, values: Values) -> Statement:
         """A statement with these values of its variables."""
-        if not values or not statement.variables:
+        if not statement.variables:
             return statement
         key = statement, tuple(values.get(name) for name in sorted(statement.variables))
         if key not in self._filled:
@@ -239,7 +238,7 @@ class Requests:
         return {key: list(conditions) for key, conditions in found.items()}
 
     def _ways_of(self, key: str, conditions: Sequence[Condition], values: Values) -> dict[tuple[bool, ...], Value]:
-        fixed = (values[key],) if key in values else None
+        fixed = ((values[key],) if values[key] != ABSENT else None,) if key in values else ()
         asked = key, tuple(conditions), fixed
         if asked not in self._ways:
             self._ways[asked] = values_of(key, conditions, fixed, self._budget)
@@ -296,5 +295,5 @@ class Requests:
             else:
                 decided.update(kept)
         unknown = tuple(key for key in found if by_key[key][0].operator == UNKNOWN and found[key] is not None)
-        known = {by_key[key][0].name: found[key] for key in found if by_key[key][0].operator != UNKNOWN}
-        return known, unknown
+        shown = {key: value and tuple(map(readable, value)) for key, value in found.items()}
+        return {by_key[key][0].name: shown[key] for key in found if by_key[key][0].operator != UNKNOWN}, unknown

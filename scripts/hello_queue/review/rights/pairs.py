@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from hello_queue.review.rights.budget import Budget
+from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.decision import Request, Requests, Search
 from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, listed, parse
@@ -18,33 +18,46 @@ ANYONE = "anyone else"
 
 
 def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Request] | None:
-    """A principal and its request that policy document ``after`` allows and ``before`` does not, if there is one."""
+    """A principal and its request that policy document ``after`` allows and ``before`` does not, if there is one.
+
+    Policies that cannot be compared within the budget count as wider.
+    """
+    # Where one of a pair leaves out the version, it is no part of what is compared.
+    before, after = ({"Version": other.get("Version"), **each} for each, other in ((before, after), (after, before)))
     for principal in sorted({*_principals(before), *_principals(after), ANYONE}):
         old, new = (Policies(tuple(statements_about(principal, document))) for document in (before, after))
-        if old == new:
-            continue
-        budget = Budget()
-        requests = Requests([*old.statements, *new.statements], budget=budget)
-        for statement in new.identity:
-            search = Search(statement, newly_allowed, old, new, unaffected(statement, old, new))
-            budget.begin()
-            if statement.allows and (found := requests.first(search)):
+        try:
+            if old != new and (found := _new_request(old, new)):
                 return principal, found
+        except TooComplexError:
+            return principal, Request("*", "*", unknown=("the policies could not be compared exactly",))
+    return None
+
+
+def _new_request(old: Policies, new: Policies) -> Request | None:
+    budget = Budget()
+    requests = Requests([*old.statements, *new.statements], budget=budget)
+    for statement in new.identity:
+        search = Search(statement, newly_allowed, old, new, unaffected(statement, old, new))
+        budget.begin()
+        tried = requests.revealing(search, {}) if statement.allows else ()
+        if found := next(filter(None, (requests.first(search, values) for values in tried)), None):
+            return found
     return None
 
 
 def _principals(document: Mapping[str, Any]) -> Iterator[str]:
-    for statement in listed(document["Statement"]):
+    for _, source in parse(document):
         for element in ("Principal", "NotPrincipal"):
-            yield from _named(statement.get(element))
+            yield from _named(source.get(element))
 
 
 def _named(element: Any) -> Iterator[str]:
     if isinstance(element, Mapping):
         for kind, names in element.items():
-            yield from (name if kind == "AWS" else f"{kind} {name}" for name in listed(names))
+            yield from (f"{name}" if kind == "AWS" else f"{kind} {name}" for name in listed(names))
     else:
-        yield from listed(element)
+        yield from map(str, listed(element))
 
 
 def statements_about(principal: str, document: Mapping[str, Any]) -> Iterator[Statement]:

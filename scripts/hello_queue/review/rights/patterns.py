@@ -10,7 +10,22 @@ from dataclasses import dataclass
 
 from hello_queue.review.rights.budget import Budget
 
+DOLLAR = "\uff04"
+"""The first character of a text that stands for the value of a policy variable."""
+
+_LITERAL = str.maketrans({"*": "\u2217", "?": "\u2047"})
+_READABLE = str.maketrans({"\u2217": "*", "\u2047": "?", DOLLAR: "$"})
 _FILLERS = "xyzabcdefghijklmnopqrstuvw0123456789XYZABCDEFGHIJKLMNOPQRSTUVW-_.~+=@,;!#%&()[]"
+
+
+def literal(text: str) -> str:
+    """The text with other characters for ``*`` and ``?``, which are none in it, in policies and requests alike."""
+    return text.translate(_LITERAL)
+
+
+def readable(text: str) -> str:
+    """A text of a request, as it is sent."""
+    return text.translate(_READABLE)
 
 
 @dataclass(frozen=True)
@@ -18,14 +33,12 @@ class Pattern:
     """What a policy compares a text with.
 
     Attributes:
-        text: in which ``*`` matches any text and ``?`` any character.
-        exact: whether the two are literal instead.
+        text: in which ``*`` matches any text and ``?`` any character. See `literal` for the characters themselves.
         ignore_case: as in actions and StringEqualsIgnoreCase.
         segments: whether wildcards end at a colon, as they do in the first five parts of an ARN condition.
     """
 
     text: str
-    exact: bool = False
     ignore_case: bool = False
     segments: bool = False
 
@@ -60,10 +73,10 @@ class Pattern:
         star, colons = False, 0
         for character in self.text:
             one = "[^:]" if self.segments and colons < 5 else "."
-            if character == "*" and not self.exact:
+            if character == "*":
                 star = True
                 continue
-            literal = character if self.exact or character != "?" else ""
+            literal = character if character != "?" else ""
             found.append((literal, (one, f"{one}*" if star else "")))
             star = False
             colons += character == ":"
@@ -71,8 +84,6 @@ class Pattern:
         return [*found, ("", ("", f"{one}*" if star else ""))]
 
     def matches(self, text: str) -> bool:
-        if self.exact and not self.ignore_case:
-            return text == self.text
         chunks = self._chunks
         if chunks is None:
             return self._expression.fullmatch(text) is not None

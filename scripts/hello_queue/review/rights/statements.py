@@ -5,13 +5,13 @@ from __future__ import annotations
 import functools
 import itertools
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from hello_queue.review.rights.conditions import UNKNOWN, Condition
 from hello_queue.review.rights.patterns import Pattern
-from hello_queue.review.rights.variables import filled, unescaped, variables
+from hello_queue.review.rights.variables import filled, unescaped, variables, without_variables
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Statement:
     @functools.cached_property
     def variables(self) -> frozenset[str]:
         """The names of the variables in it, in lower case."""
-        values = (value for one in self.conditions for value in one.values)
+        values = (value for one in self.conditions if one.kind == "text" for value in one.values)
         return frozenset(name for text in (*self.resources, *values) for name in variables(text))
 
     @property
@@ -53,16 +53,23 @@ class Statement:
         return "*" in self.resources and not self.but_resources and not self.conditions
 
     def assuming(self, values: Mapping[str, str]) -> Statement:
-        """The statement with variables replaced by their values."""
+        """The statement with variables replaced by their values.
+
+        A resource or a value with an absent variable matches nothing:
+        https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-no-value
+        """
         if self.variables.isdisjoint(values):
             return self
         return replace(
             self,
-            resources=tuple(filled(each, values) for each in self.resources),
-            conditions=tuple(
-                replace(one, values=tuple(filled(value, values) for value in one.values)) for one in self.conditions
-            ),
+            resources=tuple(filled(each, values) or "" for each in self.resources),
+            conditions=tuple(one.assuming(values) for one in self.conditions),
         )
+
+
+def open_variables(statements: Iterable[Statement], values: Collection[str]) -> set[str]:
+    """The variables of statements that have no values yet."""
+    return {name for each in statements for name in each.variables} - {*values}
 
 
 @functools.lru_cache(maxsize=8192)
@@ -110,18 +117,34 @@ def parse(document: Mapping[str, Any]) -> Iterator[tuple[Statement, Mapping[str,
 
     A resource that is decided at deploy time is any, on a condition that nobody knows.
     """
-    for each in listed(document["Statement"]):
+    if str(document.get("Version")) != "2012-10-17":
+        document = _mapped(document, without_variables)
+    for each in listed(document.get("Statement")):
+        if not isinstance(each, Mapping) or each.get("Effect") not in ("Allow", "Deny"):
+            continue
         but_actions, but_resources = "NotAction" in each, "NotResource" in each
-        actions = tuple(map(_as_text, listed(each["NotAction" if but_actions else "Action"])))
-        resources = listed(each.get("NotResource" if but_resources else "Resource"))
+        actions = tuple(map(_as_text, listed(each.get("NotAction" if but_actions else "Action"))))
+        resources = listed(each.get("NotResource" if but_resources else "Resource", "*"))
         conditions = parse_conditions(each.get("Condition", {}))
         later = [resource for resource in resources if _is_undecided(resource)]
         certain = tuple(str(resource) for resource in resources if resource not in later)
         allows = each["Effect"] == "Allow"
+        if but_resources and later:  # none of them
+            conditions, later = (*conditions, *map(undecided, later)), []
+            certain, but_resources = certain or ("*",), bool(certain)
         if certain or not later:
-            yield Statement(allows, actions, certain or ("*",), conditions, but_actions, but_resources), each
+            yield Statement(allows, actions, certain, conditions, but_actions, but_resources), each
         for resource in later:
             yield Statement(allows, actions, ("*",), (*conditions, undecided(resource)), but_actions), each
+
+
+def _mapped(value: Any, function: Callable[[str], str]) -> Any:
+    """The value with each text in it replaced."""
+    if isinstance(value, Mapping):
+        return {key: _mapped(each, function) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_mapped(each, function) for each in value]
+    return function(value) if isinstance(value, str) else value
 
 
 def split(statement: Statement) -> Iterator[Statement]:

@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import functools
+import itertools
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
-VARIABLE = re.compile(r"\$\{(?:(AWS::(?:AccountId|Region|Partition))|([\w-]+:(?!:)[^},]+)(?:, *'[^']*')?)\}")
+from hello_queue.review.rights.budget import Budget, TooComplexError
+from hello_queue.review.rights.patterns import DOLLAR, Pattern, literal, texts
+
+VARIABLE = re.compile(
+    r"\$\{(?:(AWS::(?:AccountId|Region|Partition))| *([\w-]+:(?!:)[^},]*[^},\s]) *(?:, *'([^']*)' *)?)\}"
+)
 """A policy variable, or a name that CloudFormation fills in. Their names have no colon, or two."""
 
-ANYTHING = "?*"
+ABSENT = ""
+"""The value of a variable that a request does not have."""
+
+_ANY_VALUE = "?*"
 """What a variable may stand for, as a pattern: it is never empty."""
 
 _ACCOUNT, _REGION, _NAME = re.compile(r"\d{12}"), re.compile(r"[a-z]{2}-(?:[a-z]+-)+\d"), re.compile(r"[\w.@+=,-]+")
 _VALUES = {"aws::accountid": _ACCOUNT, "aws:principalaccount": _ACCOUNT, "aws::region": _REGION, "aws:username": _NAME}
-_GAP = re.compile(rf"{VARIABLE.pattern}|(?<!\$\{{)\*")
+_OF_CLOUDFORMATION = {f"aws::{name.lower()}": f"${{AWS::{name}}}" for name in ("AccountId", "Region", "Partition")}
+_ESCAPE = re.compile(r"\$\{([*?$])\}")
+_OF_2012 = re.compile(r"\$\{(?=[*?$]\}| *[\w-]+:(?!:))")
+_MOST_PARTS = 100
+"""Parts of a pattern that one variable may stand for."""
 
 
 def name_of(found: re.Match[str]) -> str:
@@ -28,14 +42,18 @@ def variables(text: str) -> frozenset[str]:
     return frozenset(name_of(found) for found in VARIABLE.finditer(text)) if "${" in text else frozenset()
 
 
-def filled(text: str, values: Mapping[str, str]) -> str:
-    """The text with the values of variables."""
-    return VARIABLE.sub(lambda found: values.get(name_of(found), found[0]), text) if "${" in text else text
+def own_value(name: str) -> str:
+    """A value of a variable that is no other's, and that no policy names."""
+    return _OF_CLOUDFORMATION.get(name) or f"{DOLLAR}{{{name}}}"
 
 
-def generalized(text: str) -> str:
-    """The text with what matches any value instead of variables."""
-    return VARIABLE.sub(ANYTHING, text)
+def filled(text: str, values: Mapping[str, str]) -> str | None:
+    """The text with the values of variables; None if one of them is absent and has no default."""
+    if "${" not in text:
+        return text
+    if any(values.get(name_of(found)) == ABSENT and found[3] is None for found in VARIABLE.finditer(text)):
+        return None
+    return VARIABLE.sub(lambda found: values.get(name_of(found), found[0]) or found[3], text)
 
 
 def is_possible(name: str, value: str) -> bool:
@@ -44,34 +62,118 @@ def is_possible(name: str, value: str) -> bool:
     return not {"*", "?"} & {*value} and (kind is None or kind.fullmatch(value) is not None)
 
 
+def is_optional(name: str) -> bool:
+    """Whether a request may be without a variable."""
+    return "::" not in name and name not in _VALUES
+
+
 def unescaped(text: str) -> str:
     """``${*}`` and the like are the characters themselves, and no wildcards."""
-    for escape, character in (("${*}", "\u2217"), ("${?}", "\u2217"), ("${$}", "$")):
-        text = text.replace(escape, character)
-    return text
+    return _ESCAPE.sub(lambda found: literal(found[1]), text) if "${" in text else text
 
 
-def solved(pattern: str, text: str) -> dict[str, str]:
-    """Possible values of the variables in a pattern for which it matches a text; empty if none are found."""
-    names = [name_of(found) if found[0] != "*" else "" for found in _GAP.finditer(pattern)]
-    first, *chunks = [unescaped(each) for each in _GAP.sub("\0", pattern).split("\0")]
-    if not names or not _literal(first).match(text):
-        return {}
-    values: dict[str, str] = {}
-    at = len(first)
-    for name, chunk in zip(names, chunks, strict=True):
-        least, last = at + bool(name), len(text) - len(chunk)
-        # What a text must end with is there; all else is the first of its kind.
-        found = _literal(chunk).search(text, max(least, last) if chunk is chunks[-1] else least)
-        if not found or found.start() < least:  # a search from behind the end begins at the end
-            return {}
-        if name:
-            values.setdefault(name, text[at : found.start()])
-        at = found.end()
-    return {name: value for name, value in values.items() if is_possible(name, value)} if at == len(text) else {}
+def without_variables(text: str) -> str:
+    """What a policy of version 2008-10-17 means by a text: it has no variables.
+
+    https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_version.html
+    """
+    return _OF_2012.sub("${$}{", text)
 
 
-@functools.lru_cache(maxsize=4096)
-def _literal(text: str) -> re.Pattern[str]:
-    """A text in which only ``?`` is a wildcard."""
-    return re.compile(re.escape(text).replace(r"\?", "."), re.DOTALL)
+@dataclass(frozen=True)
+class Form:
+    """A pattern with variables.
+
+    Attributes:
+        pieces: what is before, between and behind the variables.
+        names: of the variables, in lower case.
+        ignore_case: as in StringEqualsIgnoreCase.
+    """
+
+    pieces: tuple[str, ...]
+    names: tuple[str, ...]
+    ignore_case: bool = False
+
+    @classmethod
+    def parse(cls, text: str, *, exact: bool = False, ignore_case: bool = False) -> Form:
+        """The form of a text in a policy, in which ``*`` and ``?`` are no wildcards if it is ``exact``."""
+        pieces, names, at = [], [], 0
+        for found in VARIABLE.finditer(text):
+            pieces.append(text[at : found.start()])
+            names.append(name_of(found))
+            at = found.end()
+        plain = [unescaped(each) for each in (*pieces, text[at:])]
+        return cls(tuple(map(literal, plain)) if exact else tuple(plain), tuple(names), ignore_case)
+
+    def patterns(self, name: str) -> Iterator[str]:
+        """The form as patterns: with any values of its variables, and with values that are no others'."""
+        yield _ANY_VALUE.join(self.pieces)
+        if self.names and name not in self.names:
+            rest = (own_value(each) + piece for each, piece in zip(self.names, self.pieces[1:], strict=True))
+            yield "".join([self.pieces[0], *rest])
+
+    def around(self, name: str) -> Iterator[tuple[str, str]]:
+        """What is before and behind each place of a variable, as patterns."""
+        for index, each in enumerate(self.names, 1):
+            if each == name:
+                yield _ANY_VALUE.join(self.pieces[:index]), _ANY_VALUE.join(self.pieces[index:])
+
+
+def telling(
+    name: str, compared: Iterable[Collection[Form]], own: Iterable[Iterable[Pattern]], budget: Budget
+) -> list[str]:
+    """Values of a variable, one for each way in which they make patterns match what other patterns match.
+
+    Args:
+        compared: patterns that are compared with the same text of a request: all resources, or all values of a key.
+        own: patterns that the value itself is compared with.
+    """
+    groups: dict[tuple[Pattern, ...], None] = {tuple(each): None for each in own}
+    for forms in compared:
+        others = {(text, each.ignore_case): None for each in forms for text in each.patterns(name)}
+        for form in forms:
+            for before, behind in form.around(name):
+                for other, ignore_case in others:
+                    parts = _parts(before, behind, other, form.ignore_case or ignore_case, budget)
+                    groups.setdefault(parts)
+    # What matches all values, or none, tells nothing.
+    told = [each for each in groups if each and not any(one.text in ("*", _ANY_VALUE) for one in each)]
+    shortest = (one.text.replace("*", "").replace("?", "x") for each in told for one in each)
+    likely = [text for text in dict.fromkeys(shortest) if text and is_possible(name, text)]
+    try:
+        found = texts(told, likely, budget=budget)
+    except TooComplexError:
+        return likely
+    return [text for bits, text in found.items() if bits and is_possible(name, text)]
+
+
+@functools.lru_cache(maxsize=8192)
+def _cut(before: str, behind: str, other: str) -> tuple[str, ...]:
+    starts = _reached(before, other)
+    ends = {len(other) - each for each in _reached(behind[::-1], other[::-1])}
+    pairs = ((start, end) for start, end in itertools.product(sorted(starts), sorted(ends)) if start < end)
+    return tuple(dict.fromkeys(other[start:end] for start, end in itertools.islice(pairs, _MOST_PARTS)))
+
+
+def _parts(before: str, behind: str, other: str, ignore_case: bool, budget: Budget) -> tuple[Pattern, ...]:
+    """What a text between two patterns must match so that all three together match something that another matches."""
+    budget.spend(1 + (len(before) + len(behind)) // 4)
+    if ignore_case:
+        before, behind, other = before.lower(), behind.lower(), other.lower()
+    return tuple(Pattern(each, ignore_case=ignore_case) for each in _cut(before, behind, other))
+
+
+def _reached(one: str, other: str) -> set[int]:
+    """Where in a pattern a text can end that matches all of another pattern."""
+    seen, ahead = {(0, 0)}, [(0, 0)]
+    for i, j in ahead:
+        left, right = one[i : i + 1], other[j : j + 1]
+        following = [(i + 1, j)] if left == "*" else []
+        following += [(i, j + 1)] if right == "*" else []
+        if left and right and (left == right or {left, right} & {"*", "?"}):
+            following.append((i + (left != "*"), j + (right != "*")))
+        for each in following:
+            if each not in seen:
+                seen.add(each)
+                ahead.append(each)
+    return {j for i, j in seen if i == len(one)}
