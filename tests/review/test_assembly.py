@@ -102,6 +102,14 @@ def test_what_a_manifest_says(tmp_path: Path, name: str, old: Any, new: Any, exp
     assert isinstance(found, Note) == (expected is None)
 
 
+def test_a_tag_of_a_stack_that_a_policy_tests() -> None:
+    """CloudFormation gives the tags of a stack to its resources."""
+    states = ({"stack S": {"tags": {"Open": value}}} for value in ("no", "yes"))
+    (found,) = facts(*states, tested={"open"})
+    assert isinstance(found, Finding)
+    assert found.id.startswith("unknown-effect: S: its tag open changed, which a policy tests")
+
+
 def test_a_lookup_in_aws_is_refused(tmp_path: Path) -> None:
     folder = assembly(tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text())
