@@ -142,7 +142,10 @@ def _outputs(stack: str, before: Template, after: Template) -> Iterator[Finding]
 
 
 def facts(
-    before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]], tested: Set[str] = frozenset()
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+    *,
+    tested: Set[str] = frozenset(),
 ) -> Iterator[Finding | Note]:
     """What the assembly says beside the templates: each stack and asset, by a name that starts with its kind.
 

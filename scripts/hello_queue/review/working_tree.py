@@ -138,7 +138,7 @@ def review(
         old, pair = olds.get(variant, default), pairs[variant]
         words = all_words[variant]
         findings, notes_here = compare_pair(pair)
-        for fact in facts(old.facts, new.facts, tested_tags(pair.before, pair.after)) if olds else ():
+        for fact in facts(old.facts, new.facts, tested=tested_tags(pair.before, pair.after)) if olds else ():
             (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
         findings += guards.other_code(old.assets, new.assets) if olds else ()
         found += [(finding.in_words_of(words), variant) for finding in findings]
