@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import fnmatch
 import json
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -85,6 +86,20 @@ def keeps_grants(old: Any, new: Any) -> bool:
     """A policy's statements, of which none that allows something is gone. What is allowed in addition are rights."""
     before, after = (value if isinstance(value, list) else [value] for value in (old, new))
     return all(each in after for each in before if not (isinstance(each, Mapping) and each.get("Effect") == "Deny"))
+
+
+def a_version(old: Any, new: Any) -> bool:
+    return new is None or re.fullmatch(r"\d+(\.\d+)*", str(new)) is not None
+
+
+def same_source(old: Any, new: Any) -> bool:
+    """Another version of the same package, from the same registry."""
+    return str(new).rpartition("/-/")[0] == str(old).rpartition("/-/")[0]
+
+
+def no_package(old: Any, new: Any) -> bool:
+    """Anything about a package, but for a package that is new."""
+    return "'resolved'" not in str(new)
 
 
 def anything(old: Any, new: Any) -> bool:
@@ -250,6 +265,13 @@ ROWS = tuple(
             for name in ("notices", "versionReporting", "pathMetadata", "assetMetadata", "progress")
         ),
         ("cdk.json", "*", nothing, "weaker-review: cdk.json runs something else on deployment"),
+        ("package*.json", "description", anything, "words"),
+        ("package.json", "devDependencies.*", a_version, "weaker-review: npm installs something from elsewhere"),
+        ("package.json", "*", nothing, "weaker-review: npm does something else"),
+        ("package-lock.json", "*.resolved", same_source, "weaker-review: npm installs something from elsewhere"),
+        ("package-lock.json", "*.integrity", lambda old, new: new, "weaker-review: npm no longer checks a package"),
+        ("package-lock.json", "*.hasInstallScript", one_of(None), "weaker-review: a package runs code when installed"),
+        ("package-lock.json", "*", no_package, "weaker-review: npm installs a package that was not there"),
     )
 )
 
