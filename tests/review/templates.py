@@ -18,7 +18,7 @@ Templates = dict[str, Any]
 Change = Callable[[Any, Any], None]
 """Changes the resources of the identity stack and those of the messaging stack."""
 
-IDENTITY, MESSAGING = "HelloQueueIdentity", "HelloQueueMessaging"
+IDENTITY, MESSAGING, WORKERS = "HelloQueueIdentity", "HelloQueueMessaging", "HelloQueueWorkers"
 ARN = "arn:${AWS::Partition}:sqs:${AWS::Region}:${AWS::AccountId}:test"
 
 
@@ -77,9 +77,13 @@ def tls_only(messaging: Any) -> Any:
 
 
 def changed(change: Change, before: Templates) -> Templates:
-    """The templates after a change."""
+    """The templates after a change, without the outputs of what is gone."""
     after = copy.deepcopy(before)
     change(after[IDENTITY]["Resources"], after[MESSAGING]["Resources"])
+    for stack, template in after.items():
+        gone = before[stack]["Resources"].keys() - template["Resources"].keys()
+        outputs = template["Outputs"].items()
+        template["Outputs"] = {name: each for name, each in outputs if not any(id_ in str(each) for id_ in gone)}
     return after
 
 

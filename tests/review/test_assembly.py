@@ -102,6 +102,14 @@ def test_what_a_manifest_says(tmp_path: Path, name: str, old: Any, new: Any, exp
     assert isinstance(found, Note) == (expected is None)
 
 
+def test_a_tag_of_a_stack_that_a_policy_tests() -> None:
+    """CloudFormation gives the tags of a stack to its resources."""
+    states = ({"stack S": {"tags": {"Open": value}}} for value in ("no", "yes"))
+    (found,) = facts(*states, tested={"open"})
+    assert isinstance(found, Finding)
+    assert found.id.startswith("unknown-effect: S: its tag open changed, which a policy tests")
+
+
 def test_a_lookup_in_aws_is_refused(tmp_path: Path) -> None:
     folder = assembly(tmp_path)
     manifest = json.loads((folder / "manifest.json").read_text())
@@ -132,17 +140,18 @@ def test_any_json_is_a_template(template: Any) -> None:
     ],
 )
 def test_cdk_json(name: str, value: Any, decided: bool) -> None:
-    found = list(project_file({"app": "python3 app.py"}, {"app": "python3 app.py", name: value}))
+    found = list(project_file("cdk.json", {"app": "python3 app.py"}, {"app": "python3 app.py", name: value}))
     assert [finding.kind for finding in found] == ["weaker-review"] * decided
 
 
 def test_a_cdk_json_without_the_checks_of_the_cdk() -> None:
     flag = "@aws-cdk/core:validateAgainstDefaultRules"
-    (found,) = project_file({"context": {flag: True}}, {})
+    (found,) = project_file("cdk.json", {"context": {flag: True}}, {})
     assert found.id == f"weaker-review: the CDK checks less on synthesis: context.{flag}: none"
 
 
 def test_code_that_is_new_under_another_name() -> None:
     """A hash that stays the same hides nothing: contents are compared."""
     found = other_code({"Code": {"a.py": "x"}}, {"Code": {"a.py": "y"}, "More": {"b.py": "z"}})
-    assert [finding.id for finding in found] == ["new-code: Code runs other code", "new-code: More is new"]
+    ids = [each.id for each in found if isinstance(each, Finding)]
+    assert ids == ["new-code: Code runs other code", "new-code: More is new"]

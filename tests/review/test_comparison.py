@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
@@ -16,6 +17,7 @@ from tests.review.templates import (
     QUEUE,
     QUEUE_POLICY,
     USER,
+    WORKERS,
     Change,
     compare_changes,
     golden,
@@ -143,10 +145,21 @@ def an_order_of_creation(identity: Any, messaging: Any) -> None:
     messaging[QUEUE_POLICY]["DependsOn"] = [QUEUE]
 
 
+def deletion_policies_by_default(identity: Any, messaging: Any) -> None:
+    del messaging[QUEUE]["DeletionPolicy"], messaging[QUEUE]["UpdateReplacePolicy"]
+
+
+def a_query_for_people(identity: Any, messaging: Any) -> None:
+    query = {"Name": "errors", "QueryString": "fields @message"}
+    messaging["Query"] = {"Type": "AWS::Logs::QueryDefinition", "Properties": query}
+
+
 def other_logical_ids(identity: Any, messaging: Any) -> None:
     """Of what loses nothing when it is made anew."""
     messaging["Renamed"] = messaging.pop(QUEUE_POLICY)
 
+
+FUNCTION = logical_id(WORKERS, "AWS::Lambda::Function", "workers=lambda")
 
 CASES: list[tuple[Change, str]] = [
     (long_polling, "changed in place: AWS::SQS::Queue test: ReceiveMessageWaitTimeSeconds none -> 20"),
@@ -159,6 +172,8 @@ CASES: list[tuple[Change, str]] = [
     (another_dashboard, "changed in place: AWS::CloudWatch::Dashboard"),
     (no_dashboard, "removed: AWS::CloudWatch::Dashboard"),
     (queues_that_are_kept, "changed in place: AWS::SQS::Queue test: DeletionPolicy Delete -> Retain"),
+    (deletion_policies_by_default, "changed in place: AWS::SQS::Queue test: DeletionPolicy Delete -> none"),
+    (a_query_for_people, "added: AWS::Logs::QueryDefinition errors"),
     (a_longer_visibility_timeout, "changed in place: AWS::SQS::Queue test: VisibilityTimeout 30 -> 60"),
     (a_boundary, "changed in place: AWS::IAM::User Administrator: PermissionsBoundary"),
     (a_policy_description, "REPLACED: AWS::IAM::ManagedPolicy test-queue-user: Description"),
@@ -198,9 +213,20 @@ def test_outputs_and_descriptions_of_stacks_are_notes() -> None:
     after = golden()
     after[MESSAGING]["Outputs"]["Same"] = {"Value": "x", "Description": "another output"}
     after[MESSAGING]["Description"] = "new words"
+    after[MESSAGING]["Outputs"]["QueueUrl"] |= {"Description": "new words", "Export": {"Name": "url"}}
     ((findings, notes),) = compare([(golden(), after)])
     assert findings == []
-    assert [note.text for note in notes] == ["changed: description", "added: output Same"]
+    assert [note.text for note in notes] == ["changed: description", "changed: output QueueUrl", "added: output Same"]
+
+
+def test_a_role_with_another_logical_id() -> None:
+    """It is the same role wherever something refers to it, and has the same rights."""
+    before, role = golden("workers=lambda"), logical_id(WORKERS, "AWS::IAM::Role", "workers=lambda")
+    after = {**before, WORKERS: json.loads(json.dumps(before[WORKERS]).replace(role, "Moved"))}
+    properties(after[WORKERS]["Resources"], FUNCTION)["Timeout"] = 25
+    ((findings, notes),) = compare([(before, after)])
+    assert findings == []
+    assert "REPLACED: AWS::IAM::Role Moved" in [note.text for note in notes]
 
 
 def test_nothing_changes() -> None:

@@ -40,6 +40,8 @@ HARMLESS = {
     "Threshold changed": "halved: the alarm goes off earlier",
     "EvaluationPeriods changed": "halved: the alarm goes off earlier",
     "RetentionInDays removed": "records are kept for ever",
+    "DeletionPolicy removed": "the default is what it was",
+    "UpdateReplacePolicy removed": "the default is what it was",
     "MessageRetentionPeriod removed": "the default is what it was",
     "VisibilityTimeout removed": "the default is what it was",
     "MemorySize removed": "the default is what it was",

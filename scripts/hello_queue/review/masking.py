@@ -75,9 +75,9 @@ class Mask:
         return self._number(value) if literal or IS_MASKED.search(value) else masked(value, self._number)
 
     def _name(self, value: Mapping[str, Any], key: str, name: str) -> str:
-        """The name that says what a value in a mapping is: its own, that of a tag or variable, or a parameter's."""
+        """The name that says what a value in a mapping is: its own, that of a tag or variable, or an output's."""
         if key == "Value":
-            return str(value.get("Key", value.get("Name", key)))
+            return str(value.get("Key", value.get("Name", name)))
         if key == "Default":
             return "Secret" if str(value.get("NoEcho")).lower() == "true" else name
         return name if key.startswith("Fn::") and key != "Fn::GetAtt" else key

@@ -30,16 +30,15 @@ class Names:
     Args:
         typed: whether the text of a reference includes the resource's type, so that resources of different types with
             the same name differ.
-        aliases: logical ids to use instead of the template's.
     """
 
-    def __init__(self, template: Template, *, typed: bool = False, aliases: Mapping[str, str] | None = None) -> None:
+    def __init__(self, template: Template, *, typed: bool = False) -> None:
         self._resources: Mapping[str, Any] = template.get("Resources", {})
-        self._typed, self._aliases = typed, aliases or {}
+        self._typed = typed
 
     def of(self, logical_id: str) -> str:
         """The resource's physical name if it has one, otherwise its logical id."""
-        return physical_name(self._resources.get(logical_id, {}))[1] or self._aliases.get(logical_id, logical_id)
+        return physical_name(self._resources.get(logical_id, {}))[1] or logical_id
 
     def text(self, value: Any) -> str:
         """A value as text: references by name, joined text as ``arn:${AWS::Partition}:…``."""

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import json
+import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from hello_queue.errors import UsageError
+from hello_queue.project import ROOT
 from hello_queue.review.assembly import Synthesis, Template
 from hello_queue.review.changes import differences
 from hello_queue.review.findings import ABSENT, Finding, Note, shown
@@ -17,7 +20,7 @@ from hello_queue.review.rules_of_resources import judged
 from hello_queue.review.sandbox import run_python
 from hello_queue.review.synthesis import DEFAULT, GOLDEN
 
-_REVIEWERS = ("scripts/review.py", "scripts/golden.py", "scripts/hello_queue/review/", ".github/workflows/review.yml")
+_REVIEWERS = ("scripts/review.py", "scripts/golden.py", "scripts/hello_queue/review/")
 _NAG = "AwsSolutions"
 
 
@@ -27,19 +30,22 @@ def stale_golden(files: Sequence[str]) -> Iterator[Finding]:
         yield Finding("stale-golden", what, GOLDEN, "", "", "up to date", f"out of date: {', '.join(files)}")
 
 
-def project_file(before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
-    """cdk.json, which says what `cdk deploy` runs, loads and asks."""
+def project_file(name: str, before: Mapping[str, Any], after: Mapping[str, Any]) -> Iterator[Finding]:
+    """A file such as cdk.json, which says what `cdk deploy` runs, loads and asks."""
     mask = Mask()
     before, after = (mask({"context": {}, **each}) for each in (before, after))
     for path, old, new in differences(before, after, ""):
-        found = judged("cdk.json", path, old, new, "cdk.json")
+        found = judged(name, path, old, new, name)
         if found:
             kind, what = found
-            yield Finding(kind, f"{what}: {path}: {shown(new)}", "cdk.json", path, "", shown(old), shown(new))
+            yield Finding(kind, f"{what}: {path}: {shown(new)}", name, path, "", shown(old), shown(new))
 
 
 def reviewers(changed: Sequence[str]) -> Iterator[Finding]:
-    files = [name for name in changed if name.startswith(_REVIEWERS)]
+    """What a review runs: its own files, and whatever else of the working tree Python has imported for it."""
+    imported = {getattr(module, "__file__", None) for module in [*sys.modules.values()]}
+    ours = [name for name in changed if name.startswith("scripts/")]
+    files = [name for name in ours if name.startswith(_REVIEWERS) or str(ROOT / name) in imported]
     if files:
         what = "this change also changes the review: compare with the review of the base"
         yield Finding("weaker-review", what, files[0], "", "", "the review of the base", ", ".join(files))
@@ -113,12 +119,25 @@ def _violations(templates: list[Template]) -> list[set[tuple[str, str]]]:
     return found
 
 
-def other_code(before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]) -> Iterator[Finding]:
+def _meaning(path: str, text: str | None) -> str | None:
+    """A file without what Python ignores."""
+    try:
+        # Bytes, since a comment may name another encoding.
+        return ast.dump(ast.parse(text.encode())) if text is not None and path.endswith(".py") else text
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return text
+
+
+def other_code(
+    before: Mapping[str, Mapping[str, str]], after: Mapping[str, Mapping[str, str]]
+) -> Iterator[Finding | Note]:
     """Assets that are new or have other contents."""
     for name, files in after.items():
         old = before.get(name, {})
         changed = sorted(path for path in {*old, *files} if old.get(path) != files.get(path))
         if name not in before:
             yield Finding("new-code", f"{name} is new", name, "", "", ABSENT, ", ".join(changed))
+        elif changed and all(_meaning(path, old.get(path)) == _meaning(path, files.get(path)) for path in changed):
+            yield Note(name, f"only comments or the layout of {', '.join(changed)} changed")
         elif changed:
             yield Finding("new-code", f"{name} runs other code", name, "", "", ", ".join(changed), "see the details")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
 from hello_queue.review import table
-from hello_queue.review.assembly import Templates
+from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.changes import Change, differences
 from hello_queue.review.findings import Finding, Note, shown
 from hello_queue.review.masking import Mask
+from hello_queue.review.naming import Names
+from hello_queue.review.rights.statements import listed
 
 
 def lifecycles(change: Change) -> Iterator[Finding]:
@@ -23,7 +26,7 @@ def lifecycles(change: Change) -> Iterator[Finding]:
             yield change.finding("unknown-effect", what, "", None, change.after["Properties"] or change.type)
     elif change.is_removed:
         if change.type not in table.REMOVED:
-            kept = change.before.get("DeletionPolicy") in ("Retain", "RetainExceptOnCreate", "Snapshot")
+            kept = change.before.get("DeletionPolicy") in table.KEEPS
             after = "kept, but no longer in the stack" if kept else "deleted"
             yield change.finding(kind, f"{noun} is removed", "", change.type, after)
     elif change.is_replaced and change.type not in table.REPLACED:
@@ -42,9 +45,12 @@ def lifecycles(change: Change) -> Iterator[Finding]:
 
 
 def _leads_away(change: Change) -> bool:
-    """Whether a new alarm notifies somebody else. Other new resources have rules of their own."""
-    actions = [each for name, each in change.after["Properties"].items() if name.endswith("Actions")]
-    return not all(table.more_of_ours(None, each) for each in actions)
+    """Whether a new alarm or dashboard calls somebody else. Other new resources have rules of their own."""
+    new = change.after["Properties"]
+    calls = any(name.endswith("Actions") and not table.more_of_ours(None, each) for name, each in new.items())
+    return calls or (
+        change.type == "AWS::CloudWatch::Dashboard" and not table.plain_widgets(None, new.get("DashboardBody"))
+    )
 
 
 def properties(change: Change) -> Iterator[Finding]:
@@ -61,6 +67,38 @@ def properties(change: Change) -> Iterator[Finding]:
         found = judged(change.type, path, old, new, change.name)
         if found:
             yield change.finding(*found, path, old, new)
+
+
+_TAG = re.compile(r"(?:Resource|Principal|Request)Tag/([\w+=.@-]+)", re.IGNORECASE)
+
+
+def tested_tags(*states: Templates) -> set[str]:
+    """The keys of tags that a condition or a variable of a policy reads, in small letters."""
+    return {key.lower() for key in _TAG.findall(json.dumps(states))}
+
+
+def tags(change: Change, tested: set[str]) -> Iterator[Finding]:
+    """Tags that change and on which rights depend."""
+    old, new = change.values("Tags")
+    if old != new and not change.is_removed:
+        for key in sorted(tested & _differing(old, new)):
+            yield change.finding("unknown-effect", _DEPENDS.format(change.name, key), "Tags", old, new)
+
+
+_DEPENDS = "{}: its tag {} changed, which a policy tests: who may do what depends on it"
+
+
+def _differing(old: Any, new: Any) -> set[str]:
+    """The keys of the tags that differ, in small letters."""
+    before, after = (
+        {
+            (str(each.get("Key")).lower(), json.dumps(each.get("Value")))
+            for each in listed(tags)
+            if isinstance(each, Mapping)
+        }
+        for tags in (old, new)
+    )
+    return {key for key, _ in before ^ after}
 
 
 def judged(kind: str, path: str, old: Any, new: Any, name: str) -> tuple[str, str] | None:
@@ -82,6 +120,7 @@ _HARMLESS_SECTIONS = ("AWSTemplateFormatVersion", "Description", "Outputs", "Res
 def sections(before: Templates, after: Templates) -> Iterator[Finding]:
     for stack, template in after.items():
         old = before.get(stack, {})
+        yield from _outputs(stack, old, template)
         for section in sorted({*old, *template} - {*_HARMLESS_SECTIONS}):
             if template.get(section) != old.get(section):
                 what = f"{stack}: {section} changed, which decides at deploy time what is created"
@@ -92,7 +131,22 @@ def sections(before: Templates, after: Templates) -> Iterator[Finding]:
             yield Finding("unknown-effect", what, stack, "Fn::Transform", "", shown(None), "Fn::Transform")
 
 
-def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[str, Any]]) -> Iterator[Finding | Note]:
+def _outputs(stack: str, before: Template, after: Template) -> Iterator[Finding]:
+    """Outputs that are not what they were. A new one is harmless: secrets in it have a rule of their own."""
+    old, new = (Names(each, typed=True).plain(each.get("Outputs", {})) for each in (before, after))
+    for name in old if isinstance(old, Mapping) and isinstance(new, Mapping) else ():
+        for path, was, now in differences(old[name], new[name], "") if name in new else ():
+            found = judged("output", path, was, now, name)
+            if found:
+                yield Finding(*found, stack, "Outputs", f"{name}.{path}", shown(was), shown(now))
+
+
+def facts(
+    before: Mapping[str, Mapping[str, Any]],
+    after: Mapping[str, Mapping[str, Any]],
+    *,
+    tested: Set[str] = frozenset(),
+) -> Iterator[Finding | Note]:
     """What the assembly says beside the templates: each stack and asset, by a name that starts with its kind.
 
     A new stack or asset is compared with one of its kind that was there: deployed in the same way, it is harmless.
@@ -107,6 +161,9 @@ def facts(before: Mapping[str, Mapping[str, Any]], after: Mapping[str, Mapping[s
             new = {**new, "stackName": None, "displayName": None}
         for path, was, now in differences(old, new, ""):
             found = judged(kind, path, was, now, title)
+            tag = path.removeprefix("tags.").lower()
+            if kind == "stack" and tag in tested:
+                found = "unknown-effect", _DEPENDS.format(title, tag)
             if not found:
                 yield Note(title, f"{path} {shown(was, 40)} -> {shown(now, 40)}")
             else:

@@ -86,6 +86,11 @@ class RefusedError(Exception):
     """The app refuses a variant. The message is its last line."""
 
 
+_AS_THE_CLI = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
+_CONTEXT_OF_THE_CLI = {"aws:cdk:bundling-stacks": ["**"]}
+"""What `cdk deploy` tells every app. The account is an example."""
+
+
 def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True) -> dict[str, Any]:
     """Run the app of a working tree as cdk.json says, for each variant.
 
@@ -116,7 +121,7 @@ def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bo
             [str(Path(__file__).with_name("run_app.py")), name, *app],
             root=root,
             directory=directory,
-            variables={"CDK_CONTEXT_JSON": json.dumps(context)},
+            variables={**_AS_THE_CLI, "CDK_CONTEXT_JSON": json.dumps({**context, **_CONTEXT_OF_THE_CLI})},
             stdin=json.dumps(variants),
             isolated=isolated,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import json
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -52,9 +53,22 @@ def foreign(value: Any) -> bool:
     return not isinstance(value, str) or (not value.startswith("${") and ":${AWS::AccountId}:" not in value)
 
 
+KEEPS = ("Retain", "RetainExceptOnCreate", "Snapshot")
+"""The deletion policies that keep what a resource holds."""
+
+
+def kept(old: Any, new: Any) -> bool:
+    """A deletion policy that keeps the resource, or that keeps it no less than before."""
+    return new in KEEPS or (old not in KEEPS and new in (None, "Delete"))
+
+
 def plain_widgets(old: Any, new: Any) -> bool:
     """A dashboard's body: it shows what alarms watch, unless a custom widget calls a function for whoever opens it."""
-    return re.search(r'"type":\s*"custom"', str(new).replace("\\", "")) is None
+    try:
+        # As lists of pairs: of two equal keys, nobody knows which one counts.
+        return "('type', 'custom')" not in str(json.loads(new, object_pairs_hook=list))
+    except (ValueError, TypeError, RecursionError):
+        return False
 
 
 def readable_policy(old: Any, new: Any) -> bool:
@@ -72,6 +86,20 @@ def keeps_grants(old: Any, new: Any) -> bool:
     """A policy's statements, of which none that allows something is gone. What is allowed in addition are rights."""
     before, after = (value if isinstance(value, list) else [value] for value in (old, new))
     return all(each in after for each in before if not (isinstance(each, Mapping) and each.get("Effect") == "Deny"))
+
+
+def a_version(old: Any, new: Any) -> bool:
+    return new is None or re.fullmatch(r"\d+(\.\d+)*", str(new)) is not None
+
+
+def same_source(old: Any, new: Any) -> bool:
+    """Another version of the same package, from the same registry."""
+    return str(new).rpartition("/-/")[0] == str(old).rpartition("/-/")[0]
+
+
+def no_package(old: Any, new: Any) -> bool:
+    """Anything about a package, but for a package that is new."""
+    return "'resolved'" not in str(new)
 
 
 def anything(old: Any, new: Any) -> bool:
@@ -106,13 +134,12 @@ class Row:
 _QUEUE, _ALARM, _KEY = "AWS::SQS::Queue", "AWS::CloudWatch::Alarm", "AWS::KMS::Key"
 _SECRET, _LOG, _TOPIC = "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup", "AWS::SNS::Topic"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
-_KEPT = one_of("Retain", "RetainExceptOnCreate", "Snapshot")
 
 ROWS = tuple(
     Row(*row)
     for row in (
-        (_QUEUE, "DeletionPolicy", _KEPT, "data-loss: queue {} is no longer kept (DeletionPolicy)"),
-        (_QUEUE, "UpdateReplacePolicy", _KEPT, "data-loss: queue {} is no longer kept (UpdateReplacePolicy)"),
+        (_QUEUE, "DeletionPolicy", kept, "data-loss: queue {} is no longer kept (DeletionPolicy)"),
+        (_QUEUE, "UpdateReplacePolicy", kept, "data-loss: queue {} is no longer kept (UpdateReplacePolicy)"),
         (_QUEUE, "Condition", nothing, "data-loss: queue {} exists only on a condition"),
         (_QUEUE, "QueueName", NAME, "it names the queue"),
         (_QUEUE, "MessageRetentionPeriod", more(345_600), "data-loss: queue {} keeps messages for a shorter time"),
@@ -150,6 +177,7 @@ ROWS = tuple(
         (_SECRET, "SecretString", nothing, "unlisted-change: secret {} holds something else"),
         (_SECRET, "Name", NAME, "it names the secret"),
         (_FUNCTION, "MemorySize", more(128), "unlisted-change: function {} has less memory"),
+        (_FUNCTION, "Timeout", more(3), "unlisted-change: function {} has less time"),
         (_FUNCTION, "Role", nothing, "wider-rights: function {} runs with the rights of another role"),
         (_FUNCTION, "Layers", nothing, "new-code: function {} runs the code of other layers"),
         (_FUNCTION, "Code*", nothing, "new-code: function {} runs code from elsewhere"),
@@ -181,6 +209,7 @@ ROWS = tuple(
             for path in ("", ".Statement")
         ),
         (_KEY, "EnableKeyRotation", ON, "less-protection: {} is no longer rotated"),
+        (_KEY, "RotationPeriodInDays", less(365), "less-protection: {} is rotated less often"),
         (_KEY, "PendingWindowInDays", more(30), "data-loss: {} can be lost sooner"),
         (
             "AWS::IAM::User",
@@ -211,9 +240,12 @@ ROWS = tuple(
             "less-protection: {} is encrypted with another key | {} has lost its KMS key",
         ),
         ("AWS::*", "KmsKeyId", nothing, "less-protection: {} is encrypted with another key | {} has lost its KMS key"),
-        ("AWS::*", "DeletionPolicy", _KEPT, "data-loss: {} is no longer kept (DeletionPolicy)"),
-        ("AWS::*", "UpdateReplacePolicy", _KEPT, "data-loss: {} is no longer kept (UpdateReplacePolicy)"),
+        ("AWS::*", "DeletionPolicy", kept, "data-loss: {} is no longer kept (DeletionPolicy)"),
+        ("AWS::*", "UpdateReplacePolicy", kept, "data-loss: {} is no longer kept (UpdateReplacePolicy)"),
         (_ALARM, "*", nothing, "less-protection: {} watches something else"),
+        ("output", "Description", anything, "words"),
+        ("output", "Export", lambda old, new: not old, "unlisted-change: output {} is exported differently"),
+        ("output", "*", nothing, "unlisted-change: output {} has another value, which scripts and people use"),
         ("stack", "terminationProtection", ON, "less-protection: {} can be deleted: no termination protection"),
         ("stack", "tags*", anything, "tags are for people"),
         ("stack", "environment", nothing, "deployed-elsewhere: {} is deployed to another account or region"),
@@ -233,6 +265,13 @@ ROWS = tuple(
             for name in ("notices", "versionReporting", "pathMetadata", "assetMetadata", "progress")
         ),
         ("cdk.json", "*", nothing, "weaker-review: cdk.json runs something else on deployment"),
+        ("package*.json", "description", anything, "words"),
+        ("package.json", "devDependencies.*", a_version, "weaker-review: npm installs something from elsewhere"),
+        ("package.json", "*", nothing, "weaker-review: npm does something else"),
+        ("package-lock.json", "*.resolved", same_source, "weaker-review: npm installs something from elsewhere"),
+        ("package-lock.json", "*.integrity", lambda old, new: new, "weaker-review: npm no longer checks a package"),
+        ("package-lock.json", "*.hasInstallScript", one_of(None), "weaker-review: a package runs code when installed"),
+        ("package-lock.json", "*", no_package, "weaker-review: npm installs a package that was not there"),
     )
 )
 
@@ -261,8 +300,16 @@ _QUIET += [
     "AWS::Logs::ResourcePolicy",
 ]
 
-ADDED = {*_QUIET, _ALARM, _LOG, "AWS::IAM::OIDCProvider", "AWS::IAM::SAMLProvider"}
-"""Types whose new resources are harmless, or judged by other rules. New alarms must be ours."""
+ADDED = {
+    *_QUIET,
+    _ALARM,
+    _LOG,
+    "AWS::Logs::MetricFilter",
+    "AWS::Logs::QueryDefinition",
+    "AWS::IAM::OIDCProvider",
+    "AWS::IAM::SAMLProvider",
+}
+"""Types whose new resources are harmless, or judged by other rules. New alarms must be ours, and dashboards plain."""
 
 REPLACED = {*_QUIET, _ALARM, _FUNCTION, _MAPPING}
 """Types that lose nothing when CloudFormation replaces a resource by another."""

@@ -23,7 +23,8 @@ from hello_queue.review.comparison import compare_pair
 from hello_queue.review.findings import WHY, Finding, Note, short
 from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
-from hello_queue.review.rules_of_resources import facts
+from hello_queue.review.rules_of_resources import facts, tested_tags
+from hello_queue.review.rules_of_sources import installed, telltale
 from hello_queue.review.sandbox import isolation
 from hello_queue.review.synthesis import (
     DEFAULT,
@@ -79,14 +80,22 @@ def review_working_tree(
         except UsageError as error:
             # Another version of the CDK, for example. The golden templates are still there to compare with.
             more.append(_finding("the base", str(error)))
-            before = State({})
-    more += guards.reviewers(changed)
+            before = State({}, _project(folder))
+        if changed:
+            more += [*guards.reviewers(changed), *telltale(folder, root), *installed(folder, root, changed)]
     return review(base, before, now, accepted, more, changed)
 
 
 def _state(root: Path, variants: Variants, isolated: bool) -> State:
-    synthesized = synthesize(variants, root, isolated=isolated)
-    return State(synthesized, json.loads((root / "cdk.json").read_text()))
+    return State(synthesize(variants, root, isolated=isolated), _project(root))
+
+
+def _project(root: Path) -> Mapping[str, Any]:
+    try:
+        project = json.loads((root / "cdk.json").read_text())
+    except (OSError, ValueError):
+        project = None
+    return project if isinstance(project, dict) else {}
 
 
 def _synthesized(variants: Mapping[str, Synthesis | RefusedError]) -> dict[str, Synthesis]:
@@ -117,7 +126,9 @@ def review(
     """
     olds, news = _synthesized(before.variants), _synthesized(now.variants)
     found: list[tuple[Finding, str]] = [(finding, DEFAULT) for finding in more]
-    found += [(finding, DEFAULT) for finding in guards.project_file(before.project or now.project, now.project)]
+    found += [
+        (finding, DEFAULT) for finding in guards.project_file("cdk.json", before.project or now.project, now.project)
+    ]
     for variant, refused in now.variants.items():
         if isinstance(refused, RefusedError) and (variant in olds or variant in base.variants):
             found.append((_finding(f"the app with {variant}", str(refused)), variant))
@@ -138,9 +149,9 @@ def review(
         old, pair = olds.get(variant, default), pairs[variant]
         words = all_words[variant]
         findings, notes_here = compare_pair(pair)
-        for fact in facts(old.facts, new.facts) if olds else ():
+        beside = facts(old.facts, new.facts, tested=tested_tags(pair.before, pair.after))
+        for fact in (*beside, *guards.other_code(old.assets, new.assets)) if olds else ():
             (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
-        findings += guards.other_code(old.assets, new.assets) if olds else ()
         found += [(finding.in_words_of(words), variant) for finding in findings]
         notes[variant] = [Note(in_words_of(n.stack, words), in_words_of(n.text, words)) for n in notes_here]
         for title, text in (*pair.details.items(), *_code_details(old, new)):
@@ -174,6 +185,11 @@ def _review(
     for finding, variant in sorted(found, key=lambda each: list(WHY).index(each[0].kind)):
         key = (finding.id, finding.stack, finding.resource)
         together.setdefault(key, (finding, {}))[1][variant] = None
+
+    def is_accepted(finding: Finding) -> bool:
+        # Golden files that stay out of date would hide what the next change does.
+        return short(finding.id) in accepted and finding.kind != "stale-golden"
+
     default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
     seen = set(default_notes)
     other_notes: dict[str, list[Note]] = {}
@@ -184,8 +200,8 @@ def _review(
             other_notes[variant] = fresh
     return Review(
         commit,
-        {each: list(where) for each, where in together.values() if short(each.id) not in accepted},
-        {each: accepted[short(each.id)] for each, _ in together.values() if short(each.id) in accepted},
+        {each: list(where) for each, where in together.values() if not is_accepted(each)},
+        {each: accepted[short(each.id)] for each, _ in together.values() if is_accepted(each)},
         default_notes,
         other_notes,
         {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details},

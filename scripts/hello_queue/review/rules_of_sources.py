@@ -1,0 +1,132 @@
+"""What no synthesis shows: code that can tell a deployment from a review, and what is installed to deploy."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from hello_queue.review.findings import ABSENT, Finding
+from hello_queue.review.rules_of_guards import project_file
+
+_ALIKE = {"__future__", "aws_cdk", "cdk_nag", "constructs", "jsii", "stacks", "pathlib", "shutil", "base64", "hashlib"}
+_ALIKE |= {
+    "abc",
+    "collections",
+    "contextlib",
+    "copy",
+    "dataclasses",
+    "difflib",
+    "enum",
+    "functools",
+    "itertools",
+    "json",
+}
+_ALIKE |= {"math", "operator", "re", "string", "textwrap", "types", "typing", "hello_queue.constants"}
+"""Modules that do the same everywhere. Of any other, each name that the app uses counts."""
+
+_TELLTALE = {"open", "exec", "eval", "compile", "globals", "__import__", "__builtins__", ".outdir", ".try_get_context"}
+_TELLTALE |= {".home", ".cwd", ".expanduser", ".read_text", ".read_bytes", ".exists", ".startswith", ".endswith"}
+
+
+def telltale(before: Path, after: Path) -> Iterator[Finding]:
+    """What the app newly uses and may differ between here and a deployment: variables, time, files, a certain name."""
+    old, new = ({file.relative_to(root): _used(file) for file in _code(root)} for root in (before, after))
+    known = sum(old.values(), Counter[str]())
+    fresh = sum(new.values(), Counter[str]()) - known
+    # A comparison that is only made once more tells nothing new.
+    names = sorted(name for name in fresh if not (name.startswith("the comparison") and name in known))
+    if names:
+        files = [str(file) for file, used in new.items() if {*(used - old.get(file, Counter()))} & {*names}]
+        what = f"the app may do something else on deployment than here: it uses {', '.join(names)}"
+        yield Finding("weaker-review", what, ", ".join(files), "", "", ABSENT, ", ".join(names))
+
+
+def _code(root: Path) -> list[Path]:
+    package = root / "scripts/hello_queue"
+    files = [root / "app.py", package / "__init__.py", package / "constants.py", *sorted(root.glob("stacks/**/*.py"))]
+    return [file for file in files if file.is_file()]
+
+
+def _used(file: Path) -> Counter[str]:
+    try:
+        nodes = list(ast.walk(ast.parse(file.read_bytes())))
+    except (OSError, ValueError, SyntaxError, RecursionError, MemoryError):
+        return Counter()  # the app fails
+    return Counter(_names(nodes))
+
+
+def _names(nodes: list[ast.AST]) -> Iterator[str]:
+    modules: dict[str, str] = {}
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            modules |= {each.asname or each.name.partition(".")[0]: each.name for each in node.names}
+        elif isinstance(node, ast.ImportFrom) and not node.level and node.module not in _ALIKE:
+            modules |= {each.asname or each.name: f"{node.module}.{each.name}" for each in node.names}
+    modules = {name: module for name, module in modules.items() if module.partition(".")[0] not in _ALIKE}
+    parts = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
+    for node in nodes:
+        if isinstance(node, ast.Attribute):
+            of_module = isinstance(node.value, ast.Name) and modules.get(node.value.id)
+            if of_module or f".{node.attr}" in _TELLTALE:
+                yield f"{of_module or ''}.{node.attr}"
+        elif isinstance(node, ast.Name) and id(node) not in parts and node.id in {*modules, *_TELLTALE}:
+            yield modules.get(node.id, node.id)
+        elif isinstance(node, (ast.Compare, ast.MatchValue)):
+            for each in ast.walk(node):
+                if isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value:
+                    yield f"the comparison with {each.value!r}"
+
+
+_REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?==[\w.+!]+(?: *;.*)?|--hash=sha256:[0-9a-f]{64}|-r [\w-]+\.txt|")
+
+
+def installed(before: Path, after: Path, changed: Sequence[str]) -> Iterator[Finding]:
+    """What is installed from elsewhere or in addition, and what `make` and CI do otherwise."""
+    for name in changed:
+        old, new = (
+            (root / name).read_text(errors="replace") if (root / name).is_file() else "" for root in (before, after)
+        )
+        other: list[str] = []
+        if name in ("package.json", "package-lock.json"):
+            try:
+                yield from project_file(name, json.loads(old or "{}"), json.loads(new or "{}"))
+            except ValueError:
+                other = ["no JSON"]
+        elif re.fullmatch(r"requirements[\w-]*\.(txt|lock)", name):
+            known = _requirements(old)
+            other = [text for one, text in _requirements(new).items() if one not in known]
+        elif name == "Makefile":
+            was, now = _targets(old), _targets(new)
+            other = sorted(target for target in was if was[target] != now.get(target))
+        elif name.startswith((".ci/", ".github/")):
+            other = ["this file"]
+        if other:
+            what = f"{name} decides what is installed or checked, and changed: {', '.join(other)}"
+            yield Finding("weaker-review", what, name, "", "", "as in the base", ", ".join(other))
+
+
+def _requirements(text: str) -> dict[str, str]:
+    """The packages by name, and everything else that pip would do."""
+    found = {}
+    for line in text.splitlines():
+        plain = re.sub(r"(?:^|\s)#.*", "", line).strip().removesuffix("\\").strip()
+        match = _REQUIREMENT.fullmatch(plain)
+        if not match or match[1]:
+            found[match[1].lower() if match else plain] = plain
+    return found
+
+
+def _targets(text: str) -> dict[str, list[str]]:
+    """The lines of a Makefile by target; those of no target under "variables"."""
+    found: dict[str, list[str]] = {"variables": []}
+    target = "variables"
+    for line in text.splitlines():
+        if not line.startswith("\t"):
+            target = line.partition(":")[0] if re.match(r"[\w$./() -]+:(?!=)", line) else "variables"
+        if target != ".PHONY" and not re.fullmatch(r"\s*|#.*|\t@echo '[^']*'", line):
+            found.setdefault(target, []).append(line)
+    return found
