@@ -25,14 +25,14 @@ from urllib.parse import urlsplit
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import parser
 from hello_queue.cli.progress import tell
-from hello_queue.errors import HelloQueueError
+from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.project import ROOT
 from hello_queue.rehearsal.observations import observations
-from hello_queue.rehearsal.predictions import ReviewInBackground
+from hello_queue.rehearsal.predictions import in_background, predictions
 from hello_queue.rehearsal.rehearse import rehearse
-from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text
-from hello_queue.rehearsal.trees import Tree, extract
-from hello_queue.review.base import read_base
+from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text, failure_as_markdown
+from hello_queue.rehearsal.trees import Tree
+from hello_queue.review.base import check_out, merge_base
 
 EXAMPLES = """\
   python scripts/rehearse.py                           against origin/main
@@ -44,18 +44,27 @@ SCRIPTS = Path(__file__).resolve().parent
 
 def main(root: Path = ROOT) -> int:
     arguments = _parse()
-    commit = read_base(arguments.base, root).commit
+    _write(arguments.markdown, failure_as_markdown("it was interrupted"))
+    commit = merge_base(arguments.base, root)
     if not arguments.here:
         _start_local_aws()
     signal.signal(signal.SIGTERM, signal.default_int_handler)
-    rehearsal = _rehearse(arguments.base, commit, root)
+    try:
+        rehearsal = _rehearse(commit, root)
+    except HelloQueueError as error:
+        _write(arguments.markdown, failure_as_markdown(str(error)))
+        raise
     print(as_json(rehearsal) if arguments.json else as_text(rehearsal), end="")
-    if arguments.markdown:
-        try:
-            arguments.markdown.write_text(as_markdown(rehearsal))
-        except OSError as error:
-            raise HelloQueueError(f"{arguments.markdown} cannot be written: {error.strerror}") from None
+    _write(arguments.markdown, as_markdown(rehearsal))
     return DONE if rehearsal.deploys and not rehearsal.disagreements else FAILED
+
+
+def _write(file: Path | None, text: str) -> None:
+    if file:
+        try:
+            file.write_text(text)
+        except OSError as error:
+            raise UsageError(f"{file} cannot be written: {error.strerror}") from None
 
 
 def _start_local_aws() -> NoReturn:
@@ -66,7 +75,7 @@ def _start_local_aws() -> NoReturn:
     os.execv(sys.executable, command)  # noqa: S606  (this script's own arguments, and no shell)
 
 
-def _rehearse(base: str, commit: str, root: Path) -> Rehearsal:
+def _rehearse(commit: str, root: Path) -> Rehearsal:
     if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
         raise HelloQueueError("AWS_ENDPOINT_URL is not a local AWS: leave out --here")
     begun = time.monotonic()
@@ -75,9 +84,12 @@ def _rehearse(base: str, commit: str, root: Path) -> Rehearsal:
     with tempfile.TemporaryDirectory(dir=folder, prefix="rehearsal-", ignore_cleanup_errors=True) as name:
         work = Path(name)
         os.environ["TMPDIR"] = tempfile.tempdir = name
-        review = ReviewInBackground(base, root)
-        extract(commit, root, work / "base")
-        before, after = Tree(work / "base", work, "before", validated=False), Tree(root, work, "after")
+        files = work / "files"
+        files.mkdir()
+        check_out(commit, root, files)
+        tell("synthesizing the base and the change")
+        before, after = Tree("the base", files, work / "before"), Tree("the change", root, work / "after")
+        review = in_background(lambda: predictions(commit, before.synthesis, after.synthesis))
         seen, said = rehearse(before, after, review, tell)
     deploys = seen.change.failure is None
     return Rehearsal(commit, observations(seen, said), time.monotonic() - begun, deploys)

@@ -8,7 +8,7 @@ from collections.abc import Callable
 import pytest
 
 from hello_queue.constants import QUEUE_USER_ACTIONS
-from hello_queue.rehearsal.predictions import DEPLOYED
+from hello_queue.rehearsal.trees import DEPLOYED
 from hello_queue.review.synthesis import GOLDEN, render, synthesize
 from tests.conftest import Aws
 from tests.rehearsal.rehearsals import Rehearsed, rehearsed

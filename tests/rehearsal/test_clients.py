@@ -20,7 +20,9 @@ def key(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> AccessKey:
     return AccessKey(aws.instance.root.key_id, aws.instance.root.secret)
 
 
-def test_messages_are_counted_while_clients_use_the_queue(aws: Aws, key: AccessKey, queue: str) -> None:
+def test_messages_are_counted_while_clients_use_the_queue(
+    aws: Aws, key: AccessKey, queue: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     fill(queue)
     both = Clients(key, queue)
     both.start()
@@ -31,7 +33,29 @@ def test_messages_are_counted_while_clients_use_the_queue(aws: Aws, key: AccessK
     assert both.sending.outages == both.processing.outages == []
     aws.client("sqs").send_message(QueueUrl=queue, MessageBody="client: sent, and not processed")
     fill(queue)
+    monkeypatch.setattr(clients, "MESSAGES", 60)
     assert left_in(queue) == 60, "those in flight, and those that nobody received"
+
+
+def test_what_cannot_be_deleted_is_none_of_the_messages(aws: Aws, key: AccessKey, queue: str) -> None:
+    """A client without sqs:DeleteMessage has its own messages in flight, until it gets the right back."""
+    fill(queue)
+    both = Clients(key, queue)
+
+    def refuse(**_: object) -> None:
+        raise ClientError({"Error": {"Code": "AccessDenied"}}, "DeleteMessage")
+
+    both.start()
+    delete, both._sqs.delete_message = both._sqs.delete_message, refuse  # type: ignore[assignment]
+    both.processing.wait_for(lambda: both.processing.failures >= 3 and len(both.undeleted) >= 1)
+    both.sending.stop()
+    both.processing.stop()
+    assert both.processing.outages[-1].codes == ["AccessDenied"]
+    assert not both.processing.outages[-1].over
+    assert left_in(queue, len(both.undeleted)) == 30
+    both._sqs.delete_message = delete  # type: ignore[method-assign]
+    both._process()
+    assert both.undeleted == []
 
 
 def test_lost_messages_are_missed(aws: Aws, key: AccessKey, queue: str) -> None:

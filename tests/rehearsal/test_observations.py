@@ -12,8 +12,8 @@ from hello_queue.rehearsal.account import Deployed
 from hello_queue.rehearsal.clients import Client, Outage
 from hello_queue.rehearsal.observations import Observation, observations
 from hello_queue.rehearsal.predictions import Gone, Predictions, Said
-from hello_queue.rehearsal.rehearse import Seen
-from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text
+from hello_queue.rehearsal.rehearse import Seen, queue_now
+from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text, failure_as_markdown
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.rehearsal.trees import CdkRun
 from hello_queue.rehearsal.witnesses import Answer, Witness
@@ -30,6 +30,7 @@ OTHER = "https://127.0.0.1/1/orders"
 RENAMED = Deployed(
     {**STATE.outputs, "QueueUrl": OTHER}, {**STATE.resources, ("Messaging", "Queue"): ("AWS::SQS::Queue", OTHER)}
 )
+WITHOUT_OUTPUTS = replace(STATE, outputs={})
 LOSS = Said("data-loss", "data-loss: queue test is replaced", ("Messaging", "Queue"))
 REPLACED = Gone("Messaging", "AWS::SQS::Queue", "test")
 NO_KEY = Gone("Identity", "AWS::IAM::AccessKey", "Key", "removed")
@@ -65,6 +66,7 @@ def seen(**different: Any) -> Seen:
         "clients": FakeClients(),
         "key_refusal": None,
         "new_key": False,
+        "no_key": None,
         "could": {PURGE: False},
         "can": {PURGE: False},
         "counterparts": {},
@@ -120,10 +122,16 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(could={PURGE: True}), Predictions(), []),
         (seen(change=CdkRun(4, "no")), Predictions(), ["cdk deploy"]),
         (seen(change=CdkRun(4, "no")), Predictions(gone=(REPLACED,)), ["cdk deploy"]),
-        (seen(change=CdkRun(4, "no")), Predictions(failure="it cannot be synthesized"), []),
-        (seen(left=LOST), Predictions(failure="it cannot be synthesized"), ["cdk deploy"]),
         (seen(back=CdkRun(1, "no")), Predictions(), ["going back"]),
         (seen(remains=[("sqs queue", URL)]), Predictions(), ["cdk destroy"]),
+        (seen(remains=[("sqs queue", URL)], retained=frozenset({URL})), Predictions(), []),
+        (
+            seen(remains=[("sqs queue", URL), ("sqs queue", DEAD)], retained=frozenset({URL})),
+            Predictions(),
+            ["cdk destroy"],
+        ),
+        (seen(no_key="the secret s is not an access key"), Predictions(), ["access key"]),
+        (seen(after=WITHOUT_OUTPUTS, can={PURGE: True}), Predictions((WIDER,)), []),
         (seen(destroy=CdkRun(1, "no")), Predictions(), ["cdk destroy"]),
     ],
 )
@@ -151,6 +159,17 @@ def test_a_queue_that_is_kept_aside() -> None:
     )
 
 
+def test_a_queue_without_its_output_is_still_there() -> None:
+    assert queue_now("QueueUrl", STATE, WITHOUT_OUTPUTS) == URL
+    assert queue_now("QueueUrl", STATE, replace(WITHOUT_OUTPUTS, resources={})) is None
+    assert text_of(seen(after=WITHOUT_OUTPUTS), MESSAGES) == "1,000 of 1,000 left"
+
+
+def test_what_cloudformation_is_told_to_keep() -> None:
+    what = seen(remains=[("sqs queue", URL)], retained=frozenset({URL}))
+    assert text_of(what, "cdk destroy") == "leaves sqs queue test, as their DeletionPolicy says"
+
+
 def test_rights_are_listed_by_resource() -> None:
     send = Right("sqs:SendMessage", PURGE.resource)
     text = text_of(seen(could={PURGE: True, send: True}, can={Right("iam:ListUsers", "*"): True}), "narrower rights")
@@ -176,6 +195,7 @@ def test_the_reports_escape_what_the_change_says() -> None:
     ]
     row = as_markdown(rehearsal).splitlines()[-1]
     assert row == (r"| **disagrees** resources | a\\x1b\[1m\\nDISAGREES \|x\| &lt;b&gt;\` | \*\*bold\*\* \\u202e |")
+    assert failure_as_markdown("**a** | b\n# c").endswith("failed: \\*\\*a\\*\\* \\| b\\\\n\\# c\n")
     content = json.loads(as_json(rehearsal))
     assert content["disagreements"] == ["resources"]
     assert content["observations"][0]["seen"] == hostile.seen

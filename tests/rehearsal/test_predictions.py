@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import pytest
-
 from hello_queue.rehearsal.predictions import Gone, predictions
-from hello_queue.review import working_tree
+from hello_queue.rehearsal.trees import DEPLOYED
+from hello_queue.review.synthesis import DEFAULT
 from tests.review.conftest import Repository, Syntheses
 
 
-def test_what_the_review_says_of_a_rename(
-    repository: Repository, shared_folder: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(working_tree, "synthesize", Syntheses(shared_folder / "repository.syntheses").synthesize)
+def test_what_the_review_says_of_a_rename(repository: Repository, shared_folder: Path) -> None:
+    syntheses = Syntheses(shared_folder / "repository.syntheses")
+    base = syntheses.synthesize(DEPLOYED, repository.folder)[DEFAULT]
     repository.set(queue_name="orders")
     policies = (repository.folder / "stacks/policies.py").read_text()
     wider = policies.replace("list(DEAD_LETTER_ACTIONS)", "[*DEAD_LETTER_ACTIONS, 'sqs:PurgeQueue']")
     repository.write("stacks/policies.py", wider)
-    said = predictions("HEAD", repository.folder)
+    said = predictions("the base", base, syntheses.synthesize(DEPLOYED, repository.folder)[DEFAULT])
     assert Gone("HelloQueueMessaging", "AWS::SQS::Queue", "test") in said.gone
     assert "data-loss: queue test is replaced by orders" in [each.text for each in said.of_kind("data-loss")]
     (one,) = said.of_kind("wider-rights")

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import socket
+import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -107,6 +109,29 @@ def test_a_run_that_hangs_is_killed_with_what_it_started(
     assert time.monotonic() - started < 30
     while any(b"987654" in command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")):
         assert time.monotonic() - started < 30
+        time.sleep(0.05)
+
+
+def test_a_run_ends_with_whoever_started_it(tmp_path: Path, run: Path) -> None:
+    """Also if that is killed, and cannot end it."""
+    if "setpriv" not in isolation(run):
+        pytest.skip("this machine does not allow namespaces, or has no setpriv")
+    script = tmp_path / "hang.py"
+    script.write_text("import subprocess\nsubprocess.run(['sleep', '987655'], start_new_session=True)")
+    code = f"""
+from pathlib import Path
+from hello_queue.review.sandbox import run_python
+run_python([{str(script)!r}], root=Path("/"), directory=Path({str(run)!r}), variables={{}}, stdin="", isolated=True)
+"""
+    caller = subprocess.Popen([sys.executable, "-c", code])
+    while not any(b"987655" in command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")):
+        assert caller.poll() is None
+        time.sleep(0.05)
+    caller.kill()
+    caller.wait()
+    until = time.monotonic() + 10
+    while any(b"987655" in command_line(path) for path in Path("/proc").glob("[0-9]*/cmdline")):
+        assert time.monotonic() < until
         time.sleep(0.05)
 
 

@@ -57,7 +57,7 @@ class Deployed:
         statuses: the status of each stack.
     """
 
-    outputs: Mapping[str, str]
+    outputs: dict[str, str]
     resources: Mapping[tuple[str, str], tuple[str, str]]
     statuses: Mapping[str, str] = field(default_factory=dict)
 
@@ -76,12 +76,12 @@ class Deployed:
         for (_, logical_id), (type_, physical_id) in self.resources.items():
             for name in (logical_id, physical_id.rpartition("/")[2]):
                 known[name] = physical_id
-                if arn := _arn(type_, physical_id):
+                if arn := arn_of(type_, physical_id):
                     known[f"{name}.Arn"] = arn
         return known
 
 
-def _arn(type_: str, physical_id: str) -> str | None:
+def arn_of(type_: str, physical_id: str) -> str | None:
     """The ARN of a resource; None if it is not known for such resources."""
     if physical_id.startswith("arn:"):
         return physical_id

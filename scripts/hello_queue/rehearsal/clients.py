@@ -119,12 +119,14 @@ class Clients:
         held: how many of the messages put into the queue were received. They stay in flight, neither deleted nor
             received again, so that what the clients send passes by them.
         processed: how many of the messages that were sent came back and were deleted.
+        undeleted: the receipt handles of those that came back and could not be deleted yet.
     """
 
     def __init__(self, key: AccessKey, url: str) -> None:
         self._sqs: SQSClient = client("sqs", key=key, config=_ONE_ATTEMPT)
         self._url = url
         self.sent = self.processed = self.held = 0
+        self.undeleted: list[str] = []
         self.sending = Client(self._send)
         self.processing = Client(self._process)
 
@@ -164,12 +166,13 @@ class Clients:
         received = self._sqs.receive_message(
             QueueUrl=self._url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HOLD_SECONDS
         ).get("Messages", [])
-        for each in received:
-            if each["Body"].startswith(_CLIENT):
-                self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=each["ReceiptHandle"])
-                self.processed += 1
-            else:
-                self.held += 1
+        handles = [each["ReceiptHandle"] for each in received if each["Body"].startswith(_CLIENT)]
+        self.held += len(received) - len(handles)
+        self.undeleted += handles
+        while self.undeleted:
+            self._sqs.delete_message(QueueUrl=self._url, ReceiptHandle=self.undeleted[0])
+            del self.undeleted[0]
+            self.processed += 1
         return len(received) == _BATCH
 
 
@@ -182,10 +185,13 @@ def fill(url: str) -> None:
             raise HelloQueueError(f"{url} does not take messages: {failed[0].get('Message', failed[0]['Code'])}")
 
 
-def left_in(url: str) -> int | None:
+def left_in(url: str, in_flight: int = 0) -> int | None:
     """How many of the messages put into a queue are still in it; None if there is no such queue.
 
     The clients are stopped. What they sent and did not process is received, to tell it from the others.
+
+    Args:
+        in_flight: how many of the messages in flight are the clients'.
     """
     sqs = client("sqs")
     try:
@@ -194,12 +200,12 @@ def left_in(url: str) -> int | None:
         if "NonExistentQueue" in error_code(error):
             return None
         raise
-    kept = int(counts["ApproximateNumberOfMessagesNotVisible"])
+    kept = int(counts["ApproximateNumberOfMessagesNotVisible"]) - in_flight
     while received := sqs.receive_message(
         QueueUrl=url, MaxNumberOfMessages=_BATCH, VisibilityTimeout=_HOLD_SECONDS
     ).get("Messages", []):
         kept += sum(each["Body"].startswith(_KEPT) for each in received)
-    return kept
+    return min(max(kept, 0), MESSAGES)  # a worker may have some of the clients' in flight
 
 
 def _message(url: str, body: str) -> Any:

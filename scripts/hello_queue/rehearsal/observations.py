@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from hello_queue.rehearsal.clients import MESSAGES, Client
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
-from hello_queue.rehearsal.rehearse import QUEUES, Seen
+from hello_queue.rehearsal.rehearse import QUEUES, Seen, queue_now
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.rehearsal.witnesses import Answer, Witness
 
@@ -59,19 +59,16 @@ def observations(seen: Seen, said: Predictions) -> list[Observation]:
         _going_back(seen),
         _destruction(seen),
     ]
-    if said.failure:
-        found = [replace(each, said="there is no review", agrees=None) for each in found]
-    return sorted([_deployment(seen, said), *found], key=lambda each: each.agrees is not False)
+    return sorted([_deployment(seen), *found], key=lambda each: each.agrees is not False)
 
 
-def _deployment(seen: Seen, said: Predictions) -> Observation:
+def _deployment(seen: Seen) -> Observation:
     run = seen.change
-    review = f"fails: {said.failure}" if said.failure else NOTHING
     if not run.failure:
-        return Observation("cdk deploy", f"took {run.seconds:.1f} s", review, False if said.failure else None)
+        return Observation("cdk deploy", f"took {run.seconds:.1f} s", NOTHING, None)
     states = ", ".join(f"{name} is {status}" for name, status in sorted(seen.after.statuses.items()))
     text = f"failed after {run.seconds:.1f} s: {run.failure} ({states})"
-    return Observation("cdk deploy", text, review, bool(said.failure))
+    return Observation("cdk deploy", text, NOTHING, False)
 
 
 def _resources(seen: Seen, said: Predictions) -> Observation:
@@ -86,7 +83,7 @@ def _resources(seen: Seen, said: Predictions) -> Observation:
     text = "; ".join(each for *_, each in gone) or "none replaced or removed"
     said_text = "; ".join(each.text for each in said.gone) or NOTHING
     agrees: bool | None = None
-    if not seen.change.failure and not said.failure:
+    if not seen.change.failure:
         agrees = Counter(each[:2] for each in gone) == Counter((each.stack, each.type) for each in said.gone)
     return Observation("resources", text, said_text, agrees)
 
@@ -97,7 +94,7 @@ def _messages(output: str, seen: Seen, said: Predictions) -> Observation:
     if left is None:
         text += ": the queue is gone"
     elif output in seen.left_aside:
-        text += f" in {_name(seen.after.outputs[output])}"
+        text += f" in {_name(queue_now(output, seen.before, seen.after) or '')}"
     aside = seen.left_aside.get(output)
     if aside is not None:
         text += f"; {aside:,} in {_name(before)}, which still exists and is no longer the deployment's"
@@ -141,14 +138,17 @@ def _access_key(seen: Seen, said: Predictions) -> Observation:
     text = f"the one from before {'is ' if seen.key_refusal else ''}{text}"
     if seen.new_key:
         text += "; another one is in the secret"
+    if seen.no_key:
+        text += f"; none can be read any more: {seen.no_key}"
     causes = [each.text for each in said.gone_of(_IDENTITY)]
     keys = [each.text for each in said.of_kind("new-access-key")]
-    return Observation("access key", text, "; ".join([*causes, *keys]) or NOTHING, not seen.key_refusal or bool(causes))
+    agrees = not seen.no_key and (not seen.key_refusal or bool(causes))
+    return Observation("access key", text, "; ".join([*causes, *keys]) or NOTHING, agrees)
 
 
 def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
     findings = said.of_kind(*MORE_RIGHTS)
-    user = f"user {seen.after.outputs.get('UserName', '')}"
+    user = f"user {(seen.before.outputs | seen.after.outputs).get('UserName', '')}"
     # A group or a policy may be the user's. Another user or a role is not.
     about_user = [each for each in findings if each.who == user or not each.who.startswith(("user ", "role "))]
     gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
@@ -211,10 +211,12 @@ def _going_back(seen: Seen) -> Observation:
 
 def _destruction(seen: Seen) -> Observation:
     left = ", ".join(f"{kind} {_name(name)}" for kind, name in seen.remains) or "nothing"
-    text = f"leaves {left}"
+    kept = {_name(each) for each in seen.retained}
+    expected = all(_name(name) in kept for _, name in seen.remains)
+    text = f"leaves {left}" + (", as their DeletionPolicy says" if seen.remains and expected else "")
     if seen.destroy.failure:
         text = f"failed: {seen.destroy.failure}; it {text}"
-    return Observation("cdk destroy", text, NOTHING, not seen.remains and not seen.destroy.failure)
+    return Observation("cdk destroy", text, NOTHING, expected and not seen.destroy.failure)
 
 
 def _decision(allowed: Answer) -> str:

@@ -6,22 +6,20 @@ The only module here that knows the review. It takes from it the findings and th
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 
-from hello_queue.errors import HelloQueueError
+from hello_queue.review.assembly import Synthesis
+from hello_queue.review.base import Base
 from hello_queue.review.findings import short
 from hello_queue.review.naming import renamed
 from hello_queue.review.rights.decision import Request
-from hello_queue.review.synthesis import DEFAULT, REVIEWED, Variants
-from hello_queue.review.working_tree import review_working_tree
+from hello_queue.review.synthesis import DEFAULT
+from hello_queue.review.working_tree import State, review
 
 MORE_RIGHTS = ("escalation", "wider-rights", "weaker-condition", "weaker-denial", "new-member", "new-trust")
 """The kinds of findings about a principal that may do more than before."""
-
-DEPLOYED: Variants = {DEFAULT: REVIEWED[DEFAULT]}
-"""The variant that a rehearsal deploys."""
 
 
 @dataclass(frozen=True)
@@ -61,16 +59,14 @@ class Predictions:
     """What the review says.
 
     Attributes:
-        findings: its findings with the default settings, whether accepted or not.
+        findings: its findings with the default settings.
         gone: what is replaced or removed.
         names: the names that resources have before the change, by those that they have after it, where they differ.
-        failure: why there is no review, or None.
     """
 
     findings: tuple[Said, ...] = ()
     gone: tuple[Gone, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
-    failure: str | None = None
 
     def of_kind(self, *kinds: str) -> list[Said]:
         return [each for each in self.findings if each.kind in kinds]
@@ -88,52 +84,44 @@ class Predictions:
         return [each for each in self.gone if each.type in set(types)]
 
 
-class ReviewInBackground:
-    """The review of a working tree, made while the base is being deployed."""
+def in_background(function: Callable[[], Predictions]) -> Future[Predictions]:
+    """Call a function while something else is waited for. The process does not wait for it to end."""
+    future: Future[Predictions] = Future()
 
-    def __init__(self, base: str, root: Path) -> None:
-        self._predictions = Predictions()
-        self._bug: BaseException | None = None
-        self._thread = threading.Thread(target=self._run, args=(base, root), daemon=True)
-        self._thread.start()
-
-    def result(self) -> Predictions:
-        """Wait for it."""
-        self._thread.join()
-        if self._bug is not None:
-            raise self._bug
-        return self._predictions
-
-    def _run(self, base: str, root: Path) -> None:
+    def run() -> None:
         try:
-            self._predictions = predictions(base, root)
-        except HelloQueueError as error:
-            self._predictions = Predictions(failure=str(error).strip().splitlines()[-1].strip())
-        except BaseException as error:  # raised again where the result is asked for
-            self._bug = error
+            future.set_result(function())
+        except BaseException as error:  # raised where the result is asked for
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
 
 
-def predictions(base: str, root: Path) -> Predictions:
-    """What the review of a working tree says.
+def predictions(commit: str, before: Synthesis, after: Synthesis) -> Predictions:
+    """What the review says of a change.
+
+    It compares what is deployed: golden files that are out of date do not count, nor what was accepted.
 
     Args:
-        base: the commit to compare with.
-        root: the working tree.
+        commit: the base.
+        before, after: what the apps of the base and of the change synthesize.
 
     Raises:
         HelloQueueError: the review cannot be made.
     """
-    review = review_working_tree(base, root, variants=DEPLOYED)
+    base = Base(commit, {DEFAULT: before.templates}, [], [])
+    reviewed = review(base, State({DEFAULT: before}), State({DEFAULT: after}), {}, [], [])
     findings = tuple(
         Said(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
-        for each in [*review.open, *review.accepted]
+        for each in reviewed.open
     )
     gone = tuple(
         Gone(each.stack, each.type, each.name_before, "removed" if each.is_removed else "replaced")
-        for each in review.changes
+        for each in reviewed.changes
         if each.is_removed or each.is_replaced
     )
-    names = {each.name: each.name_before for each in review.changes if each.name != each.name_before}
+    names = {each.name: each.name_before for each in reviewed.changes if each.name != each.name_before}
     return Predictions(findings, gone, names)
 
 

@@ -5,14 +5,15 @@ from __future__ import annotations
 import contextlib
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 
 from hello_queue.aws.clients import AccessKey, client
 from hello_queue.deployment.access_key import read_access_key
 from hello_queue.errors import HelloQueueError
-from hello_queue.rehearsal.account import Deployed, deployed, existing, refusal, workers_paused
+from hello_queue.rehearsal.account import Deployed, arn_of, deployed, existing, refusal, workers_paused
 from hello_queue.rehearsal.clients import MESSAGES, Clients, fill, left_in
-from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions, ReviewInBackground
+from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
 from hello_queue.rehearsal.signed_calls import Right, allowed, rights_to_try
 from hello_queue.rehearsal.trees import CdkRun, Tree
 from hello_queue.rehearsal.witnesses import Answer, Witness, answers
@@ -24,6 +25,13 @@ _NOT_DEPLOYED: Answer = "the change does not deploy"
 
 QUEUES = {"QueueUrl": "queue", "DeadLetterQueueUrl": "dead-letter queue"}
 """The outputs that name the queues, and what they are."""
+
+_TRIED = {
+    **dict.fromkeys(QUEUES, "AWS::SQS::Queue"),
+    "UserName": "AWS::IAM::User",
+    "AccessKeySecretArn": "AWS::SecretsManager::Secret",
+}
+"""The outputs that name the resources on which rights are tried, and their types."""
 
 
 @dataclass
@@ -39,6 +47,7 @@ class Seen:
         clients: the two clients, stopped.
         key_refusal: why the access key from before is refused, or None.
         new_key: whether the deployment has another access key than before.
+        no_key: why the access key cannot be read from the secret that has it now, or None.
         could, can: what the user could do before, and what it can do now.
         counterparts: by right on what has another name now, the same right on what it was before.
         witnesses: the requests that the review says are new.
@@ -46,6 +55,7 @@ class Seen:
         back_refusal: why a client from before the change cannot send after it, or None.
         destroy: the destruction of the change.
         remains: what it left behind.
+        retained: the physical ids of the resources that CloudFormation is told to keep.
     """
 
     begun: float
@@ -57,6 +67,7 @@ class Seen:
     clients: Clients
     key_refusal: str | None
     new_key: bool
+    no_key: str | None
     could: dict[Right, bool]
     can: dict[Right, bool]
     counterparts: dict[Right, Right]
@@ -65,10 +76,11 @@ class Seen:
     back_refusal: str | None
     destroy: CdkRun
     remains: list[tuple[str, str]] = field(default_factory=list)
+    retained: frozenset[str] = frozenset()
 
 
 def rehearse(
-    base: Tree, change: Tree, review: ReviewInBackground, report: Callable[[str], None]
+    base: Tree, change: Tree, review: Future[Predictions], report: Callable[[str], None]
 ) -> tuple[Seen, Predictions]:
     """Deploy the base, the change over it, and the base again; then destroy the change.
 
@@ -85,7 +97,7 @@ def rehearse(
     first = base.deploy()
     if first.failure:
         raise HelloQueueError(f"the base does not deploy: {first.failure.rstrip('.')}. Rehearse on another one: BASE=…")
-    before = deployed(base.stacks())
+    before = deployed(base.templates)
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
     said = review.result()
@@ -107,9 +119,13 @@ def rehearse(
             each.wait_for_calls(_CALLS_AFTERWARDS)
         clients.drain()
     report("looking at what is left, and at what the user may do")
-    after = deployed({**base.stacks(), **change.stacks()})
-    left, aside = _left(before, after)
-    key_refusal, key_now = refusal(key), _key_of(after)
+    after = deployed({**base.templates, **change.templates})
+    left, aside = _left(before, after, len(clients.undeleted))
+    key_refusal, key_now, no_key = refusal(key), None, None
+    try:
+        key_now = _key_of(after)
+    except HelloQueueError as error:
+        no_key = str(error)
     # What has another name after the change: whether the user could use it before is asked when the base is back.
     counterparts = {new: old for old, new in zip(rights, _rights(after), strict=False) if new not in rights}
     can = allowed(key_now or key, [*rights, *counterparts]) if key_now or not key_refusal else {}
@@ -117,11 +133,11 @@ def rehearse(
     report("going back to the base")
     back = base.deploy()
     back_refusal = _refusal_of_send(key, urls["QueueUrl"])
-    key_again = _key_of(deployed(base.stacks()))
+    key_again = _key_of(deployed(base.templates))
     could |= allowed(key_again, counterparts) if key_again else {}
     report("deploying the change again, to destroy it")
     last = base if deployment.failure or change.deploy().failure else change
-    _unprotect(after)
+    _unprotect(last)
     destroy = last.destroy()
     remains = sorted(existing() - account)
     seen = Seen(
@@ -134,6 +150,7 @@ def rehearse(
         clients=clients,
         key_refusal=key_refusal,
         new_key=key_now is not None and key_now.key_id != key.key_id,
+        no_key=no_key,
         could=could,
         can=can,
         counterparts=counterparts,
@@ -142,6 +159,7 @@ def rehearse(
         back_refusal=back_refusal,
         destroy=destroy,
         remains=remains,
+        retained=frozenset((*_retained(base, before), *_retained(change, after))),
     )
     return seen, said
 
@@ -177,24 +195,38 @@ def _urls(base: Deployed) -> dict[str, str]:
 
 
 def _rights(state: Deployed) -> list[Right]:
-    if any(name not in state.outputs for name in (*QUEUES, "QueueArn", "UserName", "AccessKeySecretArn")):
-        return []
-    queue = state.outputs["QueueArn"]
-    dead_letter_queue = f"{queue.rpartition(':')[0]}:{state.outputs['DeadLetterQueueUrl'].rpartition('/')[2]}"
-    user = f"arn:aws:iam::{queue.split(':')[4]}:user/{state.outputs['UserName']}"
-    return rights_to_try(queue, dead_letter_queue, user, state.outputs["AccessKeySecretArn"])
+    arns = [arn_of(type_, state.outputs[name]) for name, type_ in _TRIED.items() if name in state.outputs]
+    return rights_to_try(*filter(None, arns)) if len(arns) == len(_TRIED) else []
 
 
-def _left(before: Deployed, after: Deployed) -> tuple[dict[str, int | None], dict[str, int | None]]:
+def queue_now(output: str, before: Deployed, after: Deployed) -> str | None:
+    """The URL of a queue after the change, which may have removed the output; None: there is no such queue."""
+    named = after.outputs.get(output)
+    same = (key for key, (_, physical_id) in before.resources.items() if physical_id == before.outputs[output])
+    return named or next((after.resources[key][1] for key in same if key in after.resources), None)
+
+
+def _left(before: Deployed, after: Deployed, in_flight: int) -> tuple[dict[str, int | None], dict[str, int | None]]:
     """What is left in each queue, and in the queue from before where the deployment has another one now."""
     left: dict[str, int | None] = {}
     aside: dict[str, int | None] = {}
     for output in QUEUES:
-        old, new = before.outputs[output], after.outputs.get(output)
-        left[output] = left_in(new) if new else None
+        old, new = before.outputs[output], queue_now(output, before, after)
+        ours = in_flight if output == "QueueUrl" else 0
         if old != new:
-            aside[output] = left_in(old)
+            aside[output] = left_in(old, ours)
+            ours = 0
+        left[output] = left_in(new, ours) if new else None
     return left, aside
+
+
+def _retained(tree: Tree, state: Deployed) -> Iterator[str]:
+    """The physical ids of the resources that CloudFormation keeps when it deletes or replaces them."""
+    for stack, template in tree.templates.items():
+        for logical_id, resource in template["Resources"].items():
+            policies = resource.get("DeletionPolicy"), resource.get("UpdateReplacePolicy")
+            if (stack, logical_id) in state.resources and any(str(each).startswith("Retain") for each in policies):
+                yield state.resources[stack, logical_id][1]
 
 
 def _refusal_of_send(key: AccessKey, url: str) -> str | None:
@@ -206,8 +238,8 @@ def _refusal_of_send(key: AccessKey, url: str) -> str | None:
     return ", ".join(code for outage in clients.sending.outages for code in outage.codes) or None
 
 
-def _unprotect(state: Deployed) -> None:
+def _unprotect(tree: Tree) -> None:
     """Termination protection would only hide what remains after it is off."""
     cloudformation = client("cloudformation")
-    for stack in state.statuses:
+    for stack in deployed(tree.templates).statuses:
         cloudformation.update_termination_protection(StackName=stack, EnableTerminationProtection=False)

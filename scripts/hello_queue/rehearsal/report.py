@@ -80,3 +80,8 @@ def as_markdown(rehearsal: Rehearsal) -> str:
     title = f"## The change, rehearsed: {in_markdown(rehearsal.verdict)}"
     took = f"Deployed over `{rehearsal.base}` in a local AWS, in {rehearsal.seconds:.0f} s."
     return "\n".join([title, "", took, "", "| | seen | the review |", "|---|---|---|", *rows]) + "\n"
+
+
+def failure_as_markdown(reason: str) -> str:
+    """What takes the place of a rehearsal that failed, so that no older one stays."""
+    return f"## The change, rehearsed: nobody knows\n\nThe rehearsal failed: {in_markdown(reason)}\n"

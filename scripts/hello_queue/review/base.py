@@ -30,6 +30,24 @@ class Base:
     accepted: list[dict[str, str]]  # the findings that were accepted up to this commit
 
 
+def merge_base(name: str, root: Path) -> str:
+    """The abbreviated hash of the merge base of ``name``, which is a commit, branch or tag, and HEAD.
+
+    Raises:
+        UsageError: there is no such commit, or it shares no history with HEAD.
+    """
+    if _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") is None:
+        raise UsageError(
+            f"base {name!r} is not a commit here: fetch it (git fetch origin), or name another with BASE=…"
+        )
+    found = _git(root, "merge-base", name, "HEAD")
+    if found is None:
+        shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true\n"
+        hint = "this clone is shallow: git fetch --unshallow" if shallow else "name another with BASE=…"
+        raise UsageError(f"base {name!r} shares no history with HEAD: {hint}")
+    return found.strip()[:12]
+
+
 def read_base(name: str, root: Path) -> Base:
     """Read the golden files of the merge base of ``name`` and HEAD.
 
@@ -41,16 +59,7 @@ def read_base(name: str, root: Path) -> Base:
         UsageError: the commit does not exist or shares no history with HEAD; or its golden files are missing or
             invalid.
     """
-    if _git(root, "rev-parse", "--verify", "--quiet", f"{name}^{{commit}}") is None:
-        raise UsageError(
-            f"base {name!r} is not a commit here: fetch it (git fetch origin), or name another with BASE=…"
-        )
-    found = _git(root, "merge-base", name, "HEAD")
-    if found is None:
-        shallow = _git(root, "rev-parse", "--is-shallow-repository") == "true\n"
-        hint = "this clone is shallow: git fetch --unshallow" if shallow else "name another with BASE=…"
-        raise UsageError(f"base {name!r} shares no history with HEAD: {hint}")
-    commit = found.strip()[:12]
+    commit = merge_base(name, root)
     listed = _git(root, "ls-tree", "-r", "-z", "--name-only", commit, "--", GOLDEN)
     names = [path for path in (listed or "").split("\0") if path.endswith(".yaml")]
     files = {path.removeprefix(f"{GOLDEN}/"): _read(root, commit, path) for path in names}

@@ -20,7 +20,10 @@ from hello_queue.review.rules_of_resources import judged
 from hello_queue.review.sandbox import run_python
 from hello_queue.review.synthesis import DEFAULT, GOLDEN
 
-_REVIEWERS = ("scripts/review.py", "scripts/golden.py", "scripts/hello_queue/review/")
+_REVIEWERS = (
+    *("scripts/review.py", "scripts/golden.py", "scripts/hello_queue/review/"),
+    *("scripts/rehearse.py", "scripts/hello_queue/rehearsal/"),
+)
 _NAG = "AwsSolutions"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -22,6 +23,8 @@ _HIDDEN = (".aws", ".config", ".docker", ".git-credentials", ".gnupg", ".kube", 
 """Where tools keep credentials in a home folder."""
 
 _NAMESPACES = ("--map-root-user", "--net", "--mount", "--pid", "--fork", "--mount-proc", "--kill-child")
+_WITH_ITS_PARENT = ("setpriv", "--pdeathsig", "KILL") if shutil.which("setpriv") else ()
+"""A namespace ends with `unshare` (--kill-child), and so `unshare` must end with this process, however that ends."""
 _CLOSE = """\
 directory=$1 cache=$2; shift 2
 mount --bind "$directory" "$directory" && mkdir -p "$directory/cache" "$directory/work" || exit 1
@@ -48,7 +51,7 @@ def isolation(directory: Path) -> list[str]:
     and writes to its own directory only.
     """
     for options in (_NAMESPACES, ("--map-root-user", "--net")):
-        command = ["unshare", *options]
+        command = [*_WITH_ITS_PARENT, "unshare", *options]
         if options is _NAMESPACES:
             hidden = [str(Path.home() / name) for name in _HIDDEN]
             command += ["sh", "-c", _CLOSE, "sh", str(directory.resolve()), str(_package_cache()), *hidden, "--"]

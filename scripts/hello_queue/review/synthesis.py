@@ -91,12 +91,16 @@ _CONTEXT_OF_THE_CLI = {"aws:cdk:bundling-stacks": ["**"]}
 """What `cdk deploy` tells every app. The account is an example."""
 
 
-def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True) -> dict[str, Any]:
+def synthesize(
+    variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True, directory: Path | None = None
+) -> dict[str, Any]:
     """Run the app of a working tree as cdk.json says, for each variant.
 
     Args:
         variants: the first one is what deploys: without settings beside those of cdk.json.
         isolated: whether the app is kept away from the caller's variables, network and files.
+        directory: an empty folder that keeps the cloud assemblies, the first one in its folder ``0``; None: they are
+            removed.
 
     Returns:
         What it synthesizes for each variant, or why not (RefusedError).
@@ -116,9 +120,9 @@ def synthesize(variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bo
             f"cdk.json runs {project['app']!r}, which is no Python script: review by hand what that deploys"
         )
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as name:
-        directory = Path(name)
+        directory = directory or Path(name)
         printed = run_python(
-            [str(Path(__file__).with_name("run_app.py")), name, *app],
+            [str(Path(__file__).with_name("run_app.py")), str(directory), *app],
             root=root,
             directory=directory,
             variables={**_AS_THE_CLI, "CDK_CONTEXT_JSON": json.dumps({**context, **_CONTEXT_OF_THE_CLI})},
