@@ -95,6 +95,7 @@ def test_a_variable_without_a_value() -> None:
     assert not is_wider([allow(Resource=some)], [allow(Resource=f"h/{TEAM}")])
     assert is_wider([allow(Resource=f"h/{TEAM}")], [allow(Resource=some)])
     assert is_wider([allow(Resource=some)], [allow(Resource=other)])
+    assert is_wider([allow(Resource=f"h/{USERNAME}")], [allow(Resource="h/${aws:username, 'x'}")])  # h/x of a role
     # Where nobody has the tag, the denial denies nothing.
     has_no_tag = {"Null": {"aws:PrincipalTag/team": "true"}}
     assert is_wider([allow(Condition=has_no_tag), deny()], [allow(Condition=has_no_tag), deny(Resource=TEAM)])

@@ -82,3 +82,12 @@ def test_a_boundary_closes_a_way() -> None:
     boundary = (Statement(True, ("sqs:*",)),)
     own = allowing("iam:PutUserPolicy").identity
     assert new_ways(HOLDER, Policies(), Policies(own, boundary=boundary)) == []
+
+
+def test_an_action_without_resources_is_allowed_on_all_resources_only() -> None:
+    needed = "sso-directory:AddMemberToGroup"
+    some = Statement(True, (needed,), ("arn:aws:sqs:*:*:*",))
+    assert new_ways(HOLDER, Policies(), Policies((some,))) == []
+    assert new_ways(HOLDER, Policies(), allowing(needed))
+    but_some = Statement(True, (needed,), ("arn:aws:sqs:*:*:*",), but_resources=True)
+    assert new_ways(HOLDER, Policies(), Policies((but_some,)))

@@ -24,6 +24,7 @@ _ANY_VALUE = "?*"
 
 _ACCOUNT, _REGION, _NAME = re.compile(r"\d{12}"), re.compile(r"[a-z]{2}-(?:[a-z]+-)+\d"), re.compile(r"[\w.@+=,-]+")
 _VALUES = {"aws::accountid": _ACCOUNT, "aws:principalaccount": _ACCOUNT, "aws::region": _REGION, "aws:username": _NAME}
+_IN_EACH_REQUEST = ("aws:currenttime", "aws:epochtime", "aws:principalaccount", "aws:principaltype", "aws:userid")
 _OF_CLOUDFORMATION = {f"aws::{name.lower()}": f"${{AWS::{name}}}" for name in ("AccountId", "Region", "Partition")}
 _ESCAPE = re.compile(r"\$\{([*?$])\}")
 _OF_2012 = re.compile(r"\$\{(?=[*?$]\}| *[\w-]+:(?!:))")
@@ -64,7 +65,7 @@ def is_possible(name: str, value: str) -> bool:
 
 def is_optional(name: str) -> bool:
     """Whether a request may be without a variable."""
-    return "::" not in name and name not in _VALUES
+    return "::" not in name and name not in _IN_EACH_REQUEST
 
 
 def unescaped(text: str) -> str:

@@ -241,5 +241,7 @@ def _needed(need: str) -> Statement:
     """The requests of which one must be allowed."""
     action, _, service = need.removesuffix(" on others").partition(" to ")
     resources = [re.sub(r"\$\{[^}]*\}|(?<=[:/])example|example(?=[:/])", "*", each) for each in examples(action)]
+    # An action without resources is allowed on "*" only, not on any resource.
+    resources = ["${*}" if each == "*" else each for each in resources]
     condition = Condition.parse("StringEquals", "iam:PassedToService", [f"{service}.amazonaws.com"])
     return Statement(True, (action,), tuple(resources), (condition,) if service else ())
