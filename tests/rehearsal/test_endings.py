@@ -64,39 +64,6 @@ def test_a_change_and_then_a_base_that_does_not_deploy(empty_aws: Aws, repositor
     assert "policy/none does not exist" in last
 
 
-HANGS = "__import__('subprocess').Popen(['sleep', '4321'], start_new_session=True).wait()"
-
-
-@pytest.mark.soak
-@needs_proc
-@pytest.mark.parametrize("ended_by", [signal.SIGTERM, signal.SIGKILL])
-def test_an_app_that_hangs(home: Path, repository: Repository, ended_by: signal.Signals) -> None:
-    """Neither the app nor what it started outlives the rehearsal."""
-    add_to_app(repository, HANGS)
-    running = subprocess.Popen(
-        [*SCRIPT, "--base=HEAD"],
-        cwd=repository.folder,
-        env={**os.environ, "TMPDIR": str(home)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        start_new_session=True,
-    )
-    read_until(running, "synthesizing")
-    assert eventually(lambda: any(b"4321" in command(process) for process in processes(home)))
-    os.kill(running.pid, ended_by)
-    running.wait(20)
-    assert eventually(lambda: processes(home) == []), processes(home)
-    assert eventually(lambda: list(home.iterdir()) == [])
-
-
-def command(process: int) -> bytes:
-    try:
-        return Path(f"/proc/{process}/cmdline").read_bytes()
-    except OSError:  # it has ended
-        return b""
-
-
 @pytest.mark.soak
 @needs_proc
 @pytest.mark.parametrize(

@@ -165,6 +165,12 @@ def test_a_queue_without_its_output_is_still_there() -> None:
     assert text_of(seen(after=WITHOUT_OUTPUTS), MESSAGES) == "1,000 of 1,000 left"
 
 
+def test_a_stack_that_the_change_no_longer_has() -> None:
+    assert text_of(seen(orphans=["Messaging"]), "resources") == (
+        "none replaced or removed; what the change no longer has stays as it is: stack Messaging"
+    )
+
+
 def test_what_cloudformation_is_told_to_keep() -> None:
     what = seen(remains=[("sqs queue", URL)], retained=frozenset({URL}))
     assert text_of(what, "cdk destroy") == "leaves sqs queue test, as their DeletionPolicy says"

@@ -42,7 +42,8 @@ def existing() -> set[tuple[str, str]]:
     found = set()
     for service, operation, path in _LISTED:
         pages = _any_client(service).get_paginator(operation).paginate()
-        kind = f"{service} {operation.partition('_')[2].replace('_', ' ').removesuffix('s')}"
+        things = operation.partition("_")[2].replace("_", " ")
+        kind = f"{service} {re.sub('(ie)?s$', lambda end: 'y' if end[1] else '', things)}"
         found |= {(kind, str(name)) for name in pages.search(path) if name is not None}
     return found
 

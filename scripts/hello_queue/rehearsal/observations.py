@@ -80,12 +80,14 @@ def _resources(seen: Seen, said: Predictions) -> Observation:
         if now != (type_, physical_id):
             verb = "replaced" if (now and now[0] == type_) or (stack, type_) in new else "removed"
             gone.append((stack, type_, f"{verb}: {type_} {_name(physical_id)}"))
-    text = "; ".join(each for *_, each in gone) or "none replaced or removed"
+    texts = [each for *_, each in gone] or ["none replaced or removed"]
+    if seen.orphans:
+        texts.append(f"what the change no longer has stays as it is: stack {', '.join(seen.orphans)}")
     said_text = "; ".join(each.text for each in said.gone) or NOTHING
     agrees: bool | None = None
     if not seen.change.failure:
         agrees = Counter(each[:2] for each in gone) == Counter((each.stack, each.type) for each in said.gone)
-    return Observation("resources", text, said_text, agrees)
+    return Observation("resources", "; ".join(texts), said_text, agrees)
 
 
 def _messages(output: str, seen: Seen, said: Predictions) -> Observation:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -56,6 +56,7 @@ class Seen:
         destroy: the destruction of the change.
         remains: what it left behind.
         retained: the physical ids of the resources that CloudFormation is told to keep.
+        orphans: the stacks of the base that the change no longer has, and that still exist after it.
     """
 
     begun: float
@@ -77,6 +78,7 @@ class Seen:
     destroy: CdkRun
     remains: list[tuple[str, str]] = field(default_factory=list)
     retained: frozenset[str] = frozenset()
+    orphans: Sequence[str] = ()
 
 
 def rehearse(
@@ -159,6 +161,7 @@ def rehearse(
         back_refusal=back_refusal,
         destroy=destroy,
         remains=remains,
+        orphans=sorted(before.statuses.keys() & after.statuses.keys() - change.templates.keys()),
         retained=frozenset((*_retained(base, before), *_retained(change, after))),
     )
     return seen, said
