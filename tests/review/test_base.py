@@ -54,6 +54,7 @@ def test_an_acceptance_counts_for_its_change_only(repository: Repository) -> Non
         ("x", NOT_A_LIST),
         ("- a", NOT_A_LIST),
         ("- finding: 'x'", NOT_A_LIST),
+        ("- finding: [x]\n  reason: y", NOT_A_LIST),
         ("{", NOT_A_LIST),
         (b"\xff", NOT_A_LIST),
     ],

@@ -107,7 +107,7 @@ def accepted_since(base: Base, root: Path) -> dict[str, str]:
     path, name = root / GOLDEN / ACCEPTED, f"{GOLDEN}/{ACCEPTED}"
     try:
         entries = yaml.safe_load(path.read_text()) if path.exists() else []
-        accepted = [(str(entry["finding"]), str(entry["reason"] or "").strip()) for entry in entries or []]
+        accepted = [(_line(entry["finding"]), _line(entry["reason"]).strip()) for entry in entries or []]
     except OSError as error:
         raise UsageError(f"{name} cannot be read: {error.strerror}") from None
     except (yaml.YAMLError, UnicodeDecodeError, TypeError, KeyError):
@@ -117,6 +117,13 @@ def accepted_since(base: Base, root: Path) -> dict[str, str]:
             raise UsageError(f"{name}: {finding!r} has no reason: explain why this is intended")
     before = [(entry.get("finding"), str(entry.get("reason")).strip()) for entry in base.accepted]
     return {short(finding): reason for finding, reason in accepted if (finding, reason) not in before}
+
+
+def _line(value: Any) -> str:
+    """A text or number of a YAML file. A list of aliases, written out, could fill the memory."""
+    if isinstance(value, (list, dict)):
+        raise TypeError
+    return "" if value is None else str(value)
 
 
 def check_out(commit: str, root: Path, directory: Path) -> None:

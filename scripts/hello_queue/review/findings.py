@@ -14,7 +14,7 @@ from hello_queue.review.rights.decision import Request
 
 WHY = {
     "stale-golden": "Whoever reads tests/golden reads something else than what is deployed: run make golden.",
-    "weaker-review": "This decides what the review, cdk-nag or the CDK CLI reports or asks before a deployment.",
+    "weaker-review": "This decides what is run, reported or asked before a deployment.",
     "silenced-rule": "cdk-nag finds this, but the app hides it: acknowledge it with its reason, or correct it.",
     "escalation": "With these rights, their holder can take all other rights.",
     "wider-rights": "A principal may do what it could not do before.",

@@ -47,7 +47,7 @@ def project_file(name: str, before: Mapping[str, Any], after: Mapping[str, Any])
 def reviewers(changed: Sequence[str]) -> Iterator[Finding]:
     """What a review runs: its own files, and whatever else of the working tree Python has imported for it."""
     imported = {getattr(module, "__file__", None) for module in [*sys.modules.values()]}
-    ours = [name for name in changed if name.startswith("scripts/")]
+    ours = [name for name in changed if name.startswith("scripts/") and not name.startswith("scripts/workers/")]
     files = [name for name in ours if name.startswith(_REVIEWERS) or str(ROOT / name) in imported]
     if files:
         what = "this change also changes the review: compare with the review of the base"

@@ -25,11 +25,13 @@ _ALIKE |= {
     "itertools",
     "json",
 }
-_ALIKE |= {"math", "operator", "re", "string", "textwrap", "types", "typing", "hello_queue.constants"}
+_ALIKE |= {"logging", "math", "operator", "re", "string", "textwrap", "types", "typing", "warnings"}
+_ALIKE |= {"hello_queue.constants"}
 """Modules that do the same everywhere. Of any other, each name that the app uses counts."""
 
-_TELLTALE = {"open", "exec", "eval", "compile", "globals", "__import__", "__builtins__", ".outdir", ".try_get_context"}
-_TELLTALE |= {".home", ".cwd", ".expanduser", ".read_text", ".read_bytes", ".exists", ".startswith", ".endswith"}
+_TELLTALE = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "__import__", "__builtins__", "__loader__"}
+_TELLTALE |= {"__spec__", ".outdir", ".try_get_context", ".home", ".cwd", ".expanduser", ".exists"}
+_TELLTALE |= {".read_text", ".read_bytes", ".environ", ".getenv", ".argv", ".now", ".today"}
 
 
 def telltale(before: Path, after: Path) -> Iterator[Finding]:
@@ -69,13 +71,14 @@ def _names(nodes: list[ast.AST]) -> Iterator[str]:
     modules = {name: module for name, module in modules.items() if module.partition(".")[0] not in _ALIKE}
     parts = {id(node.value) for node in nodes if isinstance(node, ast.Attribute)}
     for node in nodes:
+        called = isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("startswith", "endswith")
         if isinstance(node, ast.Attribute):
             of_module = isinstance(node.value, ast.Name) and modules.get(node.value.id)
             if of_module or f".{node.attr}" in _TELLTALE:
                 yield f"{of_module or ''}.{node.attr}"
-        elif isinstance(node, ast.Name) and id(node) not in parts and node.id in {*modules, *_TELLTALE}:
+        elif isinstance(node, ast.Name) and (node.id in _TELLTALE or (node.id in modules and id(node) not in parts)):
             yield modules.get(node.id, node.id)
-        elif isinstance(node, (ast.Compare, ast.MatchValue)):
+        elif called or isinstance(node, (ast.Compare, ast.MatchValue)):
             for each in ast.walk(node):
                 if isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value:
                     yield f"the comparison with {each.value!r}"

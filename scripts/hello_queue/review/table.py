@@ -132,6 +132,7 @@ class Row:
 
 
 _QUEUE, _ALARM, _KEY = "AWS::SQS::Queue", "AWS::CloudWatch::Alarm", "AWS::KMS::Key"
+_USER, _DASHBOARD = "AWS::IAM::User", "AWS::CloudWatch::Dashboard"
 _SECRET, _LOG, _TOPIC = "AWS::SecretsManager::Secret", "AWS::Logs::LogGroup", "AWS::SNS::Topic"
 _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 
@@ -165,13 +166,8 @@ ROWS = tuple(
         (_ALARM, "DatapointsToAlarm", less(), "less-protection: {} goes off later"),
         (_ALARM, "TreatMissingData", one_of("breaching"), "less-protection: {} treats missing data differently"),
         (_ALARM, "Threshold", nothing, "less-protection: {} goes off at another threshold"),
-        (
-            "AWS::CloudWatch::Dashboard",
-            "DashboardBody",
-            plain_widgets,
-            "unlisted-change: {} calls functions to draw itself",
-        ),
-        ("AWS::CloudWatch::Dashboard", "DashboardName", NAME, "it names the dashboard"),
+        (_DASHBOARD, "DashboardBody", plain_widgets, "unlisted-change: {} calls functions to draw itself"),
+        (_DASHBOARD, "DashboardName", NAME, "it names the dashboard"),
         (_LOG, "RetentionInDays", more(float("inf")), "less-protection: {} keeps its records for a shorter time"),
         (_SECRET, "GenerateSecretString.PasswordLength", more(32), "less-protection: {} has a shorter password"),
         (_SECRET, "SecretString", nothing, "unlisted-change: secret {} holds something else"),
@@ -190,19 +186,9 @@ ROWS = tuple(
         (_MAPPING, "Enabled", ON, "less-protection: {} is switched off"),
         (_TOPIC, "DisplayName", anything, "words"),
         (_TOPIC, "TopicName", NAME, "it names the topic"),
-        (
-            "AWS::*",
-            "*.Version",
-            one_of("2012-10-17"),
-            "unlisted-change: {}: an older policy language, without variables",
-        ),
+        ("AWS::*", "*.Version", one_of("2012-10-17"), "unlisted-change: {}: an older policy language, no variables"),
         (_KEY, "KeyPolicy.Statement", keeps_grants, "less-protection: {} refuses somebody who could use it"),
-        (
-            "AWS::SNS::TopicPolicy",
-            "*.Statement",
-            keeps_grants,
-            "less-protection: {} refuses somebody: alarms stay unsent",
-        ),
+        (f"{_TOPIC}Policy", "*.Statement", keeps_grants, "less-protection: {} refuses somebody: alarms stay unsent"),
         *(
             ("AWS::*", f"{name}{path}", readable_policy, "unknown-effect: {} has a policy that cannot be read")
             for name in ("PolicyDocument", "AssumeRolePolicyDocument")
@@ -211,15 +197,10 @@ ROWS = tuple(
         (_KEY, "EnableKeyRotation", ON, "less-protection: {} is no longer rotated"),
         (_KEY, "RotationPeriodInDays", less(365), "less-protection: {} is rotated less often"),
         (_KEY, "PendingWindowInDays", more(30), "data-loss: {} can be lost sooner"),
-        (
-            "AWS::IAM::User",
-            "LoginProfile",
-            lambda old, new: not (old and new),
-            "console-access: {} has another password",
-        ),
-        ("AWS::IAM::User", "LoginProfile.PasswordResetRequired", one_of(True, False, None), "see IDENTITIES"),
-        ("AWS::IAM::User", "LoginProfile.*", nothing, "console-access: {} has another password"),
-        ("AWS::IAM::User", "UserName", nothing, "unlisted-change: user {} has another name"),
+        (_USER, "LoginProfile", lambda old, new: not (old and new), "console-access: {} has another password"),
+        (_USER, "LoginProfile.PasswordResetRequired", one_of(True, False, None), "see IDENTITIES"),
+        (_USER, "LoginProfile.*", nothing, "console-access: {} has another password"),
+        (_USER, "UserName", nothing, "unlisted-change: user {} has another name"),
         ("AWS::IAM::AccessKey", "*", IDENTITIES, "see IDENTITIES"),
         ("AWS::IAM::*", "PermissionsBoundary", IDENTITIES, "see IDENTITIES"),
         ("AWS::IAM::Role", "MaxSessionDuration", less(3600), "less-protection: a session of {} lasts longer"),
@@ -233,13 +214,10 @@ ROWS = tuple(
         ("AWS::*", "Description", anything, "words"),
         ("AWS::*", "Tags", anything, "tags are for people; a policy that depends on them is read as it is"),
         ("AWS::*", "DependsOn", anything, "the order of creation; what is created is the same"),
-        (
-            "AWS::*",
-            "KmsMasterKeyId",
-            nothing,
-            "less-protection: {} is encrypted with another key | {} has lost its KMS key",
+        *(
+            ("AWS::*", name, nothing, "less-protection: {} is encrypted with another key | {} has lost its KMS key")
+            for name in ("KmsMasterKeyId", "KmsKeyId")
         ),
-        ("AWS::*", "KmsKeyId", nothing, "less-protection: {} is encrypted with another key | {} has lost its KMS key"),
         ("AWS::*", "DeletionPolicy", kept, "data-loss: {} is no longer kept (DeletionPolicy)"),
         ("AWS::*", "UpdateReplacePolicy", kept, "data-loss: {} is no longer kept (UpdateReplacePolicy)"),
         (_ALARM, "*", nothing, "less-protection: {} watches something else"),
@@ -290,15 +268,10 @@ def stricter_alarm(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
     return (less() if str(operators[0]).startswith("Greater") else more())(old, new)
 
 
-_QUIET = ["AWS::CloudWatch::Dashboard", "AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::UserPolicy"]
-_QUIET += ["AWS::IAM::GroupPolicy", "AWS::IAM::RolePolicy", "AWS::IAM::Group", "AWS::IAM::Role", "AWS::IAM::User"]
-_QUIET += ["AWS::IAM::AccessKey", "AWS::IAM::UserToGroupAddition", "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy"]
-_QUIET += [
-    "AWS::S3::BucketPolicy",
-    "AWS::Lambda::Permission",
-    "AWS::SecretsManager::ResourcePolicy",
-    "AWS::Logs::ResourcePolicy",
-]
+_QUIET = {_DASHBOARD, "AWS::SQS::QueuePolicy", "AWS::SNS::TopicPolicy", "AWS::S3::BucketPolicy"}
+_QUIET |= {"AWS::Lambda::Permission", "AWS::SecretsManager::ResourcePolicy", "AWS::Logs::ResourcePolicy"}
+_QUIET |= {f"AWS::IAM::{kind}Policy" for kind in ("", "Managed", "User", "Group", "Role")}
+_QUIET |= {f"AWS::IAM::{kind}" for kind in ("Group", "Role", "User", "AccessKey", "UserToGroupAddition")}
 
 ADDED = {
     *_QUIET,

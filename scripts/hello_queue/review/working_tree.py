@@ -250,7 +250,8 @@ def _code_details(before: Synthesis, after: Synthesis) -> Iterator[tuple[str, st
             was, now = old.get(path, "").splitlines(), files.get(path, "").splitlines()
             lines = list(difflib.unified_diff(was, now, "before", "after", lineterm=""))
             if lines:
-                yield f"{path} of {name}", "\n".join(lines[:200])
+                left = [f"... and {len(lines) - 200} more lines"] if len(lines) > 200 else []
+                yield f"{path} of {name}", "\n".join(lines[:200] + left)
 
 
 def _differ(old: Synthesis, new: Synthesis) -> bool:
