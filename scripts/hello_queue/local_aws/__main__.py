@@ -42,10 +42,19 @@ def main(directory: str, certificate: str, listener: str) -> None:
         iam_resources,
         message_limits,
         message_move_tasks,
+        stack_events,
     )
     from hello_queue.local_aws.web_server import serve
 
-    for additions in (iam_resources, authorization, dry_run, message_limits, message_move_tasks, fair_queues):
+    for additions in (
+        iam_resources,
+        authorization,
+        dry_run,
+        message_limits,
+        message_move_tasks,
+        fair_queues,
+        stack_events,
+    ):
         additions.install()
     config = Config()
     config.certfile = config.keyfile = certificate
