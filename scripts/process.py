@@ -267,8 +267,8 @@ def _parse() -> argparse.Namespace:
         "(default: text with --forever, otherwise plain lines)",
     )
     arguments = options.parse_args()
-    if arguments.failures == "":
-        options.error("--failures '' is empty: give the name of a file")
+    if arguments.failures in ("", "-"):
+        options.error(f"--failures {arguments.failures!r} is not the name of a file: give one")
     if arguments.failures is not None:
         arguments.failures = Path(arguments.failures)
         FailureFile(arguments.failures, "", tell).close()  # before any call: whether it can be written

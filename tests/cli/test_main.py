@@ -31,6 +31,11 @@ def raising(error: BaseException) -> Callable[[], int]:
             1,
             "x.py: SendMessage: a \\x1bb (Odd)\n",
         ),
+        (
+            FileNotFoundError(2, "No such file", "/no/such"),
+            1,
+            "x.py: AWS_WEB_IDENTITY_TOKEN_FILE='/no/such' cannot be read: No such file. Correct or unset it\n",
+        ),
         (KeyboardInterrupt(), 130, "x.py: interrupted\n"),
         (SystemExit(2), 2, ""),
     ],
@@ -43,6 +48,7 @@ def test_an_expected_failure_is_one_line(
     printed: str,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["scripts/x.py"])
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such")
     with pytest.raises(SystemExit) as ended:
         run(raising(error))
     assert (ended.value.code, *capsys.readouterr()) == (status, "", printed)

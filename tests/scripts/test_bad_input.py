@@ -13,7 +13,6 @@ import pytest
 
 from hello_queue.project import ROOT
 from hello_queue.sqs.messages import MAX_MESSAGE_BYTES
-from tests.conftest import Aws
 from tests.scripts.offline import OFFLINE, shell
 
 NUMBER = "{!r} is not a whole number from {}"
@@ -59,6 +58,7 @@ QUEUE_OPTIONS = [
     (["--queue-url", "https://"], "'https://' is not a URL"),
     (["--queue-url", "https://ü"], "'https://ü' is not a URL"),
     *DEPLOYMENTS,
+    (["--queue=--"], "argument --queue: '--' is not a value"),
     (["--queue", "a", "--queue-url", "https://x/q"], "not allowed with argument --queue"),
     (["--queue", "a", "--deployment", "b"], "not allowed with argument --queue"),
     (["--no-such-option"], "--no-such-option"),
@@ -87,6 +87,9 @@ INVALID_ARGUMENTS = {
         (["--count", "2", "--file", "x"], "not allowed with argument --count"),
         (["text", "--file", "x"], "the message and --file exclude each other"),
         (["--file", ""], "--file '' is empty"),
+        (["--file", "x", "--author", ""], "the author is empty"),
+        (["--file", "x", "--group", "a b"], "the group 'a b' is invalid"),
+        (["--count", "2", "--skip", "3"], "--skip 3 is more than --count 2: nothing would be sent"),
         (["--skip", "5"], "--skip 5 needs --file or --count"),
         (["--json-lines"], "--json-lines needs --file"),
         (["--skip-blank"], "--skip-blank needs --file"),
@@ -103,7 +106,8 @@ INVALID_ARGUMENTS = {
         (["message"], "unrecognized arguments: message"),
         (["--count", "1", "--forever"], "not allowed with argument --count"),
         (["--count", "1", "--processes", "2"], "--count needs --processes 1"),
-        (["--failures", ""], "--failures '' is empty"),
+        (["--failures", ""], "--failures '' is not the name of a file"),
+        (["--failures", "-"], "--failures '-' is not the name of a file"),
         (["--failures", "/"], "--failures '/'"),
         (["--failures", "/no/such/file"], "--failures '/no/such/file' cannot be written: No such file"),
         *out_of_range("--count", 1, 1_000_000_000),
@@ -117,6 +121,7 @@ INVALID_ARGUMENTS = {
     ],
     "status.py": [
         *out_of_range("--watch", 1, 86_400),
+        *out_of_range("--samples", 1, 1_000_000_000),
         *out_of_range("--groups", 1, 1_000),
         (["--groups", "5", "--watch", "5"], "--groups 5 and --watch exclude each other"),
         *QUEUE_OPTIONS,
@@ -135,6 +140,7 @@ INVALID_ARGUMENTS = {
         (["--move", "--delete", "--yes"], "not allowed with argument --move"),
         (["--edit", "--dump", "x"], "not allowed with argument --edit"),
         (["--match", ""], "--match: '' is empty"),
+        (["--delete", "--yes", "--match=--"], "argument --match: '--' is not a value"),
         (["--match", "("], "'(' is not a regular expression: missing ), unterminated subpattern at position 0"),
         (["--match", "x{9999999999}"], "'x{9999999999}' is not a regular expression"),
         (["--match", "(" * 5000 + ")" * 5000], "is not a regular expression"),
@@ -149,8 +155,16 @@ INVALID_ARGUMENTS = {
         (["--dump", "README.md"], "--dump 'README.md' exists: move it away, or choose another name"),
         (["--dump", "/no/such/file"], "--dump '/no/such/file' cannot be written: there is no folder '/no/such'"),
         (["--dump", "x" * 5000], "cannot be written: File name too long"),
-        (["--dump", "x", "--json"], "--json has no effect with --edit and --dump"),
-        (["--edit", "--failures", "README.md"], "--failures has no effect with --edit and --dump"),
+        (["--dump", "x", "--json"], "--json has no effect with --edit, --edited and --dump"),
+        (["--edit", "--failures", "README.md"], "--failures has no effect with --edit, --edited and --dump"),
+        (["--edited", ""], "--edited '' cannot be read: Is a directory. Nothing was sent"),
+        (["--edited", "/no/such"], "--edited '/no/such' cannot be read: No such file"),
+        (["--edited", "/dev/null"], "--edited '/dev/null' has no messages"),
+        (["--edited", "README.md"], "of --edited 'README.md': invalid JSON"),
+        (["--edited", sys.executable], f"line 1 of --edited '{sys.executable}': invalid UTF-8"),
+        (["--edited", "x", "--edit"], "argument --edit: not allowed with argument --edited"),
+        (["--edited", "x", "--first", "5"], "--first 5 limits what is shown or edited"),
+        (["--edited", "x", "--match", "a"], "--edited moves the messages in its file: leave out --id, --match"),
         (["--failures", ""], "--failures '' is empty"),
         (["--failures", "/"], "--failures '/' cannot be read: Is a directory"),
         (["--failures", "/no/such"], "--failures '/no/such' cannot be read: No such file"),
@@ -175,6 +189,8 @@ INVALID_ARGUMENTS = {
         (["csv"], "the following arguments are required: FILE"),
         (["csv", ""], "''"),
         (["csv", "/"], "'/'"),
+        (["csv", "x" * 5000], f"'{'x' * 60}' cannot be written: File name too long"),
+        (["export", "--as=--"], "argument --as: '--' is not a value"),
         (["export", "x"], "unrecognized arguments: x"),
         *((["export", *arguments], reason) for arguments, reason in DEPLOYMENTS),
         (["export", "--secret", ""], "'' is not the name or ARN of a secret"),
@@ -249,7 +265,8 @@ def test_invalid_arguments_in_a_process() -> None:
         (["--file", "/no/such"], "--file '/no/such' cannot be read: No such file"),
         (["--file", "/"], "--file '/' cannot be read: Is a directory"),
         (["--file", "x" * 5000], "cannot be read: File name too long"),
-        (["--file", "/dev/null", "--failed", ""], "--failed '' is empty"),
+        (["--file", "/dev/null", "--failed", ""], "--failed '' is not the name of a file"),
+        (["--file", "/dev/null", "--failed", "-"], "--failed '-' is not the name of a file"),
         (["--file", "/dev/null", "--failed", "/no/such/file"], "--failed '/no/such/file' cannot be written: No such"),
         (["--file", "/dev/null", "--failed", "/dev/full"], "--failed '/dev/full' exists"),
         (["--file", "/dev/null", "--failed", "/"], "--failed '/' exists"),
@@ -266,35 +283,3 @@ def test_files_of_send(
     shown = capsys.readouterr()
     assert (ended.value.code, shown.out, shown.err.count("\n")) == (2, "", 1)
     assert reason in shown.err
-
-
-@pytest.fixture(scope="module")
-def key_without_rights(aws: Aws) -> Iterator[dict[str, str]]:
-    iam = aws.client("iam")
-    iam.create_user(UserName="nobody")
-    key = iam.create_access_key(UserName="nobody")["AccessKey"]
-    yield {"AWS_ACCESS_KEY_ID": key["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": key["SecretAccessKey"]}
-    iam.delete_access_key(UserName="nobody", AccessKeyId=key["AccessKeyId"])
-    iam.delete_user(UserName="nobody")
-
-
-@pytest.mark.parametrize(
-    ("script", "arguments", "action"),
-    [
-        ("send.py", [], "sqs:GetQueueUrl"),
-        ("send.py", ["--deployment="], "cloudformation:DescribeStacks"),
-        ("process.py", [], "sqs:GetQueueUrl"),
-        ("status.py", [], "sqs:GetQueueUrl"),
-        ("redrive.py", ["--move", "--yes"], "sqs:GetQueueUrl"),
-        ("smoke_test.py", [], "cloudformation:DescribeStacks"),
-        ("credentials.py", ["export"], "cloudformation:DescribeStacks"),
-        ("credentials.py", ["csv", "key.csv", "--secret", "x"], "secretsmanager:GetSecretValue"),
-    ],
-)
-def test_denied(aws: Aws, key_without_rights: dict[str, str], script: str, arguments: list[str], action: str) -> None:
-    done = aws.script(script, *arguments, check=False, env=key_without_rights)
-    assert (done.returncode, done.stdout, done.stderr.count("\n")) == (1, "", 1)
-    assert done.stderr.startswith(f"{script}: ")
-    assert "AccessDenied" in done.stderr
-    assert action in done.stderr
-    assert not (ROOT / "key.csv").exists()

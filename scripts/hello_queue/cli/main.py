@@ -57,6 +57,10 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
     except OSError as error:
+        if variable := _variable(error.filename):
+            sys.exit(
+                _report(f"{variable}={error.filename!r} cannot be read: {error.strerror}. Correct or unset it", FAILED)
+            )
         if error.errno not in _OUTPUT_ERRORS:
             raise
         _report(f"the output cannot be written: {error.strerror}", FAILED)
@@ -64,6 +68,11 @@ def run(main: Callable[[], int]) -> None:
     except KeyboardInterrupt:
         status = _report("interrupted", 128 + signal.SIGINT)
     sys.exit(status)
+
+
+def _variable(file: object) -> str | None:
+    """The variable for an SDK that names this file, such as AWS_WEB_IDENTITY_TOKEN_FILE."""
+    return next((name for name, value in os.environ.items() if name.startswith("AWS_") and value == file), None)
 
 
 def _report(text: str, status: int) -> int:
