@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import functools
 import gc
+import inspect
 import json
 import sys
 import threading
@@ -174,9 +175,19 @@ def _load(name: str | None, failures: Path | None, log: str | None, max_receive_
             handler = load_handler(name)
         except InvalidHandler as error:
             raise UsageError(f"--handler: {error}") from None
+        _check_takes_a_message(name, handler)
     if failures is None:
         return handler
     return recording(handler, FailureFile(failures, name or "print", tell), max_receive_count)
+
+
+def _check_takes_a_message(name: str, handler: Handler) -> None:
+    """Otherwise each message would fail, until all of them are dead letters."""
+    with contextlib.suppress(ValueError):  # a function in C need not have a signature
+        try:
+            inspect.signature(handler).bind(None)
+        except TypeError as error:
+            raise UsageError(f"--handler: {name!r} cannot be called with a message: {error}") from None
 
 
 def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -> ConsumerConfig:

@@ -67,6 +67,7 @@ def test_a_handler_that_cannot_be_loaded(
 @pytest.mark.parametrize(
     ("handler", "reason"),
     [
+        ("shutil:copyfile", "'shutil:copyfile' cannot be called with a message: missing a required argument: 'dst'"),
         ("handling:no_such", "no function 'no_such'"),
         ("handling:not_a_function", "no function 'not_a_function'"),
         ("./bad.py:f", "'./bad.py' is not the name of a module"),
