@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from collections.abc import Callable
 
@@ -61,3 +62,11 @@ def test_an_expected_failure_is_one_line(
 def test_a_bug_keeps_its_traceback(bug: Exception) -> None:
     with pytest.raises(type(bug)):
         run(raising(bug))
+
+
+@pytest.mark.parametrize(("columns", "kept"), [("40", "40"), ("0", None), ("-1", None), ("²", None), ("9" * 9, None)])
+def test_a_width_that_is_none_is_ignored(monkeypatch: pytest.MonkeyPatch, columns: str, kept: str | None) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit):
+        run(lambda: 0)
+    assert os.environ.get("COLUMNS") == kept

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -30,6 +31,8 @@ def run(main: Callable[[], int]) -> None:
         sys.exit(FAILED)  # there is nowhere to report to
     if sys.stdout is None:
         sys.exit(_report("stdout is closed: redirect it to /dev/null to discard the output", FAILED))
+    if not re.fullmatch("[1-9][0-9]{0,4}", os.environ.get("COLUMNS", "80")):
+        del os.environ["COLUMNS"]  # rich would take 0 for a width, and stumble over ²
     # Characters that the terminal's encoding lacks are escaped. An error would return the message again and again.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
