@@ -31,7 +31,7 @@ from hello_queue.cli.options import DEFAULT_QUEUE, deployment_name, parser, prof
 from hello_queue.cli.progress import tell
 from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 from hello_queue.deployment.access_key import access_key_secret, owner_of, read_access_key, user_name
-from hello_queue.deployment.private_files import is_unignored_in_git, write_private
+from hello_queue.deployment.private_files import check_writable, is_unignored_in_git, write_private
 from hello_queue.deployment.profiles import checked_profile_name, write_profile
 from hello_queue.deployment.stacks import DeployedStack
 from hello_queue.errors import HelloQueueError, UsageError
@@ -119,10 +119,8 @@ def _csv(arguments: argparse.Namespace) -> None:
     to_stdout = arguments.file == "-"
     if to_stdout:
         _refuse_terminal(arguments)
-    elif not arguments.file or path.is_dir():
-        raise UsageError(f"{arguments.file!r} is not the name of a file: name one, or - for stdout")
-    elif path.exists() and not arguments.force:
-        raise HelloQueueError(f"{path} already exists: choose another file, or replace it with --force")
+    else:
+        check_writable(arguments.file, overwrite=arguments.force)
     key = _read(arguments)
     owner = _verify(arguments, key)
     table = io.StringIO()

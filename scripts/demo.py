@@ -13,19 +13,20 @@ import sys
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
-from urllib.parse import urlsplit
 
+from hello_queue.aws.clients import is_local
 from hello_queue.cli.main import DONE, run
 from hello_queue.cli.options import parser
 from hello_queue.cli.screen import foreign, screen
 from hello_queue.errors import HelloQueueError
+from hello_queue.project import environment_with_tools
 
 SCRIPTS = Path(__file__).resolve().parent
 
 
 def main() -> int:
     parser(__doc__ or "", "  make demo").parse_args()
-    if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
+    if not is_local(os.environ.get("AWS_ENDPOINT_URL", "")):
         raise HelloQueueError("AWS_ENDPOINT_URL is not a local AWS, and the demo runs only there: use `make demo`")
     show = Shown()
     show.line("A local AWS is up: nothing leaves this machine, and no account is needed.", indent=0)
@@ -77,7 +78,7 @@ def _deploy(assembly: Path, outputs: Path) -> dict[str, str]:
 
 def _cdk(*arguments: str) -> None:
     """Run the CDK CLI without showing its output."""
-    _run(f"cdk {arguments[0]}", ["cdk", *arguments], os.environ)
+    _run(f"cdk {arguments[0]}", ["cdk", *arguments], environment_with_tools())
 
 
 def _script(name: str, *arguments: str, profile: str | None = None) -> list[str]:
@@ -87,15 +88,18 @@ def _script(name: str, *arguments: str, profile: str | None = None) -> list[str]
 
 
 def _run(name: str, command: list[str], environment: Mapping[str, str]) -> list[str]:
-    done = subprocess.run(
-        command,
-        cwd=SCRIPTS.parent,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
+    try:
+        done = subprocess.run(
+            command,
+            cwd=SCRIPTS.parent,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+    except OSError as error:
+        raise HelloQueueError(f"{name} cannot be started: {error.strerror}. Run `make setup`") from None
     if done.returncode:
         raise HelloQueueError(f"{name} failed with status {done.returncode}:\n{done.stdout}")
     return done.stdout.splitlines()

@@ -16,6 +16,7 @@ import argparse
 import contextlib
 import functools
 import gc
+import inspect
 import json
 import sys
 import threading
@@ -171,9 +172,20 @@ def _load(name: str | None, log: str | None) -> Handler:
         return print_message
     sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
     try:
-        return load_handler(name)
+        handler = load_handler(name)
     except InvalidHandler as error:
         raise UsageError(f"--handler: {error}") from None
+    _check_takes_a_message(name, handler)
+    return handler
+
+
+def _check_takes_a_message(name: str, handler: Handler) -> None:
+    """Otherwise each message would fail, until all of them are dead letters."""
+    with contextlib.suppress(ValueError):  # a function in C need not have a signature
+        try:
+            inspect.signature(handler).bind(None)
+        except TypeError as error:
+            raise UsageError(f"--handler: {name!r} cannot be called with a message: {error}") from None
 
 
 def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -> ConsumerConfig:
@@ -269,8 +281,8 @@ def _parse() -> argparse.Namespace:
         "(default: text with --forever, otherwise plain lines)",
     )
     arguments = options.parse_args()
-    if arguments.failures == "":
-        options.error("--failures '' is empty: give the name of a file")
+    if arguments.failures in ("", "-"):
+        options.error(f"--failures {arguments.failures!r} is not the name of a file: give one")
     if arguments.failures is not None:
         arguments.failures = Path(arguments.failures)
         FailureFile(arguments.failures, "", tell).create()  # before any call: whether it can be written

@@ -14,7 +14,9 @@ import hello_queue.cli.quiet_interrupts  # noqa: F401  (first: see there)
 import argparse
 import functools
 import os
+import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from botocore import exceptions as aws
@@ -30,9 +32,10 @@ from hello_queue.cli.redriving import delete, dump, look, move, move_all
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.operations.dead_letters import unchanged
-from hello_queue.operations.editing import changed, edited_file, editor, kept, run_editor
+from hello_queue.operations.editing import Edited, changed, edited_file, editor, kept, read_edited, run_editor
 from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
+from hello_queue.sqs.batches import Entry
 from hello_queue.sqs.failures import last_failures
 from hello_queue.sqs.queues import is_fifo
 
@@ -59,6 +62,8 @@ def main() -> int:
         return dump(queues, selection, arguments.dump)
     if arguments.edit:
         return _edit(queues, selection, arguments.first)
+    if arguments.edited is not None:
+        return _send_edited_file(queues, arguments.edited)
     acts = arguments.move or arguments.delete
     if not (acts and selection and arguments.yes):
         found, scan = look(queues, selection, arguments.first)
@@ -96,41 +101,69 @@ def _edit(queues: Queues, selection: Selection, first: int) -> int:
         while True:
             run_editor(command, path)
             try:
-                entries = changed(path, found, fifo=fifo)
+                entries = changed(read_edited(path), found, fifo=fifo)
                 break
             except UsageError as error:
                 if not _ask(f"{error}. Edit again? [Y/n] "):
-                    raise UsageError(f"{error}{_kept(path)}") from None
-        if not entries:
-            tell("nothing was changed, so nothing was sent")
-            return DONE
-        while True:
-            try:
-                status = move(
-                    queues,
-                    Selection(list(entries)),
-                    lambda each: entries[each.message.id],
-                    verb="sent as edited",
-                    on_moved=lambda each: entries.pop(each.message.id),
-                )
-            except (HelloQueueError, aws.BotoCoreError, aws.ClientError) as error:
-                reason = str(error) if isinstance(error, HelloQueueError) else explain(error)
-                if reason is None:
-                    raise
-                if not _ask(f"{reason}. {len(entries):,} were not sent. Try again? [Y/n] "):
-                    raise HelloQueueError(f"{reason}{_kept(path)}") from error
-            else:
-                if not entries:
-                    return status
-                if not _ask(f"{len(entries):,} were not sent. Try again? [Y/n] "):
-                    tell(f"{len(entries):,} were not sent{_kept(path)}")
-                    return status
+                    raise UsageError(f"{error}{_kept_unasked(path)}") from None
+        try:
+            return _send_edited(queues, entries, lambda: _kept_unasked(path))
+        except KeyboardInterrupt:
+            if entries:
+                tell(f"{len(entries):,} were not sent{_kept(path)}")
+            raise
+
+
+def _send_edited_file(queues: Queues, edited: Edited) -> int:
+    """Send the messages of a file that --edit has kept. Those that are gone, such as what was sent, are reported."""
+    found, scan = look(queues, Selection(list(edited.messages)), len(edited.messages))
+    left_out = overlooked(queues, scan)
+    entries = changed(edited, found, fifo=is_fifo(queues.url), gone=scan.missing)
+    status = _send_edited(queues, entries, lambda: "")
+    return FAILED if left_out else status
+
+
+def _send_edited(queues: Queues, entries: dict[str, Entry], keep: Callable[[], str]) -> int:
+    """Send messages as they were edited, and delete them in the dead-letter queue.
+
+    Args:
+        entries: what to send, by id. What was sent is removed from it.
+        keep: keeps the others if nobody can be asked, and says where.
+    """
+    if not entries:
+        tell("nothing was changed, so nothing was sent")
+        return DONE
+    while True:
+        try:
+            status = move(
+                queues,
+                Selection(list(entries)),
+                lambda each: entries[each.message.id],
+                verb="sent as edited",
+                on_moved=lambda each: entries.pop(each.message.id),
+            )
+        except (HelloQueueError, aws.BotoCoreError, aws.ClientError) as error:
+            reason = str(error) if isinstance(error, HelloQueueError) else explain(error)
+            if reason is None:
+                raise
+            if not _ask(f"{reason}. {len(entries):,} were not sent. Try again? [Y/n] "):
+                raise HelloQueueError(f"{reason}{keep()}") from error
+        else:
+            if not entries:
+                return status
+            if not _ask(f"{len(entries):,} were not sent. Try again? [Y/n] "):
+                tell(f"{len(entries):,} were not sent{keep()}")
+                return status
+
+
+def _kept_unasked(path: Path) -> str:
+    """Keep the edited file if nobody was asked, and say where."""
+    return "" if _on_terminal() else _kept(path)
 
 
 def _kept(path: Path) -> str:
-    """Keep the edited file if nobody was asked, and say where."""
-    kept_at = None if _on_terminal() else kept(path)
-    return f". The edited file is kept: {kept_at}" if kept_at else ""
+    kept_at = kept(path)
+    return f". The edited file is kept: continue with --edited {shlex.quote(str(kept_at))}" if kept_at else ""
 
 
 def _on_terminal() -> bool:
@@ -184,6 +217,9 @@ def _parse() -> argparse.Namespace:
         "whether to edit again",
     )
     actions.add_argument(
+        "--edited", metavar="FILE", help="move messages as they are in FILE, which --edit has kept when it failed"
+    )
+    actions.add_argument(
         "--dump", metavar="FILE", help="create FILE with the messages, as send.py --json-lines takes them"
     )
     actions.add_argument("--delete", action="store_true", help="delete messages for good, after confirmation")
@@ -219,7 +255,8 @@ def _parse() -> argparse.Namespace:
     how.add_argument("--yes", action="store_true", help="with --move or --delete: do not ask for confirmation")
     how.add_argument("--json", action="store_true", help="show a line of JSON for each message")
     arguments = options.parse_args()
-    if arguments.first is not None and (arguments.move or arguments.delete or arguments.dump is not None):
+    with_file = arguments.dump is not None or arguments.edited is not None
+    if arguments.first is not None and (arguments.move or arguments.delete or with_file):
         options.error(
             f"--first {arguments.first} limits what is shown or edited, and nothing else: leave it out, and pick "
             "messages with --id, --match or --where"
@@ -235,13 +272,19 @@ def _parse() -> argparse.Namespace:
         what = "--move" if arguments.move else "--delete"
         options.error(f"standard input is not a terminal: for {what} without confirmation, add --yes")
     for name in ("failures", "json"):
-        if getattr(arguments, name) not in (None, False) and (arguments.edit or arguments.dump is not None):
-            options.error(f"--{name} has no effect with --edit and --dump: leave it out")
+        if getattr(arguments, name) not in (None, False) and (arguments.edit or with_file):
+            options.error(f"--{name} has no effect with --edit, --edited and --dump: leave it out")
     if arguments.edit and not _on_terminal() and not (os.environ.get("VISUAL") or os.environ.get("EDITOR")):
         options.error(
             "standard input is not a terminal: for --edit without one, set VISUAL or EDITOR to a command that edits a "
             "file"
         )
+    if arguments.edited is not None:
+        if arguments.id or arguments.match or arguments.where:
+            options.error("--edited moves the messages in its file: leave out --id, --match and --where")
+        arguments.edited = read_edited(Path(arguments.edited), f"--edited {arguments.edited!r}")
+        if not arguments.edited.messages:
+            options.error(f"{arguments.edited.name} has no messages: nothing was sent")
     if arguments.dump is not None:
         check_new("--dump", arguments.dump)
     if arguments.failures is not None:

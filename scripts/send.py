@@ -35,7 +35,7 @@ from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
 from hello_queue.cli.progress import Failures, bar, counted, tell, tell_copies
-from hello_queue.errors import UsageError
+from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
 from hello_queue.sqs.periodic import every
@@ -61,9 +61,8 @@ EXAMPLES = """\
 
 def main() -> int:
     arguments = _parse()
-    if arguments.file is None:
-        # Before any call: an invalid message needs no network.
-        message(arguments.body, arguments.author, delay=arguments.delay, group=arguments.group)
+    # Before any call: an invalid message, or what all lines of a file would have, needs no network.
+    message(arguments.body, arguments.author, delay=arguments.delay, group=arguments.group)
     sqs = client("sqs")
     url = queue_url(sqs, arguments)
     message_format = _message_format(arguments, sqs, url)
@@ -123,6 +122,8 @@ def _send_many(arguments: argparse.Namespace, sqs: SQSClient, url: str, message_
     _summarize(arguments, progress, time.monotonic() - began, early=early)
     if interrupts.signum is not None:
         return 128 + interrupts.signum
+    if isinstance(progress.error, OSError):
+        raise HelloQueueError(f"--file {arguments.file!r} cannot be read: {progress.error.strerror}")
     if progress.error is not None and not isinstance(progress.error, Stopped):
         raise progress.error
     return FAILED if progress.failed else DONE
@@ -153,17 +154,17 @@ def _message_format(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> 
 @contextlib.contextmanager
 def _input(name: str) -> Iterator[int]:
     """The descriptor of the file to send."""
-    if name == "-":
-        if sys.stdin is None:
-            raise UsageError("--file -: stdin is closed. Redirect it, or name a file")
-        yield sys.stdin.fileno()
-        return
+    if name == "-" and sys.stdin is None:
+        raise UsageError("--file -: stdin is closed. Redirect it, or name a file")
     try:
-        file = Path(name).open("rb")  # noqa: SIM115 (the error below is about opening only)
+        descriptor = os.dup(sys.stdin.fileno()) if name == "-" else os.open(name, os.O_RDONLY)
+        os.read(descriptor, 0)  # a folder can be opened, and stdin can be for writing only
     except OSError as error:
         raise UsageError(f"--file {name!r} cannot be read: {error.strerror}") from None
-    with file:
-        yield file.fileno()
+    try:
+        yield descriptor
+    finally:
+        os.close(descriptor)
 
 
 def _show_progress(
@@ -267,6 +268,8 @@ def _parse() -> argparse.Namespace:
             options.error(f"--{name.replace('_', '-')} needs --file")
     if arguments.skip and arguments.file is None and arguments.count is None:
         options.error(f"--skip {arguments.skip} needs --file or --count")
+    if arguments.count is not None and arguments.skip > arguments.count:
+        options.error(f"--skip {arguments.skip} is more than --count {arguments.count}: nothing would be sent")
     return arguments
 
 

@@ -144,14 +144,12 @@ def _show_groups(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Non
 
 def _notes(sample: QueueSample, url: str) -> list[str]:
     """What could not be read, and why."""
-    notes = []
-    for what, error in sample.errors.items():
-        if isinstance(error, ClientError) and is_denied(error):
-            reason = lacking(error, url)
-        else:
-            reason = explain(error) or str(error)
-        notes.append(f"cannot read {what}: {reason}")
-    return notes
+    denied = {
+        what: error for what, error in sample.errors.items() if isinstance(error, ClientError) and is_denied(error)
+    }
+    notes = [f"cannot read {', '.join(denied)}: {lacking(list(denied.values()), url)}"] if denied else []
+    others = {what: error for what, error in sample.errors.items() if what not in denied}
+    return notes + [f"cannot read {what}: {explain(error) or error}" for what, error in others.items()]
 
 
 def _print_sample(arguments: argparse.Namespace, now: QueueSample, before: QueueSample | None) -> None:

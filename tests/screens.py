@@ -99,7 +99,7 @@ def show_status(console: Console) -> None:
 def show_first_status(console: Console) -> None:
     """Once, without rights on the dead-letter queue, and before CloudWatch has values."""
     sample = QueueSample(0, 12, 0, 3, None, "test", "test-dlq")
-    notes = [f"cannot read the dead-letter queue test-dlq: GetQueueUrl: {EVIL}. The policy test-operator allows it"]
+    notes = [f"cannot read the dead-letter queue test-dlq: {EVIL} may not call GetQueueUrl"]
     console.print(status_screen.picture(console, [sample], notes))
 
 

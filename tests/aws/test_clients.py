@@ -8,7 +8,7 @@ import pytest
 from botocore.exceptions import NoRegionError
 from botocore.loaders import JSONFileLoader
 
-from hello_queue.aws.clients import client
+from hello_queue.aws.clients import client, is_local
 from hello_queue.aws.errors import explain
 from hello_queue.errors import HelloQueueError
 
@@ -75,3 +75,23 @@ def test_a_second_client_reads_no_descriptions_of_services(monkeypatch: pytest.M
 
     monkeypatch.setattr(JSONFileLoader, "load_file", load_file)
     client("sqs")
+
+
+@pytest.mark.parametrize("file", ["/no/such", "/", "/dev/null"])
+def test_a_ca_bundle_that_cannot_be_used(monkeypatch: pytest.MonkeyPatch, file: str) -> None:
+    monkeypatch.setenv("AWS_CA_BUNDLE", file)
+    with pytest.raises(HelloQueueError, match=f"^the CA bundle '{file}' cannot be used: .*. Check AWS_CA_BUNDLE$"):
+        client("sqs")
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "local"),
+    [
+        ("https://127.0.0.1:4566", True),
+        ("https://sqs.us-east-1.amazonaws.com", False),
+        ("", False),
+        ("http://[", False),
+    ],
+)
+def test_a_local_aws(endpoint: str, local: bool) -> None:
+    assert is_local(endpoint) is local

@@ -13,6 +13,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import client
+from hello_queue.checks.deployment import redeploy
 from hello_queue.checks.identity import identity_checks
 from hello_queue.checks.messaging import messaging_checks
 from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
@@ -61,8 +62,20 @@ def test_a_failed_check_is_status_1_and_the_report_has_it(aws: Aws) -> None:
     assert report["passed"] is False
     (failed,) = [check for check in report["checks"] if check["passed"] is False]
     assert (failed["name"], failed["group"]) == ("test: VisibilityTimeout", "queue")
-    assert failed["mend"] == "npx cdk deploy HelloQueueMessaging --revert-drift"
+    assert failed["mend"] == "npx cdk destroy --all --force && npx cdk deploy --all"
     assert failed["may_be_late"] is True, "SQS may answer with old attributes for a minute"
+
+
+@pytest.mark.parametrize(
+    ("deployment", "local", "command"),
+    [
+        ("", False, "npx cdk deploy Stack --revert-drift"),
+        ("x", False, "npx cdk deploy Stack --revert-drift -c deployment=x"),
+        ("x", True, "npx cdk destroy --all --force -c deployment=x && npx cdk deploy --all -c deployment=x"),
+    ],
+)
+def test_the_command_that_mends(deployment: str, local: bool, command: str) -> None:
+    assert redeploy("Stack", deployment, local=local) == command
 
 
 @contextmanager

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -34,6 +35,11 @@ def raising(error: BaseException) -> Callable[[], int]:
             1,
             "x.py: SendMessage: a \\x1bb (Odd)\n",
         ),
+        (
+            FileNotFoundError(2, "No such file", "/no/such"),
+            1,
+            "x.py: AWS_WEB_IDENTITY_TOKEN_FILE='/no/such' cannot be read: No such file. Correct or unset it\n",
+        ),
         (KeyboardInterrupt(), 130, "x.py: interrupted\n"),
         (SystemExit(2), 2, ""),
     ],
@@ -46,6 +52,7 @@ def test_an_expected_failure_is_one_line(
     printed: str,
 ) -> None:
     monkeypatch.setattr(sys, "argv", ["scripts/x.py"])
+    monkeypatch.setenv("AWS_WEB_IDENTITY_TOKEN_FILE", "/no/such")
     with pytest.raises(SystemExit) as ended:
         run(raising(error))
     assert (ended.value.code, *capsys.readouterr()) == (status, "", printed)
@@ -72,3 +79,11 @@ def test_every_script_ends_in_run(script: Path) -> None:
     }
     assert "run" in imported
     assert ast.unparse(tree.body[-1]) == "if __name__ == '__main__':\n    run(main)"
+
+
+@pytest.mark.parametrize(("columns", "kept"), [("40", "40"), ("0", None), ("-1", None), ("²", None), ("9" * 9, None)])
+def test_a_width_that_is_none_is_ignored(monkeypatch: pytest.MonkeyPatch, columns: str, kept: str | None) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
+    with pytest.raises(SystemExit):
+        run(lambda: 0)
+    assert os.environ.get("COLUMNS") == kept

@@ -121,6 +121,7 @@ def test_messages_are_escaped(aws: Aws, queue: str) -> None:
     assert status == 0
     processed, status = shown_on_a_terminal("process.py", "--queue-url", queue, "--count", "1", env=environment)
     assert status == 0
+    assert max(map(len, redriven.split("\r\n"))) <= 80
     for shown in (redriven, processed):
         assert r"body\nforged\x7f\x9b31m\u202e\u2028" in shown
         assert r"(author: Ada\nforged\x9b)" in shown

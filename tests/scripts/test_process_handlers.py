@@ -66,6 +66,7 @@ def test_a_handler_that_cannot_be_loaded(
 @pytest.mark.parametrize(
     ("handler", "reason"),
     [
+        ("shutil:copyfile", "'shutil:copyfile' cannot be called with a message: missing a required argument: 'dst'"),
         ("handling:no_such", "no function 'no_such'"),
         ("\x1b[31m:f", "is not the name of a module"),
     ],

@@ -105,7 +105,7 @@ def test_nothing_happens(aws: Aws, pair: Pair, tmp_path: Path, path: FaultyPath,
         ('text = text.replace(\'"b"\', \'"b", "delay": 901\')', "from 0 to 900"),
         ('text = text.replace(\'"b"\', \'"b", "Group": "g"\')', "unknown key 'Group'"),
         ("text = text.replace('\"b\"', '\"' + 'x' * 1_048_577 + '\"')", "the limit is 1,048,576"),
-        ("text = text.replace('\"id\"', '\"group\"')", "the id 'None' is not that of a message that was opened"),
+        ("text = text.replace('\"id\"', '\"group\"')", "the id 'None' is not that of a message"),
         ('text = text.replace(\'"id": "\', \'"id": "0\')', "is not that of a message that was opened"),
         ("text += text", "appears twice"),
         ("path.unlink(); sys.exit()", "the edited file cannot be read: No such file"),
@@ -133,10 +133,18 @@ def test_an_invalid_edit_is_kept_where_nobody_can_be_asked(aws: Aws, pair: Pair,
     done = aws.script("redrive.py", "--queue-url", pair.url, "--edit", check=False, env=env)
     assert (done.returncode, done.stdout, done.stderr.count("\n")) == (2, "", 1)
     assert "line 5 of the edited file: invalid JSON" in done.stderr
-    path = Path(done.stderr.rpartition("Nothing was sent. The edited file is kept: ")[2].rstrip("\n"))
+    path = Path(done.stderr.rpartition(". The edited file is kept: continue with --edited ")[2].rstrip("\n"))
     assert path.read_text().endswith("{")
     assert [stat.S_IMODE(each.stat().st_mode) for each in (path, path.parent)] == [0o600, 0o700]
     assert [each for each in tmp_path.iterdir() if each.is_dir()] == [path.parent]
+    path.write_text(path.read_text().removesuffix("{").replace('"a"', '"b"'))
+    sent = aws.script("redrive.py", "--queue-url", pair.url, "--edited", str(path))
+    assert (sent.stdout, bodies(aws, pair.url), all_bodies(aws, pair.dead)) == ("1 sent as edited\n", ["b"], [])
+    again = aws.script("redrive.py", "--queue-url", pair.url, "--edited", str(path), check=False)
+    assert (again.returncode, again.stdout) == (1, "")
+    gone, nothing = again.stderr.splitlines()
+    assert "was not found in the dead-letter queue" in gone
+    assert nothing == "nothing was changed, so nothing was sent"
 
 
 def test_what_follows_an_interrupted_question_is_a_line_of_its_own(

@@ -30,10 +30,16 @@ def test_help_to_a_full_disk() -> None:
     assert (done.returncode, done.stderr) == (1, "send.py: the output cannot be written: No space left on device\n")
 
 
-def test_closed_input() -> None:
-    done = shell("python scripts/send.py --queue-url https://127.0.0.1:9/1/q --file - <&-")
-    line = "send.py: --file -: stdin is closed. Redirect it, or name a file\n"
-    assert (done.returncode, done.stdout, done.stderr) == (2, "", line)
+@pytest.mark.parametrize(
+    ("redirection", "reason"),
+    [
+        ("<&-", "--file -: stdin is closed. Redirect it, or name a file"),
+        ("0>/dev/null", "--file '-' cannot be read: Bad file descriptor"),
+    ],
+)
+def test_unreadable_input(redirection: str, reason: str) -> None:
+    done = shell(f"python scripts/send.py --queue-url https://127.0.0.1:9/1/q --file - {redirection}")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", f"send.py: {reason}\n")
 
 
 @pytest.mark.parametrize(
@@ -73,5 +79,5 @@ def test_a_key_file_on_a_full_disk(aws: Aws, tmp_path: Path) -> None:
         check=False,
     )
     assert done.returncode == 1
-    assert "key.csv cannot be written: File too large" in done.stderr.splitlines()[-1]
+    assert "key.csv' cannot be written: File too large" in done.stderr.splitlines()[-1]
     assert list(tmp_path.iterdir()) == []

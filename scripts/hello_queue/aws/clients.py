@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import functools
+import os
+import ssl
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypedDict, overload
 from urllib.parse import urlsplit
@@ -97,6 +99,7 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
         aws_secret_access_key=key.secret if key else None,
         aws_session_token=key.token if key else None,
     )
+    _check_authorities(core.get_config_variable("ca_bundle") or os.environ.get("REQUESTS_CA_BUNDLE"))
     try:
         made = session.client(
             service, config=_CONFIG.merge(config) if config else _CONFIG, endpoint_url=options.get("endpoint_url")
@@ -111,6 +114,29 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
             "profile"
         ) from None
     return made
+
+
+def _check_authorities(file: str | None) -> None:
+    """Check the certificate authorities of `client`'s connections and of our own, for which it is late to complain.
+
+    Raises:
+        HelloQueueError: the file cannot be used.
+    """
+    if file is not None:
+        try:
+            ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(file)
+        except OSError as error:
+            raise HelloQueueError(
+                f"the CA bundle {file!r} cannot be used: {error.strerror}. Check AWS_CA_BUNDLE"
+            ) from None
+
+
+def is_local(endpoint_url: str) -> bool:
+    """Whether an endpoint is that of a local AWS."""
+    try:
+        return urlsplit(endpoint_url).hostname == "127.0.0.1"
+    except ValueError:  # no URL, such as http://[
+        return False
 
 
 @functools.cache

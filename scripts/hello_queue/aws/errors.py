@@ -16,6 +16,8 @@ _BAD_CONFIGURATION = (
     *(aws.ParamValidationError, aws.InvalidEndpointConfigurationError, aws.ConfigParseError, aws.ConfigNotFound),
     *(aws.InvalidConfigError, aws.InvalidRetryModeError, aws.InvalidRetryConfigurationError),
     *(aws.InvalidMaxRetryAttemptsError, aws.InvalidDefaultsMode, aws.InvalidProxiesConfigError),
+    *(aws.InvalidSTSRegionalEndpointsConfigError, aws.InvalidIMDSEndpointError, aws.InvalidIMDSEndpointModeError),
+    *(aws.MetadataRetrievalError, aws.UnknownCredentialError, aws.RefreshWithMFAUnsupportedError),
     *(aws.MissingDependencyException, aws.EndpointProviderError, aws.UnknownEndpointError),
 )
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hello_queue.aws.clients import AccessKey, client
+from hello_queue.aws.clients import AccessKey, client, is_local
 from hello_queue.checks.delivery import delivery_checks
 from hello_queue.checks.identity import identity_checks
 from hello_queue.checks.messaging import messaging_checks
@@ -39,21 +39,20 @@ def deployment_checks(
     waiting = Waiting(wait, report)
     messaging = waiting.call(lambda: DeployedStack(cloudformation, MESSAGING_STACK, deployment))
     identity = waiting.call(lambda: DeployedStack(cloudformation, IDENTITY_STACK, deployment))
-    redeploy = {stack.name: _redeploy(stack, deployment) for stack in (messaging, identity)}
+    local = is_local(cloudformation.meta.endpoint_url)
+    mends = {stack.name: redeploy(stack.name, deployment, local=local) for stack in (messaging, identity)}
     key: AccessKey | None = None
 
     def of_identity() -> Iterator[Check]:
         nonlocal key
-        yield from _group(IDENTITY, redeploy[identity.name], identity_checks(client("iam"), identity))
+        yield from _group(IDENTITY, mends[identity.name], identity_checks(client("iam"), identity))
         if "AccessKeySecretArn" in identity.outputs:
             key, of_user = user_access_key(identity)
             yield from _group(IDENTITY, _new_key(identity, deployment), [of_user])
 
     yield from waiting.settled(of_identity)
-    yield from waiting.settled(
-        lambda: _group(QUEUE, redeploy[messaging.name], messaging_checks(client("sqs"), messaging))
-    )
-    yield from waiting.settled(lambda: _group(RIGHTS, redeploy[identity.name], rights_checks(identity, messaging, key)))
+    yield from waiting.settled(lambda: _group(QUEUE, mends[messaging.name], messaging_checks(client("sqs"), messaging)))
+    yield from waiting.settled(lambda: _group(RIGHTS, mends[identity.name], rights_checks(identity, messaging, key)))
     declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
     delivery = delivery_checks(
         client("sqs", key=key),
@@ -64,11 +63,11 @@ def deployment_checks(
         longest_delay=longest_delay,
         report=report,
         waiting=waiting,
-        redeploy=redeploy[messaging.name],
+        redeploy=mends[messaging.name],
     )
     for each in _group(DELIVERY, f"python scripts/status.py --deployment={deployment}", delivery):
         refused = each.passed is False and each.settles  # by an AWS error, such as a denied action
-        yield dataclasses.replace(each, mend=redeploy[identity.name]) if refused else each
+        yield dataclasses.replace(each, mend=mends[identity.name]) if refused else each
 
 
 def _group(group: str, mend: str, checks: Iterable[Check]) -> Iterator[Check]:
@@ -81,9 +80,18 @@ def _group(group: str, mend: str, checks: Iterable[Check]) -> Iterator[Check]:
         yield dataclasses.replace(failure(f"all checks of {group}", "completed", error), group=group, mend=mend)
 
 
-def _redeploy(stack: DeployedStack, deployment: str) -> str:
-    """The command that brings a stack's resources back to what its template declares."""
-    return f"npx cdk deploy {stack.name} --revert-drift" + _setting(deployment)
+def redeploy(stack: str, deployment: str, *, local: bool) -> str:
+    """The command that brings a stack's resources back to what its template declares.
+
+    Args:
+        stack: its name.
+        deployment: the name of its deployment.
+        local: it is in a local AWS, where --revert-drift has no effect.
+    """
+    setting = _setting(deployment)
+    if local:
+        return f"npx cdk destroy --all --force{setting} && npx cdk deploy --all{setting}"
+    return f"npx cdk deploy {stack} --revert-drift{setting}"
 
 
 def _new_key(identity: DeployedStack, deployment: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import shutil
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from botocore.exceptions import ClientError
 
-from hello_queue.aws.errors import is_denied
+from hello_queue.aws.errors import is_denied, is_no_such_queue
 from hello_queue.cli.denied import lacking
 from hello_queue.cli.progress import bar, tell
 from hello_queue.cli.terminal import printable
@@ -21,12 +22,14 @@ from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.failures import Failure
 from hello_queue.sqs.periodic import every
-from hello_queue.sqs.queues import attributes, dead_letter_queue, is_fifo
+from hello_queue.sqs.queues import attributes, dead_letter_name, is_fifo
 
 if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 SHOWN_CHARACTERS = 60
+FEWEST_CHARACTERS = 20
+"""How many characters of a body are shown at most, and at least."""
 ID_CHARACTERS = 36
 """SQS's message ids are UUIDs."""
 PROGRESS_SECONDS = 5
@@ -50,14 +53,19 @@ class Queues:
 
     @classmethod
     def of(cls, sqs: SQSClient, url: str) -> Queues:
+        name = url.rpartition("/")[2]
         try:
-            dead_letter_url = dead_letter_queue(sqs, url)
+            account, name = dead_letter_name(attributes(sqs, url), url)
+            dead_letter_url = sqs.get_queue_url(QueueName=name, QueueOwnerAWSAccountId=account)["QueueUrl"]
+            return cls(sqs, url, dead_letter_url, sum(_counts(sqs, dead_letter_url)))
         except ClientError as error:
-            if not is_denied(error):
-                raise
-            name = url.rpartition("/")[2]
-            raise HelloQueueError(f"cannot read the dead-letter queue of {name}: {lacking(error, url)}") from None
-        return cls(sqs, url, dead_letter_url, sum(_counts(sqs, dead_letter_url)))
+            if is_denied(error):
+                raise HelloQueueError(f"cannot read {name}: {lacking([error], url)}") from None
+            if is_no_such_queue(error):
+                raise HelloQueueError(
+                    f"there is no queue {name!r}: check its name, the region and the account, or deploy it again"
+                ) from None
+            raise
 
     @property
     def name(self) -> str:
@@ -101,26 +109,35 @@ def _counts(sqs: SQSClient, dead_letter_url: str) -> tuple[int, int]:
 
 
 def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure] | None, *, as_json: bool) -> None:
-    """Print each message: a line for a person, with the last failure under it, or a line of JSON for a program.
+    """Print each message: for a person a line, or two in a narrow terminal, with the last failure under it; for a
+    program a line of JSON.
 
     Args:
         failures: the last failure by message id; None: they are not to be shown.
     """
+    columns = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
     for each in letters:
         failure = None if failures is None else failures.get(each.message.id)
         if as_json:
             _print_json(each, failures is not None, failure)
             continue
         message = each.message
-        body = printable(message.body[: SHOWN_CHARACTERS + 1])
-        body = body if len(body) <= SHOWN_CHARACTERS else f"{body[: SHOWN_CHARACTERS - 1]}…"
         about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
         beside = f" ({printable(', '.join(about))})" if about else ""
         age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
         times = f"{message.receive_count:>3} {'time ' if message.receive_count == 1 else 'times'}"
-        print(f"{printable(message.id)}  {age:>10}  received {times}  {body}{beside}")
+        head = f"{printable(message.id)}  {age:>10}  received {times}"
+        separator = "  " if len(head) + 2 + SHOWN_CHARACTERS <= columns else "\n    "
+        room = columns - (len(head) + 2 if separator == "  " else 4) - len(beside)
+        body = _shortened(message.body, max(FEWEST_CHARACTERS, min(SHOWN_CHARACTERS, room)))
+        print(f"{head}{separator}{body}{beside}")
         if failures is not None:
             print(f"    {_why(failure)}")
+
+
+def _shortened(text: str, length: int) -> str:
+    shown = printable(text[: length + 1])
+    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
 
 
 def _why(failure: Failure | None) -> str:

@@ -22,8 +22,8 @@ def failed_file(name: str) -> Iterator[Callable[[bytes], None]]:
     Raises:
         UsageError: the file exists, or cannot be created.
     """
-    if not name:
-        raise UsageError("--failed '' is empty: give the name of a new file")
+    if name in ("", "-"):
+        raise UsageError(f"--failed {name!r} is not the name of a file: give the name of a new one")
     path = Path(name)
     try:
         descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666)

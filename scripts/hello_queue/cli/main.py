@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import io
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable
@@ -30,6 +31,8 @@ def run(main: Callable[[], int]) -> None:
         sys.exit(FAILED)  # there is nowhere to report to
     if sys.stdout is None:
         sys.exit(_report("stdout is closed: redirect it to /dev/null to discard the output", FAILED))
+    if not re.fullmatch("[1-9][0-9]{0,4}", os.environ.get("COLUMNS", "80")):
+        del os.environ["COLUMNS"]  # rich would take 0 for a width, and stumble over ²
     # Characters that the terminal's encoding lacks are escaped. An error would return the message again and again.
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -57,6 +60,10 @@ def run(main: Callable[[], int]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         status = 128 + signal.SIGPIPE
     except OSError as error:
+        if variable := _variable(error.filename):
+            sys.exit(
+                _report(f"{variable}={error.filename!r} cannot be read: {error.strerror}. Correct or unset it", FAILED)
+            )
         if error.errno not in _OUTPUT_ERRORS:
             raise
         _report(f"the output cannot be written: {error.strerror}", FAILED)
@@ -64,6 +71,11 @@ def run(main: Callable[[], int]) -> None:
     except KeyboardInterrupt:
         status = _report("interrupted", 128 + signal.SIGINT)
     sys.exit(status)
+
+
+def _variable(file: object) -> str | None:
+    """The variable for an SDK that names this file, such as AWS_WEB_IDENTITY_TOKEN_FILE."""
+    return next((name for name, value in os.environ.items() if name.startswith("AWS_") and value == file), None)
 
 
 def _report(text: str, status: int) -> int:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import argparse
+import itertools
 import os
 import re
+import sys
 import textwrap
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn
@@ -34,6 +37,9 @@ class _Parser(argparse.ArgumentParser):
             import argcomplete
 
             argcomplete.autocomplete(self)
+        for argument in itertools.takewhile(lambda each: each != "--", sys.argv[1:]):
+            if argument.startswith("--") and argument.endswith("=--"):  # argparse would drop the value without a word
+                self.error(f"argument {argument[:-3]}: '--' is not a value")
         return super().parse_args(*args, **kwargs)
 
     def error(self, message: str) -> NoReturn:
@@ -255,7 +261,9 @@ def pattern(text: str) -> re.Pattern[str]:
     if not text:
         raise argparse.ArgumentTypeError("'' is empty, and every message would match: leave the option out for all")
     try:
-        return re.compile(text)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # what a future Python may understand differently
+            return re.compile(text)
     except (re.error, OverflowError, RecursionError) as error:
         raise argparse.ArgumentTypeError(f"{text[:60]!r} is not a regular expression: {error}") from None
 

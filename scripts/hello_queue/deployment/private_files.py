@@ -9,7 +9,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from hello_queue.errors import HelloQueueError
+from hello_queue.errors import HelloQueueError, UsageError
 
 _PARTIAL = ".partial"
 _STALE_SECONDS = 60
@@ -27,7 +27,24 @@ def read_text(path: Path) -> str:
     except FileNotFoundError:
         return ""
     except (OSError, UnicodeDecodeError) as error:
-        raise HelloQueueError(f"{path} cannot be read: {_reason(error)}. Correct or move it first") from None
+        raise HelloQueueError(f"{str(path)!r} cannot be read: {_reason(error)}. Correct or move it first") from None
+
+
+def check_writable(name: str, *, overwrite: bool) -> None:
+    """Check, as far as it can be known before, that `write_private` can write the file.
+
+    Raises:
+        UsageError: it is a folder, or its name is invalid.
+        HelloQueueError: it exists, and ``overwrite`` is false.
+    """
+    path = Path(name)
+    try:
+        if path.is_dir():
+            raise UsageError(f"{name!r} is not the name of a file: name one, or - for stdout")
+        if path.exists() and not overwrite:
+            raise HelloQueueError(f"{name!r} already exists: choose another file, or replace it with --force")
+    except OSError as error:  # such as a name that is too long
+        raise UsageError(f"{name[:60]!r} cannot be written: {_reason(error)}. Choose another file") from None
 
 
 def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:
@@ -45,10 +62,10 @@ def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:
     Raises:
         HelloQueueError: the folder or the file cannot be written.
     """
-    target = path.resolve()
-    if target.exists() and not target.is_file():
-        raise HelloQueueError(f"{path} is not a regular file: choose another file")
     try:
+        target = path.resolve()
+        if target.exists() and not target.is_file():
+            raise HelloQueueError(f"{str(path)!r} is not a regular file: choose another file")
         if make_folder:
             target.parent.mkdir(mode=0o700, exist_ok=True)
         _remove_leftovers(target)
@@ -62,8 +79,8 @@ def write_private(path: Path, text: str, *, make_folder: bool = False) -> None:
         except BaseException:
             Path(name).unlink(missing_ok=True)
             raise
-    except OSError as error:
-        raise HelloQueueError(f"{path} cannot be written: {_reason(error)}. Choose another file") from None
+    except (OSError, RuntimeError) as error:  # RuntimeError: a symbolic link that leads to itself
+        raise HelloQueueError(f"{str(path)!r} cannot be written: {_reason(error)}. Choose another file") from None
 
 
 def is_unignored_in_git(path: Path) -> bool:
@@ -85,5 +102,5 @@ def _remove_leftovers(target: Path) -> None:
                 leftover.unlink()
 
 
-def _reason(error: OSError | UnicodeDecodeError) -> str:
+def _reason(error: Exception) -> str:
     return str(error.strerror if isinstance(error, OSError) else error)

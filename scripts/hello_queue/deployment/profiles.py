@@ -56,7 +56,7 @@ def write_profile(name: str, *, credentials: Values, config: Values, overwrite: 
         updater = _parse(path, before)
         if not overwrite and _has_others(updater, section, values):
             raise HelloQueueError(
-                f"profile {name} already exists in {path}: choose another name, or replace it with --force"
+                f"profile {name} already exists in {str(path)!r}: choose another name, or replace it with --force"
             )
         _change(updater, section, values)
         changes.append((path, before, str(updater)))
@@ -69,7 +69,11 @@ def write_profile(name: str, *, credentials: Values, config: Values, overwrite: 
 
 
 def _path(variable: str, name: str) -> Path:
-    return Path(os.environ.get(variable) or f"~/.aws/{name}").expanduser()
+    path = os.environ.get(variable) or f"~/.aws/{name}"
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:
+        raise HelloQueueError(f"the home folder of {path!r} is not known: set HOME or {variable}") from None
 
 
 def _parse(path: Path, text: str) -> ConfigUpdater:
@@ -80,7 +84,7 @@ def _parse(path: Path, text: str) -> ConfigUpdater:
     except configparser.Error as error:
         # The first line only: the rest quotes the file, which contains secrets.
         reason = str(error).splitlines()[0].rstrip(".:")
-        raise HelloQueueError(f"{path} cannot be parsed: {reason}. Correct it first") from None
+        raise HelloQueueError(f"{str(path)!r} cannot be parsed: {reason}. Correct it first") from None
     return updater
 
 

@@ -43,12 +43,13 @@ def main(directory: str, certificate: str, listener: str) -> None:
         message_limits,
         message_move_tasks,
         queue_names,
+        stack_events,
     )
     from hello_queue.local_aws.web_server import serve
 
     for additions in (
         *(iam_resources, authorization, dry_run, message_limits, message_move_tasks, fair_queues),
-        queue_names,
+        *(queue_names, stack_events),
     ):
         additions.install()
     config = Config()

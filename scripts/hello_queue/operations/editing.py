@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import hashlib
 import json
@@ -10,7 +11,8 @@ import shlex
 import signal
 import subprocess
 import tempfile
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
 from typing import Any, NoReturn
@@ -26,6 +28,19 @@ FIRST_LINES = """\
 # A message whose line you change is sent to the queue as changed, and then deleted here.
 # A message whose line you leave as it is, or delete, stays in the dead-letter queue.
 """
+
+
+@dataclass(frozen=True)
+class Edited:
+    """The messages of an edited file.
+
+    Attributes:
+        name: what errors call the file.
+        messages: the number of the line and the fields of each, by id.
+    """
+
+    name: str
+    messages: Mapping[str, tuple[int, dict[str, Any]]]
 
 
 def editor() -> list[str]:
@@ -85,40 +100,62 @@ def run_editor(command: Sequence[str], path: Path) -> None:
         raise HelloQueueError(f"the editor {command[0]!r} ended with exit status {status}: nothing was sent")
 
 
-def changed(path: Path, dead_letters: Sequence[DeadLetter], *, fifo: bool) -> dict[str, Entry]:
-    """The messages that were changed, as they are to be sent, by id.
+def read_edited(path: Path, name: str = "the edited file") -> Edited:
+    """Read a file that `edited_file` made and a person changed.
 
     Raises:
-        UsageError: a line is not a valid message, or its id is not one of these or appears twice.
+        UsageError: the file cannot be read, a line is not a message, or an id appears twice.
     """
-    originals = {each.message.id: json_line(each.received, deduplication_id=False) for each in dead_letters}
-    entries: dict[str, Entry] = {}
-    seen: set[str] = set()
     try:
-        lines = path.read_bytes().split(b"\n")
+        lines = path.read_bytes().removeprefix(codecs.BOM_UTF8).split(b"\n")
     except OSError as error:
-        raise UsageError(f"the edited file cannot be read: {error.strerror}. Nothing was sent") from None
+        raise UsageError(f"{name} cannot be read: {error.strerror}. Nothing was sent") from None
+    messages: dict[str, tuple[int, dict[str, Any]]] = {}
     for number, line in enumerate(lines, 1):
         if not line.strip() or line.startswith(b"#"):
             continue
-        try:
-            id, fields = _parse(line.strip(), originals)
-            if id in seen:
-                raise InvalidMessage(f"the id {id!r} appears twice")
-            seen.add(id)
+        with _in_line(number, name):
+            fields = parse_json_line(line.strip(), more_keys=("id",))
+            id = fields.pop("id", None)
+            if not isinstance(id, str):
+                raise InvalidMessage(f"the id {str(id)[:60]!r} is not that of a message")
+            if id in messages:
+                raise InvalidMessage(f"the id {id[:60]!r} appears twice")
+            messages[id] = number, fields
+    return Edited(name, messages)
+
+
+def changed(
+    edited: Edited, dead_letters: Sequence[DeadLetter], *, fifo: bool, gone: Collection[str] = ()
+) -> dict[str, Entry]:
+    """The messages that were changed, as they are to be sent, by id.
+
+    Args:
+        gone: ids of messages to pass over.
+
+    Raises:
+        UsageError: a message is invalid, or its id is not one of these.
+    """
+    originals = {each.message.id: json_line(each.received, deduplication_id=False) for each in dead_letters}
+    entries: dict[str, Entry] = {}
+    for id, (number, fields) in edited.messages.items():
+        if id in gone:
+            continue
+        with _in_line(number, edited.name):
+            if id not in originals:
+                raise InvalidMessage(f"the id {id[:60]!r} is not that of a message that was opened")
             if fields != _fields(originals[id]):
                 entries[id] = _entry(id, fields, fifo=fifo)
-        except InvalidMessage as error:
-            raise UsageError(f"line {number} of the edited file: {error}. Nothing was sent") from None
     return entries
 
 
-def _parse(line: bytes, originals: Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
-    fields = parse_json_line(line, more_keys=("id",))
-    id = fields.pop("id", None)
-    if not isinstance(id, str) or id not in originals:
-        raise InvalidMessage(f"the id {str(id)[:60]!r} is not that of a message that was opened")
-    return id, fields
+@contextlib.contextmanager
+def _in_line(number: int, name: str) -> Iterator[None]:
+    """An error is that of this line."""
+    try:
+        yield
+    except InvalidMessage as error:
+        raise UsageError(f"line {number} of {name}: {error}. Nothing was sent") from None
 
 
 def _fields(original: Mapping[str, Any]) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Literal
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hello_queue.aws.errors import is_denied
+from hello_queue.aws.errors import is_denied, is_no_such_queue
 from hello_queue.constants import ALARM_ENDINGS
 from hello_queue.sqs.queues import attributes, dead_letter_name
 
@@ -77,7 +77,7 @@ class QueueSample:
 
 
 def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> QueueSample:
-    """Read both queues, the metrics and the alarms. What the caller is denied, except the queue itself, is left out.
+    """Read both queues, the metrics and the alarms. What cannot be read, except the queue itself, is left out.
 
     Raises:
         HelloQueueError: the queue has no dead-letter queue.
@@ -90,7 +90,7 @@ def take_sample(sqs: SQSClient, cloudwatch: CloudWatchClient, url: str) -> Queue
     try:
         dead_letters = _count_all(sqs, account, dead_letter_queue)
     except ClientError as error:
-        if not is_denied(error):
+        if not (is_denied(error) or is_no_such_queue(error)):
             raise
         errors[f"the dead-letter queue {dead_letter_queue}"] = error
     try:
