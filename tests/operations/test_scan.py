@@ -15,7 +15,7 @@ import pytest
 from hello_queue.cli import redriving
 from hello_queue.errors import HelloQueueError
 from hello_queue.operations import scan
-from hello_queue.operations.dead_letters import DeadLetter
+from hello_queue.operations.dead_letters import DeadLetter, unchanged
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.checksums import body_md5
 from hello_queue.sqs.retries import RetryPolicy
@@ -74,6 +74,24 @@ def test_a_message_that_was_altered_on_its_way_stays(
     assert redriving.delete(queues, Selection()) == 1
     assert "does not match SQS's MD5 digest. Run the same command again" in capsys.readouterr().err
     assert count(aws, pair.dead) == 1
+
+
+def test_what_fails_again_meanwhile_is_not_moved_again(
+    aws: Aws, made: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    pair, queues = made()
+    moved: list[DeadLetter] = []
+
+    def fail_again(letter: DeadLetter) -> None:
+        moved.append(letter)
+        if len(moved) <= 2 * len(TEXTS):  # a redrive that moves them again ends, too
+            aws.client("sqs").send_message(QueueUrl=pair.dead, MessageBody=letter.message.body)
+
+    assert redriving.move(queues, Selection(), lambda each: unchanged(each, fifo=False), on_moved=fail_again) == 0
+    assert len(moved) == count(aws, pair.dead) == len(TEXTS)
+    shown = capsys.readouterr()
+    assert shown.out == f"{len(TEXTS)} moved\n"
+    assert f"{len(TEXTS)} messages sent after this began are left" in shown.err
 
 
 def test_a_scan_ends_before_it_receives_a_message_again(

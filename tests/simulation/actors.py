@@ -233,7 +233,13 @@ class RedriveActor(Actor):
         mover = Mover(producer, deleter, lambda each: unchanged(each, fifo=fifo), target_arn="", report=self.report)
         ids = [message.id for message in self.world.dead.messages][:2] if self.world.chance.random() < 0.3 else []
         scan = Scan(
-            transport, dead_url, Selection(ids=ids), hold=HOLD_SECONDS, retry_policy=retries, report=self.report
+            transport,
+            dead_url,
+            Selection(ids=ids),
+            hold=HOLD_SECONDS,
+            retry_policy=retries,
+            report=self.report,
+            clock=self.world.loop.time,
         )
         await scan.run(mover, removes=True)
         if not ids and not self.world.is_unlucky:

@@ -14,7 +14,7 @@ from botocore.exceptions import ClientError
 
 from hello_queue.aws.errors import is_denied, is_no_such_queue
 from hello_queue.cli.denied import lacking
-from hello_queue.cli.progress import bar, tell
+from hello_queue.cli.progress import bar, counted, tell
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import DeadLetter
@@ -182,6 +182,8 @@ def progress(
 
 def overlooked(queues: Queues, scan: Scan) -> bool:
     """Report whether the scan may have left out messages that it should have looked at."""
+    if scan.arrived:
+        tell(f"{counted(scan.arrived, 'message')} sent after this began {'is' if scan.arrived == 1 else 'are'} left")
     for each in sorted(scan.missing):
         whole = "" if len(each) >= ID_CHARACTERS else ". Its id looks cut off: give the whole id"
         tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it{whole}")

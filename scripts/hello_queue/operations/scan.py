@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
@@ -55,11 +56,14 @@ class Scan:
         hold: for how many seconds a message is hidden (see `hold_seconds`).
         retry_policy: how long to retry transient errors.
         report: takes a line for a person.
+        clock: seconds since the epoch.
 
     Attributes:
         looked_at: how many messages were received.
         picked: how many of them were handed to the action.
         missing: the selected ids that were not found.
+        arrived: how many were left because they were sent after the scan began, and it removes messages: what fails
+            again at once would otherwise be moved again and again.
         incomplete: why messages may have been overlooked; None: all that were visible were looked at, or all selected
             ids were found.
         found_all: it ended before the end of the queue, because all that was wanted was found.
@@ -74,6 +78,7 @@ class Scan:
         hold: int,
         retry_policy: RetryPolicy,
         report: Callable[[str], None],
+        clock: Callable[[], float] = time.time,
     ) -> None:
         self._transport = transport
         self._url = url
@@ -81,10 +86,13 @@ class Scan:
         self._hold = hold
         self._retry_policy = retry_policy
         self._report = report
+        self._clock = clock
+        self._began = float("inf")
         self._held: deque[tuple[str, float]] = deque()
         self._seen: set[str] = set()
         self.looked_at = 0
         self.picked = 0
+        self.arrived = 0
         self.missing = set(selection.ids)
         self.incomplete: str | None = None
         self.found_all = False
@@ -101,6 +109,8 @@ class Scan:
             botocore.exceptions.ClientError, BotoCoreError: a call fails, for good or for too long.
             Exception: what the action raises.
         """
+        if removes and not self._selection.ids:
+            self._began = self._clock()
         try:
             while True:
                 room = MAX_BATCH_ENTRIES if limit is None or self._selection else limit - self.picked
@@ -121,6 +131,10 @@ class Scan:
     ) -> None:
         intact = [each for each in letters if self._is_intact(each)]
         picked = {each.message.id: each for each in intact if self._selection.picks(each.message)}
+        late = [id for id, each in picked.items() if (each.message.sent_at or 0) > self._began]
+        self.arrived += len(late)
+        for id in late:
+            del picked[id]
         for id in self._seen & picked.keys():  # a standard queue can deliver a message twice, although it is hidden
             del picked[id]
         if limit is not None:
