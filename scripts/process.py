@@ -16,7 +16,6 @@ import argparse
 import contextlib
 import functools
 import gc
-import inspect
 import json
 import sys
 import threading
@@ -172,20 +171,9 @@ def _load(name: str | None, log: str | None) -> Handler:
         return print_message
     sys.path[0] = str(Path.cwd())  # the current folder comes first, as with `python -m`
     try:
-        handler = load_handler(name)
+        return load_handler(name)
     except InvalidHandler as error:
         raise UsageError(f"--handler: {error}") from None
-    _check_takes_a_message(name, handler)
-    return handler
-
-
-def _check_takes_a_message(name: str, handler: Handler) -> None:
-    """Otherwise each message would fail, until all of them are dead letters."""
-    with contextlib.suppress(ValueError):  # a function in C need not have a signature
-        try:
-            inspect.signature(handler).bind(None)
-        except TypeError as error:
-            raise UsageError(f"--handler: {name!r} cannot be called with a message: {error}") from None
 
 
 def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -> ConsumerConfig:

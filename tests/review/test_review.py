@@ -35,7 +35,7 @@ def test_the_scripts_as_processes(repository: Repository) -> None:
     assert open_.returncode == 1, open_.stderr
     stale, by_context, found = decisions(open_.stdout)
     assert stale == "stale-golden: tests/golden is not what the code makes"
-    assert by_context == f"{TELLTALE}, __import__"
+    assert by_context == f"{TELLTALE}, __import__, the comparison with 'second_access_key'"
     assert found == A_KEY_ID
     assert f"- finding: '{A_KEY_ID}'" in open_.stdout, "golden files are made anew, not accepted"
     assert "finding: 'stale-golden" not in open_.stdout

@@ -206,7 +206,7 @@ MUTANTS = {
         "2.0",
     ),
     "retries never end": Mutant(
-        "Failing calls are repeated for ever", "sqs.retries", ">= self.timeout:", ">= float('inf'):"
+        "Failing calls are repeated for ever", "sqs.retries", ">= self.timeout and", ">= float('inf') and"
     ),
     "a throttled call is final": Mutant("RequestThrottled ends the process", "sqs.retries", '"RequestThrottled", ', ""),
     # Sending.

@@ -75,3 +75,23 @@ def test_nothing_is_retried_with_a_timeout_of_0() -> None:
     loop = VirtualLoop()
     loop.run_until_complete(wait())
     loop.close()
+
+
+@pytest.mark.parametrize(("seconds", "reported"), [(9, []), (12, ["calls succeed again: they failed for 12 s"])])
+def test_the_end_of_a_long_outage_is_reported(seconds: int, reported: list[str]) -> None:
+    lines: list[str] = []
+
+    async def fail() -> None:
+        retries = RetryPolicy(60, lines.append, jitter=lambda: 0.0)
+        error = aws.EndpointConnectionError(endpoint_url="https://sqs")
+        await retries.wait(1, error)
+        await asyncio.sleep(seconds)
+        await retries.wait(2, error)
+        await asyncio.sleep(100)  # how long nothing was tried is no outage
+        retries.succeeded()
+        retries.succeeded()
+
+    loop = VirtualLoop()
+    loop.run_until_complete(fail())
+    loop.close()
+    assert [line for line in lines if "again:" in line] == reported

@@ -187,6 +187,12 @@ def load_handler(name: str) -> Handler:
     unsupported = _unsupported(function)
     if unsupported:
         raise InvalidHandler(f"{name!r} is {unsupported}: a handler must be a function that does its work when called")
+    try:
+        inspect.signature(function).bind(None)
+    except TypeError as error:  # each message would fail, until all of them are dead letters
+        raise InvalidHandler(f"{name!r} cannot be called with a message: {error}") from None
+    except ValueError:
+        pass  # a function in C need not have a signature
     handler: Handler = function
     return handler
 

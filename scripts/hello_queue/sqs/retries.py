@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -70,7 +71,8 @@ class RetryPolicy:
 
     Args:
         timeout: that many seconds. 0: nothing is retried.
-        report: see `hello_queue.sqs.notices`; called when errors begin and at intervals while they last.
+        report: see `hello_queue.sqs.notices`; called when errors begin, at intervals while they last, and when they end
+            after longer than such an interval.
         jitter: returns a number from 0 to 1.
     """
 
@@ -80,6 +82,7 @@ class RetryPolicy:
         self._jitter = jitter
         self._stop = asyncio.Event()
         self._failing_since: float | None = None
+        self._failed_at = 0.0
         self._reported_at = float("-inf")
 
     def stop(self) -> None:
@@ -92,7 +95,10 @@ class RetryPolicy:
         return self._failing_since is not None
 
     def succeeded(self) -> None:
-        self._failing_since = None
+        if self._failing_since is not None:
+            lasted, self._failing_since = self._failed_at - self._failing_since, None
+            if lasted >= REPORT_SECONDS:
+                self._report(Notice(f"calls succeed again: they failed for {lasted:.0f} s", level=logging.INFO))
 
     async def wait(self, attempt: int, reason: Exception | str) -> None:
         """Wait before the next attempt, with exponential backoff and full jitter.
@@ -108,6 +114,7 @@ class RetryPolicy:
         now = asyncio.get_running_loop().time()
         if self._failing_since is None:
             self._failing_since = now
+        self._failed_at = now
         is_over = now - self._failing_since >= self.timeout and (attempt > 1 or not self.timeout)
         if is_over and isinstance(reason, Exception):
             raise reason
