@@ -4,18 +4,22 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from tests.simulation.variety import FIRST, FIRST_WITH_BATCHES
+
 
 class Mutant(NamedTuple):
     """A fault: in a module of the package, one text is replaced by another.
 
     Attributes:
         what: what the engine then does.
+        first: the seed to begin with.
     """
 
     what: str
     module: str
     old: str
     new: str
+    first: int = FIRST_WITH_BATCHES
 
 
 MUTANTS = {
@@ -359,6 +363,7 @@ MUTANTS = {
         "sqs.task_set",
         "(timeout, 1)",
         "(timeout,)",
+        first=FIRST,
     ),
     "returned before it stops": Mutant(
         "CannotGoOn returns the message first, and stops then",

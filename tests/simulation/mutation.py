@@ -64,9 +64,10 @@ def install(name: str) -> None:
     sys.meta_path.insert(0, finder)
 
 
-def found(name: str, seeds: int, first: int = FIRST_WITH_BATCHES) -> str:
+def found(name: str, seeds: int, first: int | None = None) -> str:
     """How many seeds it takes to find a mutant, in a process of its own; "none": so many do not."""
-    arguments = ["--mutant", name, "--seeds", str(seeds), "--first", str(first)]
+    start = MUTANTS[name].first if first is None else first
+    arguments = ["--mutant", name, "--seeds", str(seeds), "--first", str(start)]
     return run_again(arguments).strip().rpartition("\n")[2]
 
 
