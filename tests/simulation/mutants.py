@@ -394,6 +394,8 @@ FOUND: dict[int, str] = {
     1795622425057: "a copy that SQS took for a dead letter was taken for a lease that expired",
     1795629615749: "one of several receives that are repeated was taken for one that begins while deletes fail",
     1795629629633: "a redrive never ended, because what it moved failed again while it ran",
+    1795629675490: "the same",
+    1795629685308: "the same",
     1795629628928: "an error for which a consumer stops was judged when it had stopped, not when the call failed",
     1795629620666: "a message that arrived when the last task of an async handler ended was never handled",
     5129: "deletes that were given up at the end of the grace period were taken for a broken promise",
