@@ -139,9 +139,9 @@ def _matches(old: Template, new: Template) -> dict[str, str]:
     return matched
 
 
-def _moved(old: Template, new: Template) -> dict[str, str]:
-    """The new logical id of each resource that has another one, unless something else had that."""
-    return {id_: other for id_, other in _matches(old, new).items() if id_ != other and other not in old["Resources"]}
+def _moved(matched: Mapping[str, str], old: Template) -> dict[str, str]:
+    """The new logical id of each matched resource that has another one, unless something else had that."""
+    return {id_: other for id_, other in matched.items() if id_ != other and other not in old["Resources"]}
 
 
 def _with_new_ids(template: Template, moved: Mapping[str, str]) -> Template:
@@ -163,8 +163,9 @@ def _with_new_names(before: Templates, after: Templates) -> Templates:
     known = {}
     for stack, old in before.items():
         new = after.get(stack, {"Resources": {}})
-        known[stack] = _with_new_ids(old, _moved(old, new))
-        for id_, other in _matches(old, new).items():
+        matched = _matches(old, new)
+        known[stack] = _with_new_ids(old, _moved(matched, old))
+        for id_, other in matched.items():
             (_, was), (_, now) = physical_name(old["Resources"][id_]), physical_name(new["Resources"][other])
             if was and now and was != now:
                 names[was] = now
@@ -185,7 +186,8 @@ def _with_new_names(before: Templates, after: Templates) -> Templates:
 
 def _changes(stack: str, old: Template, known: Template, new: Template, impacts: Mapping[str, Any]) -> Iterator[Change]:
     """The changes of a stack; `known` is the old template with new names."""
-    matched, moved = _matches(old, new), _moved(old, new)
+    matched = _matches(old, new)
+    moved = _moved(matched, old)
     old_names, known_names = Names(old), Names(known, typed=True)
     new_names = Names(new, typed=True)
     ids: list[tuple[str | None, str | None]] = [(id_, matched.get(id_)) for id_ in old["Resources"]]
