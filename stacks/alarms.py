@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import aws_cdk as cdk
 from aws_cdk import aws_cloudwatch as cloudwatch
@@ -89,7 +89,34 @@ class InFlightAlarm(cloudwatch.Alarm):
         )
 
 
-class WorkerErrorsAlarm(cloudwatch.Alarm):
+class _WorkerAlarm(cloudwatch.Alarm):
+    """At least one call of the function was counted by ``metric``, one of the function's methods."""
+
+    def __init__(
+        self,
+        scope: Construct,
+        construct_id: str,
+        *,
+        alarm_name: str,
+        alarm_description: str,
+        metric: Callable[..., cloudwatch.Metric],
+    ) -> None:
+        super().__init__(
+            scope,
+            construct_id,
+            alarm_name=alarm_name,
+            alarm_description=alarm_description,
+            # The sum, because one call is enough; five minutes, because a call can take that long.
+            metric=metric(statistic="Sum", period=cdk.Duration.minutes(5)),
+            threshold=1,
+            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
+            evaluation_periods=1,
+            # No calls, nothing to count.
+            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+        )
+
+
+class WorkerErrorsAlarm(_WorkerAlarm):
     """A call of the function failed. A failed message does not count: the call reports it and succeeds."""
 
     def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
@@ -98,17 +125,11 @@ class WorkerErrorsAlarm(cloudwatch.Alarm):
             construct_id,
             alarm_name=alarm_name,
             alarm_description="The workers crash or run out of time or memory: see their log group.",
-            # The sum, because one error is enough; five minutes, because a call can take that long.
-            metric=function.metric_errors(statistic="Sum", period=cdk.Duration.minutes(5)),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            # No calls, no errors.
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            metric=function.metric_errors,
         )
 
 
-class WorkerThrottlesAlarm(cloudwatch.Alarm):
+class WorkerThrottlesAlarm(_WorkerAlarm):
     """Lambda refused a call. Its messages were received, which counts toward ``max_receive_count``."""
 
     def __init__(self, scope: Construct, construct_id: str, *, alarm_name: str, function: lambda_.IFunction) -> None:
@@ -118,11 +139,7 @@ class WorkerThrottlesAlarm(cloudwatch.Alarm):
             alarm_name=alarm_name,
             alarm_description="Lambda refuses calls: the account's concurrency is used up. Lower worker_concurrency "
             "or request a higher quota.",
-            metric=function.metric_throttles(statistic="Sum", period=cdk.Duration.minutes(5)),
-            threshold=1,
-            comparison_operator=cloudwatch.ComparisonOperator.GREATER_THAN_OR_EQUAL_TO_THRESHOLD,
-            evaluation_periods=1,
-            treat_missing_data=cloudwatch.TreatMissingData.NOT_BREACHING,
+            metric=function.metric_throttles,
         )
 
 
