@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 import subprocess
@@ -69,6 +70,9 @@ def differences(before: Any, after: Any, path: str) -> Iterator[tuple[str, Any, 
         yield path, before, after
 
 
+_TAG = re.compile(r"(?:Resource|Principal|Request)Tag/([\w+=.@-]+)", re.IGNORECASE)
+
+
 @dataclass(frozen=True)
 class Pair:
     """Two states of a deployment."""
@@ -77,6 +81,11 @@ class Pair:
     after: Templates  # the templates after the change
     changes: list[Change]  # what happens to each resource
     details: Mapping[str, str]  # what `cdk diff` prints, by stack
+
+    @functools.cached_property
+    def tested_tags(self) -> set[str]:
+        """The keys of tags that a condition or a variable of a policy reads, in small letters."""
+        return {key.lower() for key in _TAG.findall(json.dumps((self.before, self.after)))}
 
 
 def pairs_of(states: Sequence[tuple[Templates, Templates]]) -> list[Pair]:

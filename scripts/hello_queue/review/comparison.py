@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from hello_queue.review.assembly import Templates
 from hello_queue.review.changes import Pair, described, pairs_of, section_notes
 from hello_queue.review.findings import Finding, Note
-from hello_queue.review.rules_of_resources import lifecycles, properties, sections, tags, tested_tags
+from hello_queue.review.rules_of_resources import lifecycles, properties, sections, tags
 from hello_queue.review.rules_of_rights import identities, memberships, wider_rights
 from hello_queue.review.rules_of_secrets import exposed_secrets
 
@@ -22,7 +22,6 @@ def compare(states: Sequence[tuple[Templates, Templates]]) -> list[Comparison]:
 
 def compare_pair(pair: Pair) -> Comparison:
     before, after, changes = pair.before, pair.after, pair.changes
-    tested = tested_tags(before, after)
     findings = [
         *wider_rights(before, after, changes),
         *memberships(before, after),
@@ -30,7 +29,7 @@ def compare_pair(pair: Pair) -> Comparison:
         *exposed_secrets(before, after),
         *(finding for change in changes for finding in lifecycles(change)),
         *(finding for change in changes for finding in properties(change)),
-        *(finding for change in changes for finding in tags(change, tested)),
+        *(finding for change in changes for finding in tags(change, pair.tested_tags)),
         *sections(before, after),
     ]
     notes = [Note(change.stack, described(change)) for change in changes]

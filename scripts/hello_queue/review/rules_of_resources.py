@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator, Mapping, Set
 from typing import Any
 
@@ -67,14 +66,6 @@ def properties(change: Change) -> Iterator[Finding]:
         found = judged(change.type, path, old, new, change.name)
         if found:
             yield change.finding(*found, path, old, new)
-
-
-_TAG = re.compile(r"(?:Resource|Principal|Request)Tag/([\w+=.@-]+)", re.IGNORECASE)
-
-
-def tested_tags(*states: Templates) -> set[str]:
-    """The keys of tags that a condition or a variable of a policy reads, in small letters."""
-    return {key.lower() for key in _TAG.findall(json.dumps(states))}
 
 
 def tags(change: Change, tested: set[str]) -> Iterator[Finding]:

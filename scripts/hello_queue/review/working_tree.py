@@ -23,7 +23,7 @@ from hello_queue.review.comparison import compare_pair
 from hello_queue.review.findings import WHY, Finding, Note, short
 from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
-from hello_queue.review.rules_of_resources import facts, tested_tags
+from hello_queue.review.rules_of_resources import facts
 from hello_queue.review.rules_of_sources import installed, telltale
 from hello_queue.review.sandbox import isolation
 from hello_queue.review.synthesis import (
@@ -149,7 +149,7 @@ def review(
         old, pair = olds.get(variant, default), pairs[variant]
         words = all_words[variant]
         findings, notes_here = compare_pair(pair)
-        beside = facts(old.facts, new.facts, tested=tested_tags(pair.before, pair.after))
+        beside = facts(old.facts, new.facts, tested=pair.tested_tags)
         for fact in (*beside, *guards.other_code(old.assets, new.assets)) if olds else ():
             (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
         found += [(finding.in_words_of(words), variant) for finding in findings]
