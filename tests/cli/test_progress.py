@@ -22,9 +22,9 @@ def test_failures_are_counted_by_reason() -> None:
     failures = Failures()
     assert failures.text() == ""
     for number in range(3):
-        failures.tell(f"message 1-{number} failed at receive 1: ValueError: {number}")
-    failures.tell("message 9 failed at receive 2: KeyError")
-    failures.tell("throttled")
+        failures.report(f"message 1-{number} failed at receive 1: ValueError: {number}")
+    failures.report("message 9 failed at receive 2: KeyError")
+    failures.report("throttled")
     assert failures.text() == ": ValueError 3, KeyError 1"
 
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from hello_queue.aws.errors import is_denied, is_no_such_queue
-from hello_queue.cli.denied import lacking
-from hello_queue.cli.progress import bar, counted, tell
+from hello_queue.cli.denied import explain_denied
+from hello_queue.cli.progress import bar, counted, report
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError
 from hello_queue.operations.dead_letters import DeadLetter
@@ -60,7 +60,7 @@ class Queues:
             return cls(sqs, url, dead_letter_url, sum(_counts(sqs, dead_letter_url)))
         except ClientError as error:
             if is_denied(error):
-                raise HelloQueueError(f"cannot read {name}: {lacking([error], url)}") from None
+                raise HelloQueueError(f"cannot read {name}: {explain_denied([error], url)}") from None
             if is_no_such_queue(error):
                 raise HelloQueueError(
                     f"there is no queue {name!r}: check its name, the region and the account, or deploy it again"
@@ -78,17 +78,17 @@ class Queues:
     def arn(self, url: str) -> str:
         return attributes(self.sqs, url)["QueueArn"]
 
-    def shown(self, found: Sequence[DeadLetter], scan: Scan, selection: Selection) -> str:
-        """What a look has found, for a person."""
+    def summary(self, found: Sequence[DeadLetter], scan: Scan, selection: Selection) -> str:
+        """How many messages are shown, and of how many."""
         picked = f", picked from {scan.looked_at:,}," if selection else ""
         visible, _ = _counts(self.sqs, self.dead_letter_url)
         return f"{len(found):,} shown{picked} of about {visible:,} in {self.dead_letter_name}"
 
-    def nothing(self, scan: Scan, selection: Selection) -> str:
-        """Why a look has found nothing."""
-        return f"none of {scan.looked_at:,} messages was picked" if selection and scan.looked_at else self.state()
+    def nothing_found(self, scan: Scan, selection: Selection) -> str:
+        """Why there are no messages to show."""
+        return f"none of {scan.looked_at:,} messages was picked" if selection and scan.looked_at else self.contents()
 
-    def state(self) -> str:
+    def contents(self) -> str:
         """What is in the dead-letter queue now, and why it may not have been received."""
         visible, hidden = _counts(self.sqs, self.dead_letter_url)
         if not visible + hidden:
@@ -177,20 +177,20 @@ def progress(
 
     if sys.stderr.isatty() and queues.before >= SHORT:
         return bar(queues.before, lambda: scan.looked_at, line)
-    return every(PROGRESS_SECONDS, lambda: tell(line()))
+    return every(PROGRESS_SECONDS, lambda: report(line()))
 
 
 def overlooked(queues: Queues, scan: Scan) -> bool:
     """Report whether the scan may have left out messages that it should have looked at."""
     if scan.arrived:
-        tell(f"{counted(scan.arrived, 'message')} sent after this began {'is' if scan.arrived == 1 else 'are'} left")
+        report(f"{counted(scan.arrived, 'message')} sent after this began {'is' if scan.arrived == 1 else 'are'} left")
     for each in sorted(scan.missing):
         whole = "" if len(each) >= ID_CHARACTERS else ". Its id looks cut off: give the whole id"
-        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it{whole}")
+        report(f"message {each} was not found in the dead-letter queue, or another consumer has received it{whole}")
     if scan.incomplete:
-        tell(f"{scan.incomplete}. Run the same command again to continue")
+        report(f"{scan.incomplete}. Run the same command again to continue")
     elif not scan.found_all and scan.looked_at < queues.before:
-        tell(f"{queues.before - scan.looked_at:,} of about {queues.before:,} were not looked at: {queues.state()}")
+        report(f"{queues.before - scan.looked_at:,} of about {queues.before:,} were not looked at: {queues.contents()}")
         return True
     return bool(scan.missing or scan.incomplete)
 
@@ -198,4 +198,4 @@ def overlooked(queues: Queues, scan: Scan) -> bool:
 def warn_of_other_sources(letters: Sequence[DeadLetter], target_arn: str) -> None:
     """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
     for source in sorted({each.source_arn for each in letters if each.source_arn} - {target_arn}):
-        tell(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")
+        report(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")

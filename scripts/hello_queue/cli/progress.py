@@ -23,7 +23,7 @@ _printers: list[Callable[[str], object]] = [_print_line]
 """How to print a line. The last one is in use."""
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Print a line on stderr, above the progress bar if there is one. Foreign text in it is escaped."""
     _printers[-1](printable(line))
 
@@ -33,13 +33,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def tell_copies(maybe_twice: int, corrupted: int) -> None:
+def report_copies(maybe_twice: int, corrupted: int) -> None:
     """Report which copies of messages a queue may have beside those that were sent (see `Outcome`)."""
     if maybe_twice:
-        tell(f"{maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+        report(f"{maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
     if corrupted:
         copies = "1 copy is" if corrupted == 1 else f"{corrupted:,} copies are"
-        tell(f"{copies} in the queue with other content than was sent (by MD5 digest): the original was sent again")
+        report(f"{copies} in the queue with other content than was sent (by MD5 digest): the original was sent again")
 
 
 class Failures:
@@ -55,11 +55,11 @@ class Failures:
         known = reason in self._counts or len(self._counts) < self.MOST_REASONS
         self._counts[reason if known else "other reasons"] += 1
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Print a line, and count it if it says why a message failed: by the exception's name."""
         if found := re.match(r"message \S+ failed at receive \d+: ([\w.]+)", line):
             self.count(found[1])
-        tell(line)
+        report(line)
 
     def text(self) -> str:
         """Such as ``: ValueError 3, KeyError 1``; empty if there are none."""

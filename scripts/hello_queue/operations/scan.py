@@ -35,7 +35,7 @@ CONNECTIONS = 8
 MAX_HELD = 100_000
 """How many messages a scan holds at most: SQS allows 120,000 in flight, and others may receive too:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
-_SLOWEST = 200
+_MIN_MESSAGES_PER_SECOND = 200
 """At how many messages a second, at least, a scan is expected to proceed."""
 
 Action = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -43,7 +43,7 @@ Action = Callable[[Sequence[DeadLetter]], Awaitable[None]]
 
 def hold_seconds(messages: int) -> int:
     """The visibility timeout with which so many messages can be looked at before the first is visible again."""
-    return HOLD_SECONDS + min(messages, MAX_HELD) // _SLOWEST
+    return HOLD_SECONDS + min(messages, MAX_HELD) // _MIN_MESSAGES_PER_SECOND
 
 
 class Scan:
