@@ -150,7 +150,13 @@ async def _scan(
 
 def move_all(queues: Queues) -> int:
     source_arn, target_arn = queues.arn(queues.dead_letter_url), queues.arn(queues.url)
-    moved = move_by_task(queues.sqs, source_arn, target_arn, lambda done, total: report(f"{done:,} of {total:,} moved"))
+    moved = move_by_task(
+        queues.sqs,
+        source_arn,
+        target_arn,
+        progress=lambda done, total: report(f"{done:,} of {total:,} moved"),
+        report=report,
+    )
     print(f"{moved:,} moved")
     if moved < queues.before:
         report(f"{queues.before - moved:,} of about {queues.before:,} were not moved: {queues.contents()}")
