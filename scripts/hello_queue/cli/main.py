@@ -69,7 +69,11 @@ def run(main: Callable[[], int]) -> None:
         _report(f"the output cannot be written: {error.strerror}", FAILED)
         os._exit(FAILED)  # Python would try again to write what is left
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # a terminal shows ^C
         status = _report("interrupted", 128 + signal.SIGINT)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on, Ctrl-C would be an exception in Python's own end
     sys.exit(status)
 
 
