@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -17,10 +18,11 @@ from hello_queue.cli.denied import explain_denied
 from hello_queue.cli.progress import bar, counted, report
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError
-from hello_queue.operations.dead_letters import DeadLetter
+from hello_queue.operations.dead_letters import DeadLetter, other_sources
 from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.failures import Failure
+from hello_queue.sqs.handlers import Message
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.queues import attributes, dead_letter_name, is_fifo
 
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 SHOWN_CHARACTERS = 60
-FEWEST_CHARACTERS = 20
-"""How many characters of a body are shown at most, and at least."""
+"""How many characters of a body are shown at most."""
 ID_CHARACTERS = 36
 """SQS's message ids are UUIDs."""
 PROGRESS_SECONDS = 5
@@ -121,23 +122,37 @@ def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure]
         if as_json:
             _print_json(each, failures is not None, failure)
             continue
-        message = each.message
-        about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
-        beside = f" ({printable(', '.join(about))})" if about else ""
-        age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
-        times = f"{message.receive_count:>3} {'time ' if message.receive_count == 1 else 'times'}"
-        head = f"{printable(message.id)}  {age:>10}  received {times}"
-        separator = "  " if len(head) + 2 + SHOWN_CHARACTERS <= columns else "\n    "
-        room = columns - (len(head) + 2 if separator == "  " else 4) - len(beside)
-        body = _shortened(message.body, max(FEWEST_CHARACTERS, min(SHOWN_CHARACTERS, room)))
-        print(f"{head}{separator}{body}{beside}")
+        head, content = _head(each), _content(each.message)
+        if len(f"{head}  {content}") <= columns:
+            print(f"{head}  {content}")
+        else:
+            print(f"{head}\n{_indented(content, columns)}")
         if failures is not None:
-            print(f"    {_why(failure)}")
+            print(_indented(_why(failure), columns))
 
 
-def _shortened(text: str, length: int) -> str:
-    shown = printable(text[: length + 1])
-    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
+def _head(letter: DeadLetter) -> str:
+    message = letter.message
+    age = "?" if letter.age_seconds is None else f"{letter.age_seconds:,.0f} s"
+    times = f"{message.receive_count:>3} {'time ' if message.receive_count == 1 else 'times'}"
+    return f"{printable(message.id)}  {age:>10}  received {times}"
+
+
+def _content(message: Message) -> str:
+    about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
+    beside = f" ({printable(', '.join(about))})" if about else ""
+    shown = printable(message.body[: SHOWN_CHARACTERS + 1])
+    return (shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[: SHOWN_CHARACTERS - 1]}…") + beside
+
+
+def _indented(text: str, columns: int) -> str:
+    """The text under the line of a message, wrapped to the width of a terminal."""
+    if len(text) + 4 <= columns:
+        return f"    {text}"
+    wrapped = textwrap.wrap(
+        text, max(columns, 20), initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False
+    )
+    return "\n".join(wrapped)
 
 
 def _why(failure: Failure | None) -> str:
@@ -196,6 +211,5 @@ def overlooked(queues: Queues, scan: Scan) -> bool:
 
 
 def warn_of_other_sources(letters: Sequence[DeadLetter], target_arn: str) -> None:
-    """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
-    for source in sorted({each.source_arn for each in letters if each.source_arn} - {target_arn}):
+    for source in sorted(other_sources(letters, target_arn)):
         report(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")
