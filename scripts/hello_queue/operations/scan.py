@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from hello_queue.aws.errors import explain
+from hello_queue.aws.errors import explain, is_no_such_queue
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.checksums import is_intact
@@ -214,10 +214,11 @@ class Scan:
             errors = await asyncio.gather(*(self._unhide(each) for each in some))
             failed = [error for error in errors if error is not None]
             if failed:
-                self._report(
-                    f"up to {left:,} messages could not be made visible again, and are so within {self._hold:,} s: "
-                    f"{explain(failed[0])}"
-                )
+                if not (isinstance(failed[0], aws.ClientError) and is_no_such_queue(failed[0])):
+                    self._report(
+                        f"up to {left:,} messages could not be made visible again, and stay hidden for up to "
+                        f"{self._hold:,} s: {explain(failed[0])}"
+                    )
                 return
             left -= sum(map(len, some))
 
