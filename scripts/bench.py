@@ -39,7 +39,7 @@ from hello_queue.benchmark.measurements import (
 from hello_queue.benchmark.results import Comparison, Task, record
 from hello_queue.cli.main import DONE, run
 from hello_queue.cli.options import number, parser
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import report
 from hello_queue.errors import HelloQueueError
 
 EXAMPLES = """\
@@ -86,14 +86,14 @@ def main() -> int:
         if MEMORY in parts:
             others["peak_memory_megabytes"] = _print_peak_memory(server)
         if LOCAL_AWS in parts:
-            local = on_the_local_aws(rounds, tell)
+            local = on_the_local_aws(rounds, report)
             _print_local_aws(local)
             others["local_aws_seconds"] = {f"{name}: {kind}": seconds for (name, kind), seconds in local.items()}
         keep()
         for task in TASKS:
             if task.name in parts:
                 target = tls_server if task.scheme == "https" else server
-                comparisons.append(throughput(target, task, rounds, tell))
+                comparisons.append(throughput(target, task, rounds, report))
                 print(comparisons[-1].table(), flush=True)
                 keep()
     return DONE
@@ -129,7 +129,7 @@ def _print_peak_memory(server: Endpoint) -> dict[int, float]:
     print("**Peak memory of `send.py --file`**\n\n| lines | MB |\n|---:|---:|")
     memory = {}
     for lines in (10_000, 1_000_000):
-        tell(f"memory: {lines:,} lines")
+        report(f"memory: {lines:,} lines")
         memory[lines] = peak_memory(server, lines)
         print(f"| {lines:,} | {memory[lines]:.0f} |", flush=True)
     print()

@@ -28,7 +28,7 @@ from hello_queue.aws.clients import AccessKey, client
 from hello_queue.aws.errors import is_denied
 from hello_queue.cli.main import DONE, run
 from hello_queue.cli.options import DEFAULT_QUEUE, deployment_name, parser, profile_name, region_name, secret_name
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import report
 from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
 from hello_queue.deployment.access_key import access_key_secret, owner_of, read_access_key, user_name
 from hello_queue.deployment.private_files import check_writable, is_unignored_in_git, write_private
@@ -103,15 +103,15 @@ def _profile(arguments: argparse.Namespace) -> None:
     credentials["aws_session_token"] = None
     owner = _verify(arguments, key)
     files = write_profile(name, credentials=credentials, config=config, overwrite=arguments.force)
-    tell(owner.summary)
-    tell(f"profile {name} is now in {' and '.join(map(str, files))}")
+    report(owner.summary)
+    report(f"profile {name} is now in {' and '.join(map(str, files))}")
     override = [variable for variable in KEY_VARIABLES if variable in os.environ]
     override = override if os.environ.get("AWS_ACCESS_KEY_ID") else []
     override += ["AWS_DEFAULT_REGION"] if region_before not in (None, "", region) else []
     unset = "".join(f"-u {variable} " for variable in override)
     prefix = f"env {unset}" if unset else ""
     queue = _queue_option(arguments, known=owner.is_stack_user)
-    tell(f"use it: {prefix}AWS_PROFILE={name} python scripts/send.py{queue}")
+    report(f"use it: {prefix}AWS_PROFILE={name} python scripts/send.py{queue}")
 
 
 def _csv(arguments: argparse.Namespace) -> None:
@@ -128,22 +128,22 @@ def _csv(arguments: argparse.Namespace) -> None:
     writer.writerow(["User Name", "Access key ID", "Secret access key"])
     writer.writerow([owner.name, key.key_id, key.secret])
     if to_stdout:
-        tell(owner.summary)
+        report(owner.summary)
         print(table.getvalue(), end="")
         return
     write_private(path, table.getvalue())
-    tell(owner.summary)
-    tell(
+    report(owner.summary)
+    report(
         f"wrote {path}. To import it: `aws configure import --csv file://{path.resolve()}` (AWS CLI v2); then delete it"
     )
     if is_unignored_in_git(path):
-        tell(f"warning: {path} is in a git working tree and not ignored: delete or move it before you `git add`")
+        report(f"warning: {path} is in a git working tree and not ignored: delete or move it before you `git add`")
 
 
 def _export(arguments: argparse.Namespace) -> None:
     _refuse_terminal(arguments)
     key = _read(arguments)
-    tell(_verify(arguments, key).summary)
+    report(_verify(arguments, key).summary)
     print(f"export AWS_ACCESS_KEY_ID={shlex.quote(key.key_id)}")
     print(f"export AWS_SECRET_ACCESS_KEY={shlex.quote(key.secret)}")
     print(f"export AWS_DEFAULT_REGION={shlex.quote(_region(arguments))}")

@@ -102,8 +102,8 @@ def stay_up(instance: Instance) -> int:
     """Print the exports and wait until stopped."""
     print(instance.exports(), end="", flush=True)
     print(
-        "# The local AWS is up. Paste these lines into another terminal: commands there then use the local AWS, and\n"
-        "# reach no other network. Ctrl-C here stops it.",
+        "# The local AWS is up. Paste these lines into another terminal: commands there\n"
+        "# then use the local AWS, and reach no other network. Ctrl-C here stops it.",
         file=sys.stderr,
     )
     try:

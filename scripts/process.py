@@ -28,7 +28,7 @@ from hello_queue.cli import logs
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import Failures, bar, counted, tell
+from hello_queue.cli.progress import Failures, bar, counted, report
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.consumer_config import ConsumerConfig
@@ -84,11 +84,11 @@ def main() -> int:
     url = queue_url(sqs, arguments)
     found = attributes(sqs, url)
     failures = Failures()
-    report = failures.tell if arguments.processes == 1 else tell  # worker processes report for themselves
+    plain = failures.report if arguments.processes == 1 else report  # worker processes report for themselves
     consumers = Consumers(
         _config(arguments, found, url),
         functools.partial(_load, arguments.handler, log),
-        report if log is None else logs.report,
+        plain if log is None else logs.report,
         arguments.processes,
         arguments.grace,
     )
@@ -102,7 +102,7 @@ def main() -> int:
 
     def show(text: str) -> None:
         if log is None:
-            tell(text)
+            report(text)
         else:
             logs.LOGGER.info("%s", text, extra=consumers.counts())
 
@@ -180,7 +180,7 @@ def _config(arguments: argparse.Namespace, found: Mapping[str, str], url: str) -
     failures = None
     if arguments.failures is not None:
         max_receive_count = int(redrive_policy(found).get("maxReceiveCount", 0)) or None
-        failures = FailureFile(arguments.failures, arguments.handler or "print", tell, max_receive_count)
+        failures = FailureFile(arguments.failures, arguments.handler or "print", report, max_receive_count)
     return ConsumerConfig(
         url=url,
         concurrency=arguments.concurrency,
@@ -273,7 +273,7 @@ def _parse() -> argparse.Namespace:
         options.error(f"--failures {arguments.failures!r} is not the name of a file: give one")
     if arguments.failures is not None:
         arguments.failures = Path(arguments.failures)
-        FailureFile(arguments.failures, "", tell).create()  # before any call: whether it can be written
+        FailureFile(arguments.failures, "", report).create()  # before any call: whether it can be written
     if arguments.count is not None and arguments.processes > 1:
         options.error("--count needs --processes 1: several processes cannot share a count")
     if arguments.forever and arguments.empty_after is not None:

@@ -27,8 +27,8 @@ from hello_queue.cli.dead_letters import Queues, overlooked, print_letters, warn
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.new_file import check_new
 from hello_queue.cli.options import add_queue_options, field_value, message_id, number, parser, pattern, queue_url
-from hello_queue.cli.progress import tell
-from hello_queue.cli.redriving import delete, dump, look, move, move_all
+from hello_queue.cli.progress import report
+from hello_queue.cli.redriving import delete, dump, move, move_all, peek
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.operations.dead_letters import unchanged
@@ -66,16 +66,16 @@ def main() -> int:
         return _send_edited_file(queues, arguments.edited)
     acts = arguments.move or arguments.delete
     if not (acts and selection and arguments.yes):
-        found, scan = look(queues, selection, arguments.first)
+        found, scan = peek(queues, selection, arguments.first)
         if not found:
             nothing = f"there is nothing to {'move' if arguments.move else 'delete'}: " if acts else ""
-            tell(nothing + queues.nothing(scan, selection))
+            report(nothing + queues.nothing_found(scan, selection))
         else:
             failures = None
             if arguments.failures is not None:
                 failures = last_failures(arguments.failures, {each.message.id for each in found})
             print_letters(found, failures, as_json=arguments.json)
-            tell(queues.shown(found, scan, selection))
+            report(queues.summary(found, scan, selection))
         if not (acts and found):
             return FAILED if selection and overlooked(queues, scan) else DONE
         if arguments.move:
@@ -90,12 +90,12 @@ def main() -> int:
 
 def _edit(queues: Queues, selection: Selection, first: int) -> int:
     command = editor()
-    found, scan = look(queues, selection, first)
+    found, scan = peek(queues, selection, first)
     if not found:
-        tell(f"there is nothing to edit: {queues.nothing(scan, selection)}")
+        report(f"there is nothing to edit: {queues.nothing_found(scan, selection)}")
         return FAILED if selection and overlooked(queues, scan) else DONE
     if scan.picked == first < queues.before:
-        tell(f"{'the first one is' if first == 1 else f'the first {first:,} are'} opened: --first takes more")
+        report(f"{'the first one is' if first == 1 else f'the first {first:,} are'} opened: --first takes more")
     fifo = is_fifo(queues.url)
     with edited_file(found) as path:
         while True:
@@ -110,13 +110,13 @@ def _edit(queues: Queues, selection: Selection, first: int) -> int:
             return _send_edited(queues, entries, lambda: _kept_unasked(path))
         except KeyboardInterrupt:
             if entries:
-                tell(f"{len(entries):,} were not sent{_kept(path)}")
+                report(f"{len(entries):,} were not sent{_kept(path)}")
             raise
 
 
 def _send_edited_file(queues: Queues, edited: Edited) -> int:
     """Send the messages of a file that --edit has kept. Those that are gone, such as what was sent, are reported."""
-    found, scan = look(queues, Selection(list(edited.messages)), len(edited.messages))
+    found, scan = peek(queues, Selection(list(edited.messages)), len(edited.messages))
     left_out = overlooked(queues, scan)
     entries = changed(edited, found, fifo=is_fifo(queues.url), gone=scan.missing)
     status = _send_edited(queues, entries, lambda: "")
@@ -131,7 +131,7 @@ def _send_edited(queues: Queues, entries: dict[str, Entry], keep: Callable[[], s
         keep: keeps the others if nobody can be asked, and says where.
     """
     if not entries:
-        tell("nothing was changed, so nothing was sent")
+        report("nothing was changed, so nothing was sent")
         return DONE
     while True:
         try:
@@ -152,7 +152,7 @@ def _send_edited(queues: Queues, entries: dict[str, Entry], keep: Callable[[], s
             if not entries:
                 return status
             if not _ask(f"{len(entries):,} were not sent. Try again? [Y/n] "):
-                tell(f"{len(entries):,} were not sent{keep()}")
+                report(f"{len(entries):,} were not sent{keep()}")
                 return status
 
 

@@ -24,7 +24,7 @@ from urllib.parse import urlsplit
 
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import parser
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import report
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.project import ROOT
 from hello_queue.rehearsal.observations import observations
@@ -69,7 +69,7 @@ def _write(file: Path | None, text: str) -> None:
 
 def _start_local_aws() -> NoReturn:
     """Run this script again, in a local AWS. That ends every process that the script started, however it ends."""
-    tell("starting a local AWS")
+    report("starting a local AWS")
     script = [sys.executable, str(SCRIPTS / "rehearse.py"), "--here", *sys.argv[1:]]
     command = [sys.executable, str(SCRIPTS / "local_aws.py"), "--", *script]
     os.execv(sys.executable, command)  # noqa: S606  (this script's own arguments, and no shell)
@@ -87,10 +87,10 @@ def _rehearse(commit: str, root: Path) -> Rehearsal:
         files = work / "files"
         files.mkdir()
         check_out(commit, root, files)
-        tell("synthesizing the base and the change")
+        report("synthesizing the base and the change")
         before, after = Tree("the base", files, work / "before"), Tree("the change", root, work / "after")
         review = in_background(lambda: predictions(commit, before.synthesis, after.synthesis))
-        seen, said = rehearse(before, after, review, tell)
+        seen, said = rehearse(before, after, review, report)
     deploys = seen.change.failure is None
     return Rehearsal(commit, observations(seen, said), time.monotonic() - begun, deploys)
 

@@ -34,7 +34,7 @@ from hello_queue.cli.failed_file import failed_file
 from hello_queue.cli.interrupts import finish_first
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_load_options, add_output_options, add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import Failures, bar, counted, tell, tell_copies
+from hello_queue.cli.progress import Failures, bar, counted, report, report_copies
 from hello_queue.errors import HelloQueueError, UsageError
 from hello_queue.sqs.message_format import DEFAULT_GROUP, MessageFormat
 from hello_queue.sqs.messages import MAX_DELAY_SECONDS, message
@@ -70,7 +70,7 @@ def main() -> int:
         message_id = send(sqs, url, message_format.parameters(arguments.body))
         _print(json.dumps({"sent": 1, "message_id": message_id}) if arguments.json else f"Sent message {message_id}")
         if _names_a_file(arguments.body):
-            tell(f"this text was sent, and not the lines of the file: that does --file {arguments.body!r}")
+            report(f"this text was sent, and not the lines of the file: that does --file {arguments.body!r}")
         return DONE
     return _send_many(arguments, sqs, url, message_format)
 
@@ -102,12 +102,12 @@ def _send_many(arguments: argparse.Namespace, sqs: SQSClient, url: str, message_
         file = None if arguments.file is None else stack.enter_context(_input(arguments.file))
         keep_failed = None if arguments.failed is None else stack.enter_context(failed_file(arguments.failed))
         failures = Failures()
-        progress = SendingProgress(arguments.skip, keep_failed, tell, failures.count)
+        progress = SendingProgress(arguments.skip, keep_failed, report, failures.count)
         sender = BlockingSender(
             url,
             message_format,
             progress,
-            tell,
+            report,
             concurrency=arguments.concurrency,
             retry_timeout=arguments.retry_timeout,
             sqs=sqs,
@@ -176,7 +176,7 @@ def _show_progress(
         return f"{progress.sent:,} sent{failed}, {rate:,.0f}/s"
 
     if not sys.stderr.isatty():
-        return every(arguments.stats, lambda: tell(f"{counts()}, --skip {progress.position}"))
+        return every(arguments.stats, lambda: report(f"{counts()}, --skip {progress.position}"))
     if file is None:
         return bar(arguments.count, lambda: progress.position, counts)
     status = os.fstat(file)
@@ -211,10 +211,10 @@ def _summarize(arguments: argparse.Namespace, progress: SendingProgress, seconds
         _print(json.dumps(summary))
         return
     if early:
-        tell(_stopped_at(progress))
+        report(_stopped_at(progress))
     else:
         _print(_counts(progress))
-    tell_copies(progress.maybe_twice, progress.corrupted)
+    report_copies(progress.maybe_twice, progress.corrupted)
 
 
 def _print(result: str) -> None:
@@ -224,7 +224,7 @@ def _print(result: str) -> None:
     except BrokenPipeError:
         raise
     except OSError:
-        tell(result)
+        report(result)
         raise
 
 

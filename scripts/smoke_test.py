@@ -23,7 +23,7 @@ from hello_queue.checks.deployment import deployment_checks
 from hello_queue.checks.model import Check
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import deployment_name, number, parser
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import report
 from hello_queue.cli.smoke_screen import print_checks
 
 EXAMPLES = """\
@@ -42,7 +42,7 @@ def main() -> int:
             arguments.deployment,
             timeout=arguments.timeout,
             longest_delay=arguments.longest_delay,
-            report=tell,
+            report=report,
             wait=arguments.wait,
         )
     )

@@ -33,10 +33,10 @@ from botocore.exceptions import ClientError
 
 from hello_queue.aws.clients import client
 from hello_queue.aws.errors import explain, is_denied
-from hello_queue.cli.denied import lacking
+from hello_queue.cli.denied import explain_denied
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import add_queue_options, number, parser, queue_url
-from hello_queue.cli.progress import tell
+from hello_queue.cli.progress import report
 from hello_queue.cli.screen import screen
 from hello_queue.cli.status_screen import SPARKS, count, duration, group_lines, live, picture, rate, unknown
 from hello_queue.errors import UsageError
@@ -115,7 +115,7 @@ def _shown(arguments: argparse.Namespace, url: str) -> Iterator[Show]:
             for note in _notes(samples[-1], url):
                 if note not in reported:
                     reported.add(note)
-                    tell(note)
+                    report(note)
             _print_sample(arguments, samples[-1], samples[-2] if len(samples) > 1 else None)
 
         yield print_latest
@@ -131,7 +131,7 @@ def _show_groups(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Non
     from hello_queue.operations.group_sample import sample_groups
     from hello_queue.sqs.blocking import run as run_loop
 
-    sample = run_loop(sample_groups(sqs, url, arguments.groups, tell))
+    sample = run_loop(sample_groups(sqs, url, arguments.groups, report))
     if arguments.json:
         groups = [{"group": name, **dataclasses.asdict(group)} for name, group in sample.groups.items()]
         values = {"queue": sample.queue, "visible": sample.visible, "sampled": sample.messages, "groups": groups}
@@ -139,7 +139,7 @@ def _show_groups(arguments: argparse.Namespace, sqs: SQSClient, url: str) -> Non
     else:
         screen().print(group_lines(sample))
     if sample.ended:
-        tell(sample.ended)
+        report(sample.ended)
 
 
 def _notes(sample: QueueSample, url: str) -> list[str]:
@@ -147,7 +147,7 @@ def _notes(sample: QueueSample, url: str) -> list[str]:
     denied = {
         what: error for what, error in sample.errors.items() if isinstance(error, ClientError) and is_denied(error)
     }
-    notes = [f"cannot read {', '.join(denied)}: {lacking(list(denied.values()), url)}"] if denied else []
+    notes = [f"cannot read {', '.join(denied)}: {explain_denied(list(denied.values()), url)}"] if denied else []
     others = {what: error for what, error in sample.errors.items() if what not in denied}
     return notes + [f"cannot read {what}: {explain(error) or error}" for what, error in others.items()]
 

@@ -7,7 +7,6 @@ import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,9 +24,11 @@ class ArgumentsSeen(threading.Thread):
 
     def run(self) -> None:
         while not self._stopping.wait(0.02):
-            for path in Path("/proc").glob("[0-9]*/cmdline"):
+            for process in os.scandir("/proc"):
+                if not process.name.isdigit():
+                    continue
                 try:
-                    self.seen.add(path.read_bytes())
+                    self.seen.add(Path(process.path, "cmdline").read_bytes())
                 except OSError:
                     continue
 
@@ -50,11 +51,9 @@ def test_secrets_are_only_where_they_were_asked_for(empty_aws: Aws, tmp_path: Pa
     """Search what a run with all settings on has written, printed and passed as arguments."""
     watcher = ArgumentsSeen()
     watcher.start()
-    settings: dict[str, Any] = {"console_access": "true", "second_access_key": 2}
-    runs = [
-        empty_aws.cdk("deploy", "--verbose", run_app=True, **settings),
-        empty_aws.cdk("diff", **settings),
-    ]
+    runs = [empty_aws.cdk("deploy", "--verbose", run_app=True, console_access="true", second_access_key=2)]
+    synthesized = f"--app={empty_aws.instance.directory}/cdk.out"
+    runs += [empty_aws.run("cdk", "diff", "--all", synthesized)]
     scripts = (
         ("credentials.py", "profile", "queue"),
         ("credentials.py", "profile", "fetched", "--process"),
@@ -69,7 +68,7 @@ def test_secrets_are_only_where_they_were_asked_for(empty_aws: Aws, tmp_path: Pa
     sm = empty_aws.client("secretsmanager")
     password = json.loads(sm.get_secret_value(SecretId="Administrator/console-password")["SecretString"])["Password"]
     found = [empty_aws.access_key()[1], password, empty_aws.instance.root.secret]
-    runs += [empty_aws.cdk("destroy", **settings)]
+    runs += [empty_aws.run("cdk", "destroy", "--all", "--force", synthesized)]
     arguments = watcher.stop()
 
     printed = "".join(run.stdout + run.stderr for run in runs)

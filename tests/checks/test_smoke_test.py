@@ -16,7 +16,7 @@ from hello_queue.aws.clients import client
 from hello_queue.checks.deployment import redeploy
 from hello_queue.checks.identity import identity_checks
 from hello_queue.checks.messaging import messaging_checks
-from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
+from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK, WORKERS_STACK
 from hello_queue.deployment import access_key
 from hello_queue.deployment.stacks import DeployedStack
 from tests.checks.conftest import failures, make_checks
@@ -262,6 +262,21 @@ def test_an_error_fails_one_group_and_the_others_are_checked(
         f"aws iam update-access-key --status Active --access-key-id {key_id} --user-name Administrator"
     )
     assert mend["user"] == ""
+
+
+def test_workers_get_no_test_message(aws: Aws, deployed_queue: str) -> None:
+    """Their handler would get it, and it would seem not to be delivered."""
+    cloudformation = aws.client("cloudformation")
+    template = json.dumps({"Resources": {"Worker": {"Type": "AWS::SQS::Queue"}}})
+    cloudformation.create_stack(StackName=WORKERS_STACK, TemplateBody=template)
+    try:
+        checks = make_checks(longest_delay=60)
+    finally:
+        cloudformation.delete_stack(StackName=WORKERS_STACK)
+    delivery = checks[-1]
+    assert (delivery.name, delivery.passed) == ("delivery of a message", None)
+    assert "the workers on AWS Lambda would receive the test message" in delivery.found
+    assert failures(checks) == []
 
 
 def test_a_missing_deployment_is_one_line(aws: Aws) -> None:

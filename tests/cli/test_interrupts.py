@@ -145,3 +145,16 @@ def test_a_stop_does_not_depend_on_a_reader_of_stderr() -> None:
         process.stderr.close()
         process.communicate("\n", timeout=20)
     assert process.returncode == 0
+
+
+AT_THE_END = """
+import atexit, os, signal
+from hello_queue.cli.main import run
+atexit.register(os.kill, os.getpid(), signal.SIGINT)
+run(lambda: print("done"))
+"""
+
+
+def test_an_interruption_while_python_ends_is_silent() -> None:
+    done = subprocess.run([sys.executable, "-c", AT_THE_END], capture_output=True, text=True, timeout=20, check=False)
+    assert (done.returncode, done.stdout, done.stderr) == (-signal.SIGINT, "done\n", "")

@@ -58,6 +58,17 @@ def test_an_expected_failure_is_one_line(
     assert (ended.value.code, *capsys.readouterr()) == (status, "", printed)
 
 
+def test_a_line_does_not_follow_the_sign_of_an_interruption(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A terminal shows ^C."""
+    monkeypatch.setattr(sys, "argv", ["scripts/x.py"])
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    with pytest.raises(SystemExit):
+        run(raising(KeyboardInterrupt()))
+    assert capsys.readouterr().err == "\nx.py: interrupted\n"
+
+
 @pytest.mark.parametrize(
     "bug",
     [ValueError("a bug"), FileNotFoundError(2, "a bug"), UnknownServiceError(service_name="x", known_service_names="")],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pty
 import re
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from hello_queue.cli.progress import Failures, counted
+from hello_queue.cli.progress import Failures, bar, counted, report
 from hello_queue.project import ROOT
 from tests.cli.test_terminal import shown_on_a_terminal
 from tests.conftest import Aws
@@ -22,9 +23,9 @@ def test_failures_are_counted_by_reason() -> None:
     failures = Failures()
     assert failures.text() == ""
     for number in range(3):
-        failures.tell(f"message 1-{number} failed at receive 1: ValueError: {number}")
-    failures.tell("message 9 failed at receive 2: KeyError")
-    failures.tell("throttled")
+        failures.report(f"message 1-{number} failed at receive 1: ValueError: {number}")
+    failures.report("message 9 failed at receive 2: KeyError")
+    failures.report("throttled")
     assert failures.text() == ": ValueError 3, KeyError 1"
 
 
@@ -37,6 +38,29 @@ def test_reasons_are_bounded_and_escaped() -> None:
     assert r"\x1b[31m" in text
     assert "\x1b" not in text
     assert len(text) < 200
+
+
+def test_a_narrow_bar_keeps_the_time_left(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "80")
+    with bar(100, lambda: 50, lambda: "300 failed: " + "ValueError 30, " * 10):
+        pass
+    line = capsys.readouterr().err.rstrip()
+    assert re.fullmatch(r". 300 failed: ValueError.+… \S  50 %, left -:--:--", line), line
+    assert len(line) == 80
+
+
+def test_a_line_is_written_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Threads report, and a line must not end inside that of another one."""
+    written: list[str] = []
+
+    class Stream(io.StringIO):
+        def write(self, text: str) -> int:
+            written.append(text)
+            return len(text)
+
+    monkeypatch.setattr(sys, "stderr", Stream())
+    report("throttled")
+    assert written == ["throttled\n"]
 
 
 def process(aws: Aws, url: str) -> list[str]:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from hello_queue.cli import redriving
 from hello_queue.errors import HelloQueueError
@@ -19,6 +20,7 @@ from hello_queue.operations.dead_letters import DeadLetter, unchanged
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.checksums import body_md5
 from hello_queue.sqs.retries import RetryPolicy
+from hello_queue.sqs.transports import open_transport
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath
 from tests.operations.letters import PICK, TEXTS, Make
@@ -52,6 +54,25 @@ def test_as_many_messages_are_held_as_sqs_allows(
     assert shown.out.startswith("10 dumped to ")
     assert "10 messages are held, about as many as SQS allows, so the others were not looked at" in shown.err
     assert count(aws, pair.dead) == len(TEXTS)
+
+
+def test_messages_of_a_queue_that_is_gone_are_not_said_to_be_hidden(
+    made: Make, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, queues = made()
+
+    async def delete_queue(_: Sequence[DeadLetter]) -> None:
+        queues.sqs.delete_queue(QueueUrl=queues.dead_letter_url)
+
+    async def run() -> None:
+        transport, retries = open_transport(queues.dead_letter_url, 1), RetryPolicy(1, print)
+        whole = scan.Scan(transport, queues.dead_letter_url, Selection(), hold=60, retry_policy=retries, report=print)
+        await whole.run(delete_queue, removes=False)
+
+    with pytest.raises(ClientError):
+        asyncio.run(run())
+    assert capsys.readouterr().out == ""
+    queues.sqs.create_queue(QueueName=queues.dead_letter_name)  # for whoever cleans up
 
 
 def test_a_message_that_was_altered_on_its_way_stays(

@@ -13,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from hello_queue.errors import HelloQueueError
+from hello_queue.operations.move_task import move_by_task
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 from tests.faults import Fault, FaultyPath, faulty_path
@@ -135,6 +137,29 @@ def test_an_interrupt_cancels_the_task(aws: Aws, pair: Pair, path: FaultyPath) -
         assert "interrupted" in moving.stderr.read()
     assert moving.returncode == 130
     assert ("CancelMessageMoveTask", {"TaskHandle": "handle"}) in path.seen
+
+
+def test_a_task_that_is_running_is_followed(aws: Aws, pair: Pair, capsys: pytest.CaptureFixture[str]) -> None:
+    """Such as that of a command that was killed: SQS runs one task at a time."""
+    sqs = aws.client("sqs")
+    fill(aws, pair.dead, *"abc")
+    source, target = arn(aws, pair.dead), arn(aws, pair.url)
+    sqs.start_message_move_task(SourceArn=source, DestinationArn=target, MaxNumberOfMessagesPerSecond=2)
+    with pytest.raises(HelloQueueError, match=f"already running, which moves the messages to {target}. Run"):
+        move_by_task(sqs, source, source, progress=print, report=print)
+    assert move_by_task(sqs, source, target, progress=print, report=print) == 3
+    assert "a message move task is already running: following it. Ctrl-C cancels it" in capsys.readouterr().out
+    assert sorted(bodies(aws, pair.url)) == ["a", "b", "c"]
+
+
+def test_a_task_that_cannot_be_followed(aws: Aws, pair: Pair, path: FaultyPath) -> None:
+    """It goes on without us."""
+    fill(aws, pair.dead, "a")
+    denied = Fault(status=403, code="AccessDenied")
+    path.plan = lambda action, _: denied if action == "ListMessageMoveTasks" else None
+    done = aws.script(*pair.move, env=path.variables(), check=False)
+    assert done.returncode == 1
+    assert "The message move task may still be running: run the same command again to follow it" in done.stderr
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(10, marks=pytest.mark.soak)])

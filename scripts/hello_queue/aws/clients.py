@@ -116,8 +116,10 @@ def client(service: Any, **options: Unpack[ClientOptions]) -> Any:
     return made
 
 
+@functools.cache
 def _check_authorities(file: str | None) -> None:
     """Check the certificate authorities of `client`'s connections and of our own, for which it is late to complain.
+    Once: reading a system's authorities takes milliseconds.
 
     Raises:
         HelloQueueError: the file cannot be used.

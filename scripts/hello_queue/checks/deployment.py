@@ -14,8 +14,8 @@ from hello_queue.checks.messaging import messaging_checks
 from hello_queue.checks.model import Check, failure
 from hello_queue.checks.rights import rights_checks, user_access_key
 from hello_queue.checks.waiting import Waiting
-from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK
-from hello_queue.deployment.stacks import DeployedStack
+from hello_queue.constants import IDENTITY_STACK, MESSAGING_STACK, WORKERS_STACK
+from hello_queue.deployment.stacks import DeployedStack, stack_exists
 
 IDENTITY, RIGHTS, QUEUE, DELIVERY = "identity", "rights", "queue", "delivery"
 GROUPS = (IDENTITY, RIGHTS, QUEUE, DELIVERY)
@@ -54,18 +54,22 @@ def deployment_checks(
     yield from waiting.settled(lambda: _group(QUEUE, mends[messaging.name], messaging_checks(client("sqs"), messaging)))
     yield from waiting.settled(lambda: _group(RIGHTS, mends[identity.name], rights_checks(identity, messaging, key)))
     declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
-    delivery = delivery_checks(
-        client("sqs", key=key),
-        messaging.outputs["QueueUrl"],
-        delay=declared["DelaySeconds"],
-        max_receive_count=declared["RedrivePolicy"]["maxReceiveCount"],
-        timeout=timeout,
-        longest_delay=longest_delay,
-        report=report,
-        waiting=waiting,
-        redeploy=mends[messaging.name],
-    )
-    for each in _group(DELIVERY, f"python scripts/status.py --deployment={deployment}", delivery):
+
+    def of_delivery() -> Iterator[Check]:
+        yield from delivery_checks(
+            client("sqs", key=key),
+            messaging.outputs["QueueUrl"],
+            delay=declared["DelaySeconds"],
+            max_receive_count=declared["RedrivePolicy"]["maxReceiveCount"],
+            timeout=timeout,
+            longest_delay=longest_delay,
+            report=report,
+            waiting=waiting,
+            has_workers=stack_exists(cloudformation, WORKERS_STACK, deployment),
+            redeploy=mends[messaging.name],
+        )
+
+    for each in _group(DELIVERY, f"python scripts/status.py --deployment={deployment}", of_delivery()):
         refused = each.passed is False and each.settles  # by an AWS error, such as a denied action
         yield dataclasses.replace(each, mend=mends[identity.name]) if refused else each
 

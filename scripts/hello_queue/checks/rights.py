@@ -80,7 +80,7 @@ def user_access_key(identity: DeployedStack) -> tuple[AccessKey | None, Check]:
 
 
 def _mend_key(identity: DeployedStack, key: AccessKey) -> str:
-    """The commands that make the key in the secret work again: activate it, or create another one."""
+    """The command that activates the key if it is inactive. Empty: another key is needed."""
     user = identity.outputs["UserName"]
     try:
         listed = client("iam").list_access_keys(UserName=user)["AccessKeyMetadata"]

@@ -6,6 +6,7 @@ import contextlib
 import json
 import shutil
 import sys
+import textwrap
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -13,14 +14,15 @@ from typing import TYPE_CHECKING, Any
 from botocore.exceptions import ClientError
 
 from hello_queue.aws.errors import is_denied, is_no_such_queue
-from hello_queue.cli.denied import lacking
-from hello_queue.cli.progress import bar, counted, tell
+from hello_queue.cli.denied import explain_denied
+from hello_queue.cli.progress import bar, counted, report
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError
-from hello_queue.operations.dead_letters import DeadLetter
+from hello_queue.operations.dead_letters import DeadLetter, other_sources
 from hello_queue.operations.scan import Scan
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.failures import Failure
+from hello_queue.sqs.handlers import Message
 from hello_queue.sqs.periodic import every
 from hello_queue.sqs.queues import attributes, dead_letter_name, is_fifo
 
@@ -28,8 +30,7 @@ if TYPE_CHECKING:
     from types_boto3_sqs import SQSClient
 
 SHOWN_CHARACTERS = 60
-FEWEST_CHARACTERS = 20
-"""How many characters of a body are shown at most, and at least."""
+"""How many characters of a body are shown at most."""
 ID_CHARACTERS = 36
 """SQS's message ids are UUIDs."""
 PROGRESS_SECONDS = 5
@@ -60,7 +61,7 @@ class Queues:
             return cls(sqs, url, dead_letter_url, sum(_counts(sqs, dead_letter_url)))
         except ClientError as error:
             if is_denied(error):
-                raise HelloQueueError(f"cannot read {name}: {lacking([error], url)}") from None
+                raise HelloQueueError(f"cannot read {name}: {explain_denied([error], url)}") from None
             if is_no_such_queue(error):
                 raise HelloQueueError(
                     f"there is no queue {name!r}: check its name, the region and the account, or deploy it again"
@@ -78,17 +79,17 @@ class Queues:
     def arn(self, url: str) -> str:
         return attributes(self.sqs, url)["QueueArn"]
 
-    def shown(self, found: Sequence[DeadLetter], scan: Scan, selection: Selection) -> str:
-        """What a look has found, for a person."""
+    def summary(self, found: Sequence[DeadLetter], scan: Scan, selection: Selection) -> str:
+        """How many messages are shown, and of how many."""
         picked = f", picked from {scan.looked_at:,}," if selection else ""
         visible, _ = _counts(self.sqs, self.dead_letter_url)
         return f"{len(found):,} shown{picked} of about {visible:,} in {self.dead_letter_name}"
 
-    def nothing(self, scan: Scan, selection: Selection) -> str:
-        """Why a look has found nothing."""
-        return f"none of {scan.looked_at:,} messages was picked" if selection and scan.looked_at else self.state()
+    def nothing_found(self, scan: Scan, selection: Selection) -> str:
+        """Why there are no messages to show."""
+        return f"none of {scan.looked_at:,} messages was picked" if selection and scan.looked_at else self.contents()
 
-    def state(self) -> str:
+    def contents(self) -> str:
         """What is in the dead-letter queue now, and why it may not have been received."""
         visible, hidden = _counts(self.sqs, self.dead_letter_url)
         if not visible + hidden:
@@ -121,23 +122,37 @@ def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure]
         if as_json:
             _print_json(each, failures is not None, failure)
             continue
-        message = each.message
-        about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
-        beside = f" ({printable(', '.join(about))})" if about else ""
-        age = "?" if each.age_seconds is None else f"{each.age_seconds:,.0f} s"
-        times = f"{message.receive_count:>3} {'time ' if message.receive_count == 1 else 'times'}"
-        head = f"{printable(message.id)}  {age:>10}  received {times}"
-        separator = "  " if len(head) + 2 + SHOWN_CHARACTERS <= columns else "\n    "
-        room = columns - (len(head) + 2 if separator == "  " else 4) - len(beside)
-        body = _shortened(message.body, max(FEWEST_CHARACTERS, min(SHOWN_CHARACTERS, room)))
-        print(f"{head}{separator}{body}{beside}")
+        head, content = _head(each), _content(each.message)
+        if len(f"{head}  {content}") <= columns:
+            print(f"{head}  {content}")
+        else:
+            print(f"{head}\n{_indented(content, columns)}")
         if failures is not None:
-            print(f"    {_why(failure)}")
+            print(_indented(_why(failure), columns))
 
 
-def _shortened(text: str, length: int) -> str:
-    shown = printable(text[: length + 1])
-    return shown if len(shown) <= length else f"{shown[: length - 1]}…"
+def _head(letter: DeadLetter) -> str:
+    message = letter.message
+    age = "?" if letter.age_seconds is None else f"{letter.age_seconds:,.0f} s"
+    times = f"{message.receive_count:>3} {'time ' if message.receive_count == 1 else 'times'}"
+    return f"{printable(message.id)}  {age:>10}  received {times}"
+
+
+def _content(message: Message) -> str:
+    about = [f"{name}: {value}" for name, value in (("author", message.author), ("group", message.group)) if value]
+    beside = f" ({printable(', '.join(about))})" if about else ""
+    shown = printable(message.body[: SHOWN_CHARACTERS + 1])
+    return (shown if len(shown) <= SHOWN_CHARACTERS else f"{shown[: SHOWN_CHARACTERS - 1]}…") + beside
+
+
+def _indented(text: str, columns: int) -> str:
+    """The text under the line of a message, wrapped to the width of a terminal."""
+    if len(text) + 4 <= columns:
+        return f"    {text}"
+    wrapped = textwrap.wrap(
+        text, max(columns, 20), initial_indent="    ", subsequent_indent="      ", break_on_hyphens=False
+    )
+    return "\n".join(wrapped)
 
 
 def _why(failure: Failure | None) -> str:
@@ -177,25 +192,24 @@ def progress(
 
     if sys.stderr.isatty() and queues.before >= SHORT:
         return bar(queues.before, lambda: scan.looked_at, line)
-    return every(PROGRESS_SECONDS, lambda: tell(line()))
+    return every(PROGRESS_SECONDS, lambda: report(line()))
 
 
 def overlooked(queues: Queues, scan: Scan) -> bool:
     """Report whether the scan may have left out messages that it should have looked at."""
     if scan.arrived:
-        tell(f"{counted(scan.arrived, 'message')} sent after this began {'is' if scan.arrived == 1 else 'are'} left")
+        report(f"{counted(scan.arrived, 'message')} sent after this began {'is' if scan.arrived == 1 else 'are'} left")
     for each in sorted(scan.missing):
         whole = "" if len(each) >= ID_CHARACTERS else ". Its id looks cut off: give the whole id"
-        tell(f"message {each} was not found in the dead-letter queue, or another consumer has received it{whole}")
+        report(f"message {each} was not found in the dead-letter queue, or another consumer has received it{whole}")
     if scan.incomplete:
-        tell(f"{scan.incomplete}. Run the same command again to continue")
+        report(f"{scan.incomplete}. Run the same command again to continue")
     elif not scan.found_all and scan.looked_at < queues.before:
-        tell(f"{queues.before - scan.looked_at:,} of about {queues.before:,} were not looked at: {queues.state()}")
+        report(f"{queues.before - scan.looked_at:,} of about {queues.before:,} were not looked at: {queues.contents()}")
         return True
     return bool(scan.missing or scan.incomplete)
 
 
 def warn_of_other_sources(letters: Sequence[DeadLetter], target_arn: str) -> None:
-    """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
-    for source in sorted({each.source_arn for each in letters if each.source_arn} - {target_arn}):
-        tell(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")
+    for source in sorted(other_sources(letters, target_arn)):
+        report(f"warning: there are messages from {source}; they would be moved to {target_arn.rpartition(':')[2]} too")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from botocore.exceptions import ClientError
 
 
-def lacking(errors: Sequence[ClientError], url: str) -> str:
+def explain_denied(errors: Sequence[ClientError], url: str) -> str:
     """Who is denied which calls, and the policy that allows them.
 
     Args:

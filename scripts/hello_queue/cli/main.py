@@ -18,7 +18,7 @@ from hello_queue.cli import logs
 from hello_queue.cli.terminal import printable
 from hello_queue.errors import HelloQueueError, UsageError
 
-DONE, FAILED, CALLED_WRONGLY = 0, 1, 2
+DONE, FAILED, USAGE_ERROR = 0, 1, 2
 
 _OUTPUT_ERRORS = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EBADF, errno.EIO}
 
@@ -46,7 +46,7 @@ def run(main: Callable[[], int]) -> None:
         if not sys.stdout.closed:  # a handler may have closed it
             sys.stdout.flush()
     except UsageError as error:
-        status = _report(printable(str(error)), CALLED_WRONGLY)
+        status = _report(printable(str(error)), USAGE_ERROR)
     except HelloQueueError as error:
         # Such as the log of a command that failed: its lines are indented, and cannot pass for ours.
         status = _report("\n  ".join(printable(line) for line in str(error).split("\n")), FAILED)
@@ -69,7 +69,11 @@ def run(main: Callable[[], int]) -> None:
         _report(f"the output cannot be written: {error.strerror}", FAILED)
         os._exit(FAILED)  # Python would try again to write what is left
     except KeyboardInterrupt:
+        if sys.stderr.isatty():
+            print(file=sys.stderr)  # a terminal shows ^C
         status = _report("interrupted", 128 + signal.SIGINT)
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)  # from here on, Ctrl-C would be an exception in Python's own end
     sys.exit(status)
 
 

@@ -13,17 +13,21 @@ from hello_queue.cli.terminal import printable
 from hello_queue.sqs.periodic import every
 
 _REDRAW_SECONDS = 0.2
+_BAR_WIDTH = 20
+_BESIDE_COUNTS = len("*  ━ 100 %, left 0:00:00")
+"""The least width of a line beside the counts."""
 
 
 def _print_line(line: str) -> None:
-    print(line, file=sys.stderr, flush=True)
+    sys.stderr.write(f"{line}\n")  # at once: print writes the end of the line apart, and lines of threads would mix
+    sys.stderr.flush()
 
 
 _printers: list[Callable[[str], object]] = [_print_line]
 """How to print a line. The last one is in use."""
 
 
-def tell(line: str) -> None:
+def report(line: str) -> None:
     """Print a line on stderr, above the progress bar if there is one. Foreign text in it is escaped."""
     _printers[-1](printable(line))
 
@@ -33,13 +37,13 @@ def counted(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
-def tell_copies(maybe_twice: int, corrupted: int) -> None:
+def report_copies(maybe_twice: int, corrupted: int) -> None:
     """Report which copies of messages a queue may have beside those that were sent (see `Outcome`)."""
     if maybe_twice:
-        tell(f"{maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
+        report(f"{maybe_twice:,} may be in the queue twice: the response to a first attempt was lost")
     if corrupted:
         copies = "1 copy is" if corrupted == 1 else f"{corrupted:,} copies are"
-        tell(f"{copies} in the queue with other content than was sent (by MD5 digest): the original was sent again")
+        report(f"{copies} in the queue with other content than was sent (by MD5 digest): the original was sent again")
 
 
 class Failures:
@@ -55,11 +59,11 @@ class Failures:
         known = reason in self._counts or len(self._counts) < self.MOST_REASONS
         self._counts[reason if known else "other reasons"] += 1
 
-    def tell(self, line: str) -> None:
+    def report(self, line: str) -> None:
         """Print a line, and count it if it says why a message failed: by the exception's name."""
         if found := re.match(r"message \S+ failed at receive \d+: ([\w.]+)", line):
             self.count(found[1])
-        tell(line)
+        report(line)
 
     def text(self) -> str:
         """Such as ``: ValueError 3, KeyError 1``; empty if there are none."""
@@ -80,17 +84,26 @@ def bar(total: int | None, done: Callable[[], int], counts: Callable[[], str]) -
     from rich.console import Console
     from rich.progress import BarColumn, Progress, SpinnerColumn, TextColumn, TimeRemainingColumn
 
-    columns: list[Any] = [SpinnerColumn(), TextColumn("{task.description}", markup=False)]
+    beside: list[Any] = []
+    bar_column = BarColumn(_BAR_WIDTH)
     if total is not None:
-        columns += [BarColumn(bar_width=20), TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn()]
+        beside = [bar_column, TextColumn("{task.percentage:>3.0f} %, left"), TimeRemainingColumn()]
+    columns = [SpinnerColumn(), TextColumn("{task.description}", markup=False), *beside]
     console = Console(stderr=True, highlight=False, markup=False, emoji=False)
+
+    def fitting() -> str:
+        """The counts. Where the line is too narrow, the bar gives way first; rich would cut the time left."""
+        text, room = counts(), max(console.width - _BESIDE_COUNTS, 1)
+        bar_column.bar_width = max(1, min(_BAR_WIDTH, room + 1 - len(text)))
+        return text if len(text) <= room else f"{text[: room - 1]}…"
+
     # rich would print on stderr what is printed on stdout meanwhile. In a pipe, that would be lost data.
     redirect = sys.stdout.isatty()
     with Progress(*columns, console=console, auto_refresh=False, redirect_stdout=redirect) as progress:
-        task = progress.add_task(counts(), total=total)
+        task = progress.add_task(fitting(), total=total)
 
         def draw() -> None:
-            progress.update(task, completed=done(), description=counts(), refresh=True)
+            progress.update(task, completed=done(), description=fitting(), refresh=True)
 
         _printers.append(console.print)
         try:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from hello_queue.cli.dead_letters import Queues, overlooked, progress
 from hello_queue.cli.main import DONE, FAILED
 from hello_queue.cli.new_file import new_private_file
-from hello_queue.cli.progress import tell, tell_copies
+from hello_queue.cli.progress import report, report_copies
 from hello_queue.cli.terminal import printable
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.move_task import move_by_task
@@ -29,7 +29,7 @@ class _NothingDumped(Exception):
     """A file would be empty."""
 
 
-def look(queues: Queues, selection: Selection, first: int) -> tuple[list[DeadLetter], Scan]:
+def peek(queues: Queues, selection: Selection, first: int) -> tuple[list[DeadLetter], Scan]:
     """The first messages that are picked. They are visible again afterwards."""
     found: list[DeadLetter] = []
 
@@ -55,7 +55,7 @@ def dump(queues: Queues, selection: Selection, name: str) -> int:
             if not dumped:
                 raise _NothingDumped
     except _NothingDumped:
-        tell(f"there is nothing to dump: {queues.nothing(scan, selection)}")
+        report(f"there is nothing to dump: {queues.nothing_found(scan, selection)}")
     else:
         print(f"{dumped:,} dumped to {printable(name)}")
     return FAILED if overlooked(queues, scan) else DONE
@@ -63,7 +63,7 @@ def dump(queues: Queues, selection: Selection, name: str) -> int:
 
 def delete(queues: Queues, selection: Selection) -> int:
     def deleter(transport: Transport, retries: RetryPolicy) -> Deleter:
-        return Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
+        return Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=report)
 
     return _remove(queues, selection, deleter, "deleted")
 
@@ -85,9 +85,9 @@ def move(
     target_arn = queues.arn(queues.url)
 
     def mover(transport: Transport, retries: RetryPolicy) -> Mover:
-        deleter = Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=tell)
+        deleter = Deleter(transport, queues.dead_letter_url, retry_policy=retries, report=report)
         producer = Producer(transport, queues.url, retries)
-        return Mover(producer, deleter, entry, target_arn=target_arn, report=tell, on_moved=on_moved)
+        return Mover(producer, deleter, entry, target_arn=target_arn, report=report, on_moved=on_moved)
 
     return _remove(queues, selection, mover, verb)
 
@@ -116,7 +116,7 @@ def _remove(
     finally:
         print(text())
         if isinstance(removal, Mover):
-            tell_copies(removal.maybe_twice, removal.corrupted)
+            report_copies(removal.maybe_twice, removal.corrupted)
     return FAILED if overlooked(queues, scan) or (removal and removal.left) else DONE
 
 
@@ -136,10 +136,10 @@ async def _scan(
         text: how far it is.
     """
     transport = open_transport(queues.dead_letter_url, CONNECTIONS)
-    retries = RetryPolicy(RETRY_TIMEOUT_SECONDS, tell)
+    retries = RetryPolicy(RETRY_TIMEOUT_SECONDS, report)
     at_once = not selection and (removes or limit is not None)
     hold = HOLD_SECONDS if at_once else hold_seconds(queues.before)
-    scan = Scan(transport, queues.dead_letter_url, selection, hold=hold, retry_policy=retries, report=tell)
+    scan = Scan(transport, queues.dead_letter_url, selection, hold=hold, retry_policy=retries, report=report)
     try:
         with progress(queues, scan, text):
             await scan.run(action(transport, retries), removes=removes, limit=limit)
@@ -150,9 +150,15 @@ async def _scan(
 
 def move_all(queues: Queues) -> int:
     source_arn, target_arn = queues.arn(queues.dead_letter_url), queues.arn(queues.url)
-    moved = move_by_task(queues.sqs, source_arn, target_arn, lambda done, total: tell(f"{done:,} of {total:,} moved"))
+    moved = move_by_task(
+        queues.sqs,
+        source_arn,
+        target_arn,
+        progress=lambda done, total: report(f"{done:,} of {total:,} moved"),
+        report=report,
+    )
     print(f"{moved:,} moved")
     if moved < queues.before:
-        tell(f"{queues.before - moved:,} of about {queues.before:,} were not moved: {queues.state()}")
+        report(f"{queues.before - moved:,} of about {queues.before:,} were not moved: {queues.contents()}")
         return FAILED
     return DONE

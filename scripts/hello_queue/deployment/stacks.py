@@ -48,7 +48,7 @@ class DeployedStack:
     """
 
     def __init__(self, cloudformation: CloudFormationClient, stack: str, deployment: str) -> None:
-        self.name = f"{deployment}-{stack}" if deployment else stack
+        self.name = _name(stack, deployment)
         self._cloudformation = cloudformation
         try:
             (described,) = cloudformation.describe_stacks(StackName=self.name)["Stacks"]
@@ -98,6 +98,22 @@ class DeployedStack:
             Resource(each["Type"], ids[logical_id], _resolve(each.get("Properties", {}), {**ids, **pseudo}))
             for logical_id, each in declared.items()
         ]
+
+
+def stack_exists(cloudformation: CloudFormationClient, stack: str, deployment: str) -> bool:
+    """Whether a deployment has this stack, which it may lack, in any state. The arguments are those of
+    `DeployedStack`."""
+    try:
+        cloudformation.describe_stacks(StackName=_name(stack, deployment))
+    except ClientError as error:
+        if error_code(error) != "ValidationError":
+            raise
+        return False
+    return True
+
+
+def _name(stack: str, deployment: str) -> str:
+    return f"{deployment}-{stack}" if deployment else stack
 
 
 def _resolve(value: Any, references: Mapping[str, str]) -> Any:

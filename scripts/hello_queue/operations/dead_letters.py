@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -39,6 +40,12 @@ class DeadLetter:
         """The queue from which SQS moved it here; None: it was sent to the dead-letter queue directly."""
         arn: str | None = self.received.get("Attributes", {}).get("DeadLetterQueueSourceArn")
         return arn
+
+
+def other_sources(letters: Iterable[DeadLetter], target_arn: str) -> set[str]:
+    """The queues, other than this one, that messages came from. Queues can share a dead-letter queue: then messages can
+    be moved to a queue in which they never were."""
+    return {each.source_arn for each in letters if each.source_arn not in (None, target_arn)}
 
 
 def unchanged(dead_letter: DeadLetter, *, fifo: bool) -> Entry:

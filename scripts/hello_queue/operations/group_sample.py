@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FEWEST_RECEIVES = 3
 """The least max_receive_count of a queue that is sampled: two tries are left."""
-HOLD_SECONDS = 20
+SAMPLE_HOLD_SECONDS = 20
 """For how long a message is hidden if this process is killed."""
 RETRY_TIMEOUT_SECONDS = 10
 
@@ -67,14 +67,14 @@ class GroupSample:
         group.oldest_seconds = max(ages, default=None)
 
 
-class _Worn(Exception):
+class _FewTriesLeft(Exception):
     """A message has few tries left."""
 
 
 async def sample_groups(sqs: SQSClient, url: str, most: int, report: Callable[[str], None]) -> GroupSample:
     """Receive up to so many messages, and make them visible again.
 
-    After a crash they are visible again when their visibility timeout has expired (`HOLD_SECONDS`).
+    After a crash they are visible again when their visibility timeout has expired (`SAMPLE_HOLD_SECONDS`).
 
     Args:
         report: takes a line for a person.
@@ -105,14 +105,14 @@ async def sample_groups(sqs: SQSClient, url: str, most: int, report: Callable[[s
                     f"the sample of {sample.queue} ends early: message {each.message.id} was received "
                     f"{each.message.receive_count} of {tries} times, and more samples could take its last try"
                 )
-                raise _Worn
+                raise _FewTriesLeft
 
     transport = open_transport(url, concurrency=1)
     retries = RetryPolicy(RETRY_TIMEOUT_SECONDS, report)
-    scan = Scan(transport, url, Selection(), hold=HOLD_SECONDS, retry_policy=retries, report=report)
+    scan = Scan(transport, url, Selection(), hold=SAMPLE_HOLD_SECONDS, retry_policy=retries, report=report)
     try:
         await scan.run(count, removes=False, limit=most)
-    except _Worn:
+    except _FewTriesLeft:
         pass
     finally:
         await transport.close()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from hello_queue.errors import HelloQueueError
-from hello_queue.operations.dead_letters import DeadLetter
+from hello_queue.operations.dead_letters import DeadLetter, other_sources
 from hello_queue.operations.scan import HOLD_SECONDS
 from hello_queue.sqs.batches import Entry, batches
 from hello_queue.sqs.leases import Counts, Leases
@@ -135,8 +135,8 @@ class Mover:
                 raise outcome.error
 
     def _warn_of_other_sources(self, dead_letters: Sequence[DeadLetter]) -> None:
-        """Queues can share a dead-letter queue. Then messages can come into a queue in which they never were."""
-        for source in {each.source_arn for each in dead_letters} - {None, self._target_arn} - self._other_sources:
-            self._other_sources.add(str(source))
+        found = other_sources(dead_letters, self._target_arn) - self._other_sources
+        self._other_sources |= found
+        for source in sorted(found):
             target = self._target_arn.rpartition(":")[2]
             self._report(f"warning: there are messages from {source}; they are moved to {target} too")

@@ -18,7 +18,7 @@ from typing import Any
 
 from botocore import exceptions as aws
 
-from hello_queue.aws.errors import explain
+from hello_queue.aws.errors import explain, is_no_such_queue
 from hello_queue.operations.dead_letters import DeadLetter
 from hello_queue.operations.selection import Selection
 from hello_queue.sqs.checksums import is_intact
@@ -35,7 +35,7 @@ CONNECTIONS = 8
 MAX_HELD = 100_000
 """How many messages a scan holds at most: SQS allows 120,000 in flight, and others may receive too:
 https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloperGuide/quotas-messages.html"""
-_SLOWEST = 200
+_MIN_MESSAGES_PER_SECOND = 200
 """At how many messages a second, at least, a scan is expected to proceed."""
 
 Action = Callable[[Sequence[DeadLetter]], Awaitable[None]]
@@ -43,7 +43,7 @@ Action = Callable[[Sequence[DeadLetter]], Awaitable[None]]
 
 def hold_seconds(messages: int) -> int:
     """The visibility timeout with which so many messages can be looked at before the first is visible again."""
-    return HOLD_SECONDS + min(messages, MAX_HELD) // _SLOWEST
+    return HOLD_SECONDS + min(messages, MAX_HELD) // _MIN_MESSAGES_PER_SECOND
 
 
 class Scan:
@@ -214,10 +214,11 @@ class Scan:
             errors = await asyncio.gather(*(self._unhide(each) for each in some))
             failed = [error for error in errors if error is not None]
             if failed:
-                self._report(
-                    f"up to {left:,} messages could not be made visible again, and are so within {self._hold:,} s: "
-                    f"{explain(failed[0])}"
-                )
+                if not (isinstance(failed[0], aws.ClientError) and is_no_such_queue(failed[0])):
+                    self._report(
+                        f"up to {left:,} messages could not be made visible again, and stay hidden for up to "
+                        f"{self._hold:,} s: {explain(failed[0])}"
+                    )
                 return
             left -= sum(map(len, some))
 
