@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 from hello_queue.review.rights.actions import distinguished, is_known
 from hello_queue.review.rights.conditions import Value
-from hello_queue.review.rights.decision import Requests, Search
+from hello_queue.review.rights.decision import Requests
 from hello_queue.review.rights.pairs import wider
 from hello_queue.review.rights.patterns import Pattern
-from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
+from hello_queue.review.rights.policies import Policies, Search, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, parse
 from tests.review.replay import replayed
 

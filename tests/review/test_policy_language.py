@@ -168,7 +168,7 @@ def test_fn_sub_leaves_variables_to_iam() -> None:
     get, sub = allow(Resource={"Fn::GetAtt": ["Q", "Arn"]}), allow(Resource={"Fn::Sub": "${Q.Arn}"})
     assert kinds(template(Q=queue, U=user(get)), template(Q=queue, U=user(sub))) == []
     (bob,) = wider_rights(template(U=user(plain)), template(U=user(allow(Resource={"Fn::Sub": "${!aws:userid}"}))), [])
-    assert bob.witness == "ada could now call sqs:SendMessage on ${aws:userid}"
+    assert bob.witness == "ada could now call sqs:SendMessage on example-userid, with aws:userid example-userid"
 
 
 @pytest.mark.parametrize(

@@ -112,6 +112,38 @@ def test_patterns_of_one_statement_are_told_apart() -> None:
     assert kinds([before], [statement(Resource=[USERNAME, "*b"])]) == ["wider-rights"]  # h/b of a user b
 
 
+def witness(before: list[dict[str, Any]], after: list[dict[str, Any]]) -> str:
+    (one,) = wider_rights(template(G=group(*before)), template(G=group(*after)), [])
+    return one.witness
+
+
+@pytest.mark.parametrize("covered", ["h/*e*", "h/??*", "h/*-*"])
+def test_a_value_that_other_patterns_do_not_match(covered: str) -> None:
+    """The example that is tried first is one that they match."""
+    assert witness([statement(Resource=covered)], [statement(Resource=f"h/{USERNAME}")]) == (
+        "Group g could now call sqs:SendMessage on h/x, with aws:username x"
+    )
+
+
+def test_a_witness_says_what_the_variables_stand_for() -> None:
+    tag = "${aws:PrincipalTag/team}"
+    call = "Group g could now call sqs:SendMessage on"
+    own = statement(Resource=f"h/{tag}")
+    assert (
+        witness([], [own])
+        == f"{call} h/example-principaltag-team, with aws:PrincipalTag/team example-principaltag-team"
+    )
+    default = statement(Resource="h/${aws:PrincipalTag/team, 'x'}")
+    assert witness([own], [default]) == f"{call} h/x, without aws:PrincipalTag/team"
+    named = statement(Condition={"StringEquals": {"aws:Referer": USERNAME}})
+    denial = statement(Effect="Deny", Condition={"StringEquals": {"aws:Referer": "ab"}})
+    assert witness([named, denial], [named]) == f"{call} example, with aws:username ab, with aws:Referer ab"
+    its_own = statement(Resource=f"h/{USERNAME}", Condition={"StringEquals": {"aws:UserName": "ab"}})
+    assert witness([], [its_own]) == f"{call} h/ab, with aws:UserName ab"
+    elsewhere = statement(Resource=f"other/{USERNAME}")
+    assert witness([elsewhere], [elsewhere, statement(Resource="h/a")]) == f"{call} h/a", "it does not matter"
+
+
 def test_account_and_region_may_be_those_that_a_policy_names() -> None:
     ours = statement(Resource="arn:aws:sqs:${AWS::Region}:${AWS::AccountId}:q")
     denial = statement(Effect="Deny", Resource="arn:aws:sqs:eu-west-1:444455556666:q")
@@ -153,9 +185,14 @@ def test_values_that_make_patterns_match_together(name: str, patterns: list[str]
 
 
 @given(st.text("ab/*?", max_size=6), st.text("ab/*?", max_size=6))
-def test_a_pattern_matches_a_text_of_another_with_the_values_that_are_told(rest: str, other: str) -> None:
+def test_a_pattern_matches_a_text_of_another_with_a_value_that_is_told(rest: str, other: str) -> None:
     pattern = f"{rest[:3]}${{aws:userid}}{rest[3:]}"
-    for value in telling("aws:userid", [[Form.parse(pattern), Form.parse(other)]], (), Budget()):
+
+    def match_together(value: str) -> bool:
         text = filled(pattern, {"aws:userid": value})
         assert text
-        assert 3 in texts([[resource_pattern(text)], [resource_pattern(other)]])
+        return 3 in texts([[resource_pattern(text)], [resource_pattern(other)]])
+
+    told = telling("aws:userid", [[Form.parse(pattern), Form.parse(other)]], (), Budget())
+    some = ("a", "b", "x", "ab", "ba", "xx", "a/b", "b/a")
+    assert {*map(match_together, some)} <= {*map(match_together, [own_value("aws:userid"), *told])}

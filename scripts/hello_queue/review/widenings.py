@@ -10,11 +10,12 @@ from dataclasses import dataclass, replace
 from hello_queue.review.right import ANYONE, Right, Rights, named
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.budget import Budget, TooComplexError
-from hello_queue.review.rights.decision import Request, Requests, Search
+from hello_queue.review.rights.decision import Request, Requests
 from hello_queue.review.rights.patterns import Pattern
 from hello_queue.review.rights.policies import (
     Goal,
     Policies,
+    Search,
     newly_allowed,
     newly_granted,
     no_longer_denied,
@@ -202,7 +203,7 @@ class Comparison:
         if old is new:
             return None
         statement = right.statement
-        search = Search(statement, goal, old, new, unaffected(statement, old, new))
+        search = Search(statement, goal, old, new, unaffected(statement, old, new), _known(who[0]))
         if search.hopeless(frozenset([*old.statements, *new.statements])):
             return None
         self._budget.begin()
@@ -210,9 +211,9 @@ class Comparison:
             if who not in self._requests:
                 statements = [*old.statements, *new.statements]
                 self._requests[who] = Requests(statements, likely=self._likely, budget=self._budget)
-            requests, known = self._requests[who], _known(who[0])
-            tried = requests.revealing(search, known)
-            return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
+            requests = self._requests[who]
+            tried = (_hits_with(values, search, requests) for values in requests.revealing(search))
+            return next(filter(None, tried), None)
         except TooComplexError:
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from hello_queue.review.rights.budget import Budget, TooComplexError
-from hello_queue.review.rights.decision import Request, Requests, Search
-from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
+from hello_queue.review.rights.decision import Request, Requests
+from hello_queue.review.rights.policies import Policies, Search, newly_allowed, unaffected
 from hello_queue.review.rights.statements import Statement, listed, parse
 
 ANYONE = "anyone else"
@@ -40,7 +40,7 @@ def _new_request(old: Policies, new: Policies) -> Request | None:
     for statement in new.identity:
         search = Search(statement, newly_allowed, old, new, unaffected(statement, old, new))
         budget.begin()
-        tried = requests.revealing(search, {}) if statement.allows else ()
+        tried = requests.revealing(search) if statement.allows else ()
         if found := next(filter(None, (requests.first(search, values) for values in tried)), None):
             return found
     return None
