@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
@@ -21,6 +20,7 @@ from hello_queue.review.rights.policies import (
     no_longer_denied,
     unaffected,
 )
+from hello_queue.review.rights.principals import OWN_ACCOUNT, account_of
 from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.variables import ABSENT
 from hello_queue.review.rights.ways import Way, new_ways
@@ -32,7 +32,7 @@ _PARTITION = {"aws::partition": "aws"}
 """A deployment is in one partition. ``aws`` stands for it."""
 _MOST_PAIRS = 50_000
 """Of patterns of two denials that are compared: AWS's longest policies have about 200 patterns."""
-_ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
+_OF_OWN_ACCOUNT = ("user ", "role ", "group ", "any holder of ")
 _Who = tuple[str, str, bool]
 """Whose requests are compared, the world that decides about them, and whether everything is assumed to be allowed."""
 
@@ -115,8 +115,10 @@ class Comparison:
         if self._alias(right.who) in (ANYONE, subject):
             return True
         # An account stands for its users and roles. Allowing it leaves the decision to their own policies.
-        account = _ACCOUNT.fullmatch(right.who)
-        return bool(account) and not right.statement.allows and f":{account[1]}:" in f":{subject}:"  # type: ignore[index]
+        account = None if right.statement.allows else account_of(right.who)
+        if account == OWN_ACCOUNT and subject.startswith(_OF_OWN_ACCOUNT):
+            return True
+        return account is not None and f":{account}:" in subject
 
     def _subjects(self, right: Right, state: Rights) -> list[str]:
         """The principals whose requests show whether a right is new, or a denial gone."""

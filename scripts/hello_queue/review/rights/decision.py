@@ -161,7 +161,10 @@ class Requests:
         if asked not in self._telling:
             compared = [resources, *(tuple(form for one in found for form in one.forms()) for found in by_key.values())]
             conditions = by_key.get(name, ())
-            own = [[one.pattern(value) for value in one.values] for one in conditions if one.kind == "text"]
+            others = self._complete(alive, values)
+            own = [
+                [one.pattern(text) for text in one.assuming(others).values] for one in conditions if one.kind == "text"
+            ]
             found = telling(name, compared, own, self._budget)
             if any(one.kind not in ("", "text") for one in conditions):
                 found += [each[0] for each in values_of(name, conditions, (), self._budget).values() if each]

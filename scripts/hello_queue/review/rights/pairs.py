@@ -12,6 +12,7 @@ from typing import Any
 from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.decision import Request, Requests
 from hello_queue.review.rights.policies import Policies, Search, newly_allowed, unaffected
+from hello_queue.review.rights.principals import account_of
 from hello_queue.review.rights.statements import Statement, listed, parse
 
 ANYONE = "anyone else"
@@ -55,7 +56,8 @@ def _principals(document: Mapping[str, Any]) -> Iterator[str]:
 def _named(element: Any) -> Iterator[str]:
     if isinstance(element, Mapping):
         for kind, names in element.items():
-            yield from (f"{name}" if kind == "AWS" else f"{kind} {name}" for name in listed(names))
+            of_aws = (account_of(f"{name}") or f"{name}" for name in listed(names))
+            yield from of_aws if kind == "AWS" else (f"{kind} {name}" for name in listed(names))
     else:
         yield from map(str, listed(element))
 
@@ -66,8 +68,10 @@ def statements_about(principal: str, document: Mapping[str, Any]) -> Iterator[St
         if "NotPrincipal" in source:
             if not {principal, "*"} & {*_named(source["NotPrincipal"])}:
                 yield statement
-        elif "Principal" not in source or {principal, "*"} & {*_named(source["Principal"])}:
+        elif "Principal" not in source or {principal, "*"} & (names := {*_named(source["Principal"])}):
             yield statement
+        elif not statement.allows and any(account_of(each) and f":{each}:" in principal for each in names):
+            yield statement  # a denial of an account is one of its users and roles
 
 
 def main(files: list[str]) -> int:
