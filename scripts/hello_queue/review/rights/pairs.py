@@ -23,8 +23,6 @@ def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Req
 
     Policies that cannot be compared within the budget count as wider.
     """
-    # Where one of a pair leaves out the version, it is no part of what is compared.
-    before, after = ({"Version": other.get("Version"), **each} for each, other in ((before, after), (after, before)))
     for principal in sorted({*_principals(before), *_principals(after), ANYONE}):
         old, new = (Policies(tuple(statements_about(principal, document))) for document in (before, after))
         try:
