@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from hello_queue.rehearsal.predictions import Gone, predictions
+from hello_queue.rehearsal.predictions import LostResource, predictions
 from hello_queue.rehearsal.trees import DEPLOYED
 from hello_queue.review.synthesis import DEFAULT
 from tests.review.conftest import Repository, Syntheses
@@ -18,7 +18,7 @@ def test_what_the_review_says_of_a_rename(repository: Repository, shared_folder:
     wider = policies.replace("list(DEAD_LETTER_ACTIONS)", "[*DEAD_LETTER_ACTIONS, 'sqs:PurgeQueue']")
     repository.write("stacks/policies.py", wider)
     said = predictions("the base", base, syntheses.synthesize(DEPLOYED, repository.folder)[DEFAULT])
-    assert Gone("HelloQueueMessaging", "AWS::SQS::Queue", "test") in said.gone
+    assert LostResource("HelloQueueMessaging", "AWS::SQS::Queue", "test") in said.lost
     assert "data-loss: queue test is replaced by orders" in [each.text for each in said.of_kind("data-loss")]
     (one,) = said.of_kind("wider-rights")
     assert one.who == "any holder of policy orders-operator"

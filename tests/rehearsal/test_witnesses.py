@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hello_queue.rehearsal.account import Deployed
-from hello_queue.rehearsal.predictions import Said
+from hello_queue.rehearsal.predictions import Prediction
 from hello_queue.rehearsal.witnesses import answers
 from hello_queue.review.rights.decision import Request
 from tests.conftest import Aws
@@ -58,8 +58,8 @@ def principals(aws: Aws) -> Iterator[Aws]:
     iam.delete_user(UserName="ada-of-CloudFormation")
 
 
-def asked(who: str, action: str, context: Any = (), resource: str = QUEUE, unknown: tuple[str, ...] = ()) -> Said:
-    return Said("wider-rights", "", ("", ""), who, Request(action, resource, dict(context), unknown))
+def asked(who: str, action: str, context: Any = (), resource: str = QUEUE, unknown: tuple[str, ...] = ()) -> Prediction:
+    return Prediction("wider-rights", "", ("", ""), who, Request(action, resource, dict(context), unknown))
 
 
 INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.51.100.1",))]
@@ -85,11 +85,11 @@ INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.
         (asked("user User", "iam:PassRole"), "iam has no call PassRole"),
         (asked("user User", "sqs:SendMessage", resource="${Topic.Arn}"), "the ARN of ${Topic.Arn} is not known"),
         (asked("user User", "sqs:SendMessage", unknown=("x",)), "it is not known whether this holds: x"),
-        (Said("escalation", "", ("", ""), "user User"), "the review has no example of it"),
+        (Prediction("escalation", "", ("", ""), "user User"), "the review has no example of it"),
     ],
 )
 def test_a_witness_is_a_signed_call(
-    principals: Aws, monkeypatch: pytest.MonkeyPatch, said: Said, expected: bool | str
+    principals: Aws, monkeypatch: pytest.MonkeyPatch, said: Prediction, expected: bool | str
 ) -> None:
     inside(principals, monkeypatch)
     assert answers([said], STATE) == [expected]

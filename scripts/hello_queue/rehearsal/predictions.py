@@ -23,7 +23,7 @@ MORE_RIGHTS = ("escalation", "wider-rights", "weaker-condition", "weaker-denial"
 
 
 @dataclass(frozen=True)
-class Said:
+class Prediction:
     """A finding of the review.
 
     Attributes:
@@ -41,7 +41,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Gone:
+class LostResource:
     """A resource that the review says is replaced or removed, with its name from before the change."""
 
     stack: str
@@ -60,18 +60,18 @@ class Predictions:
 
     Attributes:
         findings: its findings with the default settings.
-        gone: what is replaced or removed.
+        lost: what is replaced or removed.
         names: the names that resources have before the change, by those that they have after it, where they differ.
     """
 
-    findings: tuple[Said, ...] = ()
-    gone: tuple[Gone, ...] = ()
+    findings: tuple[Prediction, ...] = ()
+    lost: tuple[LostResource, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def of_kind(self, *kinds: str) -> list[Said]:
+    def of_kind(self, *kinds: str) -> list[Prediction]:
         return [each for each in self.findings if each.kind in kinds]
 
-    def with_names_before(self, said: Said) -> Said:
+    def with_names_before(self, said: Prediction) -> Prediction:
         """A finding with the names from before the change."""
         request = said.request
         if request is not None:
@@ -79,9 +79,9 @@ class Predictions:
         kind, _, name = said.who.rpartition(" ")
         return replace(said, who=f"{kind} {self.names.get(name, name)}".strip(), request=request)
 
-    def gone_of(self, types: Iterable[str]) -> list[Gone]:
-        """What is gone of these types."""
-        return [each for each in self.gone if each.type in set(types)]
+    def lost_of(self, types: Iterable[str]) -> list[LostResource]:
+        """What is lost of these types."""
+        return [each for each in self.lost if each.type in set(types)]
 
 
 def in_background(function: Callable[[], Predictions]) -> Future[Predictions]:
@@ -113,16 +113,16 @@ def predictions(commit: str, before: Synthesis, after: Synthesis) -> Predictions
     base = Base(commit, {DEFAULT: before.templates}, [], [])
     reviewed = review(base, State({DEFAULT: before}), State({DEFAULT: after}), {}, [], [])
     findings = tuple(
-        Said(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
+        Prediction(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
         for each in reviewed.open
     )
-    gone = tuple(
-        Gone(each.stack, each.type, each.name_before, "removed" if each.is_removed else "replaced")
+    lost = tuple(
+        LostResource(each.stack, each.type, each.name_before, "removed" if each.is_removed else "replaced")
         for each in reviewed.changes
         if each.is_removed or each.is_replaced
     )
     names = {each.name: each.name_before for each in reviewed.changes if each.name != each.name_before}
-    return Predictions(findings, gone, names)
+    return Predictions(findings, lost, names)
 
 
 def _example(request: Request | None) -> Request | None:
