@@ -1,4 +1,4 @@
-"""Six prepared changes, rehearsed one after the other in one local AWS."""
+"""Prepared changes, rehearsed one after the other in one local AWS."""
 
 from __future__ import annotations
 
