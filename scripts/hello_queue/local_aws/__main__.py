@@ -25,6 +25,7 @@ ADDITIONS = (
     "iam_resources",
     "message_limits",
     "message_move_tasks",
+    "policy_variables",
     "queue_names",
     "stack_events",
 )
