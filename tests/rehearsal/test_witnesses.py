@@ -42,6 +42,8 @@ def principals(aws: Aws) -> Iterator[Aws]:
     )
     iam.create_group(GroupName="readers")
     iam.put_group_policy(GroupName="readers", PolicyName="p", PolicyDocument=document("sqs:ReceiveMessage"))
+    own = document("sqs:DeleteMessage", "arn:aws:sqs:*:*:${aws:PrincipalTag/team}")
+    iam.put_group_policy(GroupName="readers", PolicyName="own", PolicyDocument=own)
     made = iam.create_policy(PolicyName="sender", PolicyDocument=document("sqs:SendMessage"))["Policy"]["Arn"]
     for role, principal in (("worker", {"Service": "lambda.amazonaws.com"}), ("closed", {"AWS": "444455556666"})):
         trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
@@ -52,7 +54,8 @@ def principals(aws: Aws) -> Iterator[Aws]:
         iam.delete_role_policy(RoleName=role, PolicyName="p")
         iam.delete_role(RoleName=role)
     iam.delete_policy(PolicyArn=made)
-    iam.delete_group_policy(GroupName="readers", PolicyName="p")
+    for name in ("p", "own"):
+        iam.delete_group_policy(GroupName="readers", PolicyName=name)
     iam.delete_group(GroupName="readers")
     iam.delete_user_policy(UserName="ada-of-CloudFormation", PolicyName="p")
     iam.delete_user(UserName="ada-of-CloudFormation")
@@ -75,6 +78,8 @@ INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.
         (asked("user nobody", "sqs:PurgeQueue"), False),
         (asked("group readers", "sqs:ReceiveMessage", resource="${Queue.Arn}"), True),
         (asked("group readers", "sqs:SendMessage"), False),
+        (asked("group readers", "sqs:DeleteMessage", [("aws:PrincipalTag/team", ("orders",))]), True),
+        (asked("group readers", "sqs:DeleteMessage", [("aws:PrincipalTag/team", None)]), False),
         (asked("any holder of policy sender", "sqs:SendMessage"), True),
         (asked("any holder of policy another", "sqs:SendMessage"), False),
         (asked("anyone", "sqs:SendMessage"), False),

@@ -15,6 +15,7 @@ from hello_queue.review.base import Base
 from hello_queue.review.findings import short
 from hello_queue.review.naming import renamed
 from hello_queue.review.rights.decision import Request
+from hello_queue.review.rights.principals import OWN_ACCOUNT
 from hello_queue.review.synthesis import DEFAULT
 from hello_queue.review.working_tree import State, review
 
@@ -113,7 +114,7 @@ def predictions(commit: str, before: Synthesis, after: Synthesis) -> Predictions
     base = Base(commit, {DEFAULT: before.templates}, [], [])
     reviewed = review(base, State({DEFAULT: before}), State({DEFAULT: after}), {}, [], [])
     findings = tuple(
-        Prediction(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
+        Prediction(each.kind, short(each.id), (each.stack, each.resource), _who(each.who), _example(each.request))
         for each in reviewed.open
     )
     lost = tuple(
@@ -123,6 +124,10 @@ def predictions(commit: str, before: Synthesis, after: Synthesis) -> Predictions
     )
     names = {each.name: each.name_before for each in reviewed.changes if each.name != each.name_before}
     return Predictions(findings, lost, names)
+
+
+def _who(who: str) -> str:
+    return "this account" if who == OWN_ACCOUNT else who
 
 
 def _example(request: Request | None) -> Request | None:
