@@ -71,10 +71,7 @@ def test_a_witness_says_what_the_variables_stand_for() -> None:
     tag = "${aws:PrincipalTag/team}"
     call = "Group g could now call sqs:SendMessage on"
     own = statement(Resource=f"h/{tag}")
-    assert (
-        witness([], [own])
-        == f"{call} h/example-principaltag-team, with aws:PrincipalTag/team example-principaltag-team"
-    )
+    assert witness([], [own]) == f"{call} h/example-team, with aws:PrincipalTag/team example-team"
     default = statement(Resource="h/${aws:PrincipalTag/team, 'x'}")
     assert witness([own], [default]) == f"{call} h/x, without aws:PrincipalTag/team"
     named = statement(Condition={"StringEquals": {"aws:Referer": USERNAME}})
@@ -92,6 +89,14 @@ def test_account_and_region_may_be_those_that_a_policy_names() -> None:
     assert kinds([ours, denial], [ours]) == ["weaker-denial"]
     elsewhere = statement(Effect="Deny", Resource="arn:aws:sqs:nowhere:444455556666:q")
     assert kinds([ours, elsewhere], [ours]) == []
+
+
+def test_two_variables_with_the_same_example_may_differ() -> None:
+    principal, request = (f"h/${{aws:{tag}/team}}" for tag in ("PrincipalTag", "RequestTag"))
+    assert own_value("aws:principaltag/team") == own_value("aws:requesttag/team")
+    own = statement(Resource=principal)
+    assert kinds([own, statement(Effect="Deny", Resource=request)], [own]) == ["weaker-denial"]
+    assert kinds([], [own, statement(Effect="Deny", Resource=request)]) == ["wider-rights"]
 
 
 def test_a_tag_has_the_value_that_a_condition_asks_for() -> None:

@@ -45,8 +45,8 @@ def variables(text: str) -> Mapping[str, str]:
 
 
 def own_value(name: str) -> str:
-    """A value of a variable that is no other's: an example, or what CloudFormation fills in as its name."""
-    return _OWN_VALUES.get(name) or f"example-{re.sub('[^a-z0-9]+', '-', name.removeprefix('aws:'))}"
+    """The value of a variable that is tried first: an example, or what CloudFormation fills in as its name."""
+    return _OWN_VALUES.get(name) or f"example-{re.sub('[^a-z0-9]+', '-', re.split('[:/]', name)[-1])}"
 
 
 def filled(text: str, values: Mapping[str, str]) -> str | None:
