@@ -55,12 +55,16 @@ def main() -> int:
         signal.signal(signum, _stop)
     if arguments.command:
         threading.Thread(target=_stop_with_parent, args=(os.getppid(),), daemon=True).start()
+    is_up = False
     try:
         with local_aws(region=arguments.region) as instance:
+            is_up = True
             if arguments.command:
                 return run_command(instance, arguments.command)
             return stay_up(instance)
     except Stopped as stopped:
+        if not is_up:  # otherwise, the command says so
+            print("local_aws.py: interrupted", file=sys.stderr)
         return 128 + stopped.signum
 
 

@@ -20,8 +20,8 @@ import tempfile
 import time
 from pathlib import Path
 from typing import NoReturn
-from urllib.parse import urlsplit
 
+from hello_queue.aws.clients import is_local
 from hello_queue.cli.main import DONE, FAILED, run
 from hello_queue.cli.options import parser
 from hello_queue.cli.progress import report
@@ -76,7 +76,7 @@ def _start_local_aws() -> NoReturn:
 
 
 def _rehearse(commit: str, root: Path) -> Rehearsal:
-    if urlsplit(os.environ.get("AWS_ENDPOINT_URL", "")).hostname != "127.0.0.1":
+    if not is_local(os.environ.get("AWS_ENDPOINT_URL", "")):
         raise HelloQueueError("AWS_ENDPOINT_URL is not a local AWS: leave out --here")
     begun = time.monotonic()
     # All temporary files, the review's too, are in the local AWS's own folder: it is removed however this process ends.

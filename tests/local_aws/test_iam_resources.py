@@ -1,4 +1,4 @@
-"""The two CloudFormation types that the local AWS adds: create, update, replacement, delete and rollback."""
+"""The types of CloudFormation that the local AWS adds: create, update, replacement, delete and rollback."""
 
 from __future__ import annotations
 

@@ -18,7 +18,10 @@ from hello_queue.local_aws.instance import jsii_cache
 from hello_queue.project import ROOT
 from tests.conftest import Aws
 
+_LIKE_SIGTERM = (signal.SIGINT, signal.SIGHUP)
 LOCAL_AWS = [sys.executable, "scripts/local_aws.py"]
+
+DEPLOY = "cdk deploy HelloQueueMessaging -c workers=lambda --require-approval=never --output=$TMPDIR/cdk.out -q"
 
 needs_proc = pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="looks for processes in /proc")
 
@@ -90,7 +93,7 @@ def local_aws(home: Path, *command: str) -> subprocess.CompletedProcess[str]:
 
 
 @needs_proc
-@pytest.mark.parametrize(("ending", "status"), [("exit 7", 7), ("kill -9 $$", 137)])
+@pytest.mark.parametrize(("ending", "status"), [("exit 7", 7), pytest.param("kill -9 $$", 137, marks=pytest.mark.soak)])
 def test_the_exit_status_is_the_commands_and_nothing_is_left(home: Path, ending: str, status: int) -> None:
     done = local_aws(home, "sh", "-c", f"sleep 1000 & echo started; {ending}")
     assert done.returncode == status
@@ -107,7 +110,10 @@ def test_a_command_that_does_not_exist(home: Path) -> None:
 
 
 @needs_proc
-@pytest.mark.parametrize("ended_by", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGKILL])
+@pytest.mark.parametrize(
+    "ended_by",
+    [signal.SIGTERM, signal.SIGKILL, *(pytest.param(each, marks=pytest.mark.soak) for each in _LIKE_SIGTERM)],
+)
 def test_a_signal_leaves_no_process_and_no_file(home: Path, ended_by: signal.Signals) -> None:
     """The command has children and ignores signals. Signals go on coming until the launcher has ended."""
     stubborn = "trap '' INT TERM HUP; sleep 1000 & echo up; while true; do sleep 1; done"
@@ -123,6 +129,17 @@ def test_a_signal_leaves_no_process_and_no_file(home: Path, ended_by: signal.Sig
     assert running.wait(1) == (-signal.SIGKILL if ended_by == signal.SIGKILL else 128 + ended_by)
     assert eventually(lambda: processes(home) == []), processes(home)
     assert eventually(lambda: list(home.iterdir()) == [])
+
+
+@needs_proc
+def test_a_signal_while_it_starts(home: Path) -> None:
+    running = start(home, *LOCAL_AWS, "--", "echo", "up")
+    assert eventually(lambda: list(home.glob("*/server.log")) != [])
+    os.kill(running.pid, signal.SIGTERM)
+    assert running.communicate(timeout=20)[0] == "local_aws.py: interrupted\n"
+    assert running.returncode == 143
+    assert processes(home) == []
+    assert list(home.iterdir()) == []
 
 
 @needs_proc
@@ -203,7 +220,8 @@ def test_a_root_key_needs_its_secret(aws: Aws, key: str | None) -> None:
         aws.client("sqs", (key or aws.instance.root.key_id, "test")).list_queues()
 
 
-def test_the_users_settings_and_files_are_not_touched(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("deploy", ["true", pytest.param(DEPLOY, marks=pytest.mark.soak)], ids=["env", "deploy"])
+def test_the_users_settings_and_files_are_not_touched(home: Path, monkeypatch: pytest.MonkeyPatch, deploy: str) -> None:
     """Neither AWS variables, which could lead to the real AWS, nor the home folder: not even with fingerprints of
     the assets that are synthesized. The one exception, jsii's package cache, is elsewhere here."""
     persons = home / "person"
@@ -215,7 +233,6 @@ def test_the_users_settings_and_files_are_not_touched(home: Path, monkeypatch: p
         monkeypatch.setenv(name, "real")
     monkeypatch.setenv("JSII_RUNTIME_PACKAGE_CACHE_ROOT", str(jsii_cache()))
     monkeypatch.setenv("HOME", str(persons))
-    deploy = "cdk deploy HelloQueueMessaging -c workers=lambda --require-approval=never --output=$TMPDIR/cdk.out -q"
     done = local_aws(home, "sh", "-c", f"env; {deploy}")
     assert done.returncode == 0, done.stderr
     assert "=real\n" not in done.stdout

@@ -1,4 +1,4 @@
-"""The workers of a deployment, and their pause."""
+"""What exists in the local AWS, and the workers of a deployment."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import zipfile
 
 import pytest
 
-from hello_queue.rehearsal.account import workers_paused
+from hello_queue.rehearsal.account import existing, workers_paused
 from tests.conftest import Aws
 from tests.local_aws.environments import inside
 
@@ -42,3 +42,13 @@ def test_running_workers_are_paused_and_no_others_begin(
         functions.delete_event_source_mapping(UUID=each)
     functions.delete_function(FunctionName="rehearsed")
     aws.client("iam").delete_role(RoleName="rehearsed")
+
+
+def test_a_key_that_is_scheduled_for_deletion_is_deleted(aws: Aws, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As CloudFormation leaves it."""
+    inside(aws, monkeypatch)
+    before, keys = existing(), aws.client("kms")
+    key = keys.create_key()["KeyMetadata"]
+    assert existing() == {*before, ("kms key", key["Arn"])}
+    keys.schedule_key_deletion(KeyId=key["KeyId"], PendingWindowInDays=7)
+    assert existing() == before

@@ -1,4 +1,4 @@
-"""Six prepared changes, rehearsed one after the other in one local AWS."""
+"""Prepared changes, rehearsed one after the other in one local AWS."""
 
 from __future__ import annotations
 
@@ -106,3 +106,15 @@ def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pyt
         assert seen["wider rights"]["seen"].startswith("the user could now call sqs:PurgeQueue on test (")
         assert "wider-rights" in seen["wider rights"]["said"]
         assert seen["messages in the queue"]["seen"] == ALL_LEFT, "the calls that were tried purged nothing"
+
+    with subtests.test("a queue that is kept is renamed"):  # the last one: it leaves the queues behind
+        project.git("checkout", "--quiet", ".")
+        project.set(keep_data=True)
+        project.commit("keep the queues")
+        seen = rehearse(lambda: project.set(queue_name="orders"))
+        assert seen.disagreements == ["going back"]
+        assert "'test-dlq' already exists" in seen["going back"]["seen"]
+        assert seen["messages in the queue"]["seen"] == (
+            "0 of 1,000 left in orders; 1,000 in test, which still exists and is no longer the deployment's"
+        )
+        assert "none failed" in seen["a client sending"]["seen"]

@@ -27,7 +27,7 @@ def test_an_unknown_base(repository: Repository) -> None:
     assert done.stderr.count("\n") == 1
 
 
-@pytest.mark.parametrize("endpoint", ["", "https://sqs.us-east-1.amazonaws.com"])
+@pytest.mark.parametrize("endpoint", ["", "https://sqs.us-east-1.amazonaws.com", "http://["])
 def test_the_real_aws_is_refused(repository: Repository, endpoint: str) -> None:
     done = subprocess.run(
         [*SCRIPT, "--here", "--base=HEAD"],

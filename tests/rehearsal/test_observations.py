@@ -11,8 +11,8 @@ import pytest
 from hello_queue.rehearsal.account import Deployed
 from hello_queue.rehearsal.clients import Client, Outage
 from hello_queue.rehearsal.observations import Observation, observations
-from hello_queue.rehearsal.predictions import Gone, Predictions, Said
-from hello_queue.rehearsal.rehearse import Seen, queue_now
+from hello_queue.rehearsal.predictions import LostResource, Prediction, Predictions
+from hello_queue.rehearsal.rehearse import Outcome, queue_now
 from hello_queue.rehearsal.report import Rehearsal, as_json, as_markdown, as_text, failure_as_markdown
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.rehearsal.trees import CdkRun
@@ -31,17 +31,17 @@ RENAMED = Deployed(
     {**STATE.outputs, "QueueUrl": OTHER}, {**STATE.resources, ("Messaging", "Queue"): ("AWS::SQS::Queue", OTHER)}
 )
 WITHOUT_OUTPUTS = replace(STATE, outputs={})
-LOSS = Said("data-loss", "data-loss: queue test is replaced", ("Messaging", "Queue"))
-REPLACED = Gone("Messaging", "AWS::SQS::Queue", "test")
-NO_KEY = Gone("Identity", "AWS::IAM::AccessKey", "Key", "removed")
-WIDER = Said("wider-rights", "w", ("", ""), "user ada", Request(PURGE.action, PURGE.resource))
+LOSS = Prediction("data-loss", "data-loss: queue test is replaced", ("Messaging", "Queue"))
+REPLACED = LostResource("Messaging", "AWS::SQS::Queue", "test")
+NO_KEY = LostResource("Identity", "AWS::IAM::AccessKey", "Key", "removed")
+WIDER = Prediction("wider-rights", "w", ("", ""), "user ada", Request(PURGE.action, PURGE.resource))
 ON_ORDERS = Right("sqs:PurgeQueue", PURGE.resource.replace("test", "orders"))
-RENAMED_RIGHT: dict[str, Any] = {"can": {PURGE: False, ON_ORDERS: True}, "counterparts": {ON_ORDERS: PURGE}}
+RENAMED_RIGHT: dict[str, Any] = {"rights_after": {PURGE: False, ON_ORDERS: True}, "counterparts": {ON_ORDERS: PURGE}}
 WITNESS = "sqs:PurgeQueue on test, as user ada"
 
 
-def witnessed(before: Answer, after: Answer) -> Seen:
-    return seen(can={PURGE: True}, witnesses=[Witness(WIDER, before, after)])
+def witnessed(before: Answer, after: Answer) -> Outcome:
+    return seen(rights_after={PURGE: True}, witnesses=[Witness(WIDER, before, after)])
 
 
 class FakeClients:
@@ -55,7 +55,7 @@ class FakeClients:
             self.sending.calls, self.sending.failures = 20, 7
 
 
-def seen(**different: Any) -> Seen:
+def seen(**different: Any) -> Outcome:
     usual: dict[str, Any] = {
         "begun": 1.0,
         "change": CdkRun(4, None),
@@ -67,15 +67,15 @@ def seen(**different: Any) -> Seen:
         "key_refusal": None,
         "new_key": False,
         "no_key": None,
-        "could": {PURGE: False},
-        "can": {PURGE: False},
+        "rights_before": {PURGE: False},
+        "rights_after": {PURGE: False},
         "counterparts": {},
         "witnesses": [],
         "back": CdkRun(1, None),
         "back_refusal": None,
         "destroy": CdkRun(1, None),
     }
-    return Seen(**{**usual, **different})
+    return Outcome(**{**usual, **different})
 
 
 LOST = {"QueueUrl": 0, "DeadLetterQueueUrl": 1000}
@@ -92,36 +92,36 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
         (seen(left=LOST), Predictions((replace(LOSS, resource=("Messaging", "Another")),)), [MESSAGES]),
         (seen(), Predictions((LOSS,)), []),
         (seen(after=RENAMED), Predictions(), ["resources"]),
-        (seen(after=RENAMED), Predictions(gone=(REPLACED,)), []),
-        (seen(), Predictions(gone=(REPLACED,)), ["resources"]),
+        (seen(after=RENAMED), Predictions(lost=(REPLACED,)), []),
+        (seen(), Predictions(lost=(REPLACED,)), ["resources"]),
         (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(), [SENDING]),
-        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(REPLACED,)), ["resources", SENDING]),
-        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(gone=(NO_KEY,)), ["resources"]),
+        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(lost=(REPLACED,)), ["resources", SENDING]),
+        (seen(clients=FakeClients("InvalidClientTokenId")), Predictions(lost=(NO_KEY,)), ["resources"]),
         (seen(clients=FakeClients("AccessDenied")), Predictions(), [SENDING]),
         (
             seen(after=RENAMED, clients=FakeClients("NonExistentQueue")),
-            Predictions(gone=(replace(REPLACED, name="test-dlq"),)),
+            Predictions(lost=(replace(REPLACED, name="test-dlq"),)),
             [SENDING],
         ),
-        (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(gone=(REPLACED,)), []),
-        (seen(clients=FakeClients("InternalError")), Predictions(gone=(NO_KEY,)), ["resources", SENDING]),
+        (seen(after=RENAMED, clients=FakeClients("AccessDenied")), Predictions(lost=(REPLACED,)), []),
+        (seen(clients=FakeClients("InternalError")), Predictions(lost=(NO_KEY,)), ["resources", SENDING]),
         (seen(key_refusal="InvalidClientTokenId"), Predictions(), ["access key"]),
-        (seen(can={PURGE: True}), Predictions(), ["wider rights"]),
-        (seen(can={PURGE: True}), Predictions((Said("wider-rights", "w", ("", "")),)), []),
-        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="group g"),)), []),
-        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="role r"),)), ["wider rights"]),
-        (seen(can={PURGE: True}), Predictions((replace(WIDER, who="user bob"),)), ["wider rights"]),
-        (seen(), Predictions((Said("wider-rights", "another principal", ("", "")),)), []),
+        (seen(rights_after={PURGE: True}), Predictions(), ["wider rights"]),
+        (seen(rights_after={PURGE: True}), Predictions((Prediction("wider-rights", "w", ("", "")),)), []),
+        (seen(rights_after={PURGE: True}), Predictions((replace(WIDER, who="group g"),)), []),
+        (seen(rights_after={PURGE: True}), Predictions((replace(WIDER, who="role r"),)), ["wider rights"]),
+        (seen(rights_after={PURGE: True}), Predictions((replace(WIDER, who="user bob"),)), ["wider rights"]),
+        (seen(), Predictions((Prediction("wider-rights", "another principal", ("", "")),)), []),
         (witnessed(False, True), Predictions((WIDER,)), []),
         (witnessed(False, False), Predictions((WIDER,)), [WITNESS]),
         (witnessed(True, True), Predictions((WIDER,)), [WITNESS]),
         (witnessed(False, "no such call"), Predictions((WIDER,)), []),
-        (seen(**RENAMED_RIGHT, could={PURGE: True}), Predictions(gone=(REPLACED,)), ["resources"]),
-        (seen(**RENAMED_RIGHT, could={PURGE: True}), Predictions(), ["wider rights"]),
-        (seen(**RENAMED_RIGHT), Predictions(gone=(REPLACED,)), ["resources", "wider rights"]),
-        (seen(could={PURGE: True}), Predictions(), []),
+        (seen(**RENAMED_RIGHT, rights_before={PURGE: True}), Predictions(lost=(REPLACED,)), ["resources"]),
+        (seen(**RENAMED_RIGHT, rights_before={PURGE: True}), Predictions(), ["wider rights"]),
+        (seen(**RENAMED_RIGHT), Predictions(lost=(REPLACED,)), ["resources", "wider rights"]),
+        (seen(rights_before={PURGE: True}), Predictions(), []),
         (seen(change=CdkRun(4, "no")), Predictions(), ["cdk deploy"]),
-        (seen(change=CdkRun(4, "no")), Predictions(gone=(REPLACED,)), ["cdk deploy"]),
+        (seen(change=CdkRun(4, "no")), Predictions(lost=(REPLACED,)), ["cdk deploy"]),
         (seen(back=CdkRun(1, "no")), Predictions(), ["going back"]),
         (seen(remains=[("sqs queue", URL)]), Predictions(), ["cdk destroy"]),
         (seen(remains=[("sqs queue", URL)], retained=frozenset({URL})), Predictions(), []),
@@ -131,17 +131,17 @@ MESSAGES, SENDING = "messages in the queue", "a client sending"
             ["cdk destroy"],
         ),
         (seen(no_key="the secret s is not an access key"), Predictions(), ["access key"]),
-        (seen(after=WITHOUT_OUTPUTS, can={PURGE: True}), Predictions((WIDER,)), []),
+        (seen(after=WITHOUT_OUTPUTS, rights_after={PURGE: True}), Predictions((WIDER,)), []),
         (seen(destroy=CdkRun(1, "no")), Predictions(), ["cdk destroy"]),
     ],
 )
-def test_where_they_differ(what: Seen, said: Predictions, differ: list[str]) -> None:
+def test_where_they_differ(what: Outcome, said: Predictions, differ: list[str]) -> None:
     found = observations(what, said)
     assert [each.about for each in found if each.agrees is False] == differ
     assert [each.about for each in found[: len(differ)]] == differ, "they come first"
 
 
-def text_of(what: Seen, about: str) -> str:
+def text_of(what: Outcome, about: str) -> str:
     (found,) = [each.seen for each in observations(what, Predictions()) if each.about == about]
     return found
 
@@ -178,7 +178,10 @@ def test_what_cloudformation_is_told_to_keep() -> None:
 
 def test_rights_are_listed_by_resource() -> None:
     send = Right("sqs:SendMessage", PURGE.resource)
-    text = text_of(seen(could={PURGE: True, send: True}, can={Right("iam:ListUsers", "*"): True}), "narrower rights")
+    text = text_of(
+        seen(rights_before={PURGE: True, send: True}, rights_after={Right("iam:ListUsers", "*"): True}),
+        "narrower rights",
+    )
     assert text == "the user can no longer call sqs:PurgeQueue, sqs:SendMessage on test"
 
 

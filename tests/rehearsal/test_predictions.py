@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+import json
+import re
 
-from hello_queue.rehearsal.predictions import Gone, predictions
-from hello_queue.rehearsal.trees import DEPLOYED
-from hello_queue.review.synthesis import DEFAULT
-from tests.review.conftest import Repository, Syntheses
+from hello_queue.rehearsal.predictions import LostResource, predictions
+from hello_queue.review.assembly import Synthesis
+from tests.review.templates import IDENTITY, golden, logical_id, properties
 
 
-def test_what_the_review_says_of_a_rename(repository: Repository, shared_folder: Path) -> None:
-    syntheses = Syntheses(shared_folder / "repository.syntheses")
-    base = syntheses.synthesize(DEPLOYED, repository.folder)[DEFAULT]
-    repository.set(queue_name="orders")
-    policies = (repository.folder / "stacks/policies.py").read_text()
-    wider = policies.replace("list(DEAD_LETTER_ACTIONS)", "[*DEAD_LETTER_ACTIONS, 'sqs:PurgeQueue']")
-    repository.write("stacks/policies.py", wider)
-    said = predictions("the base", base, syntheses.synthesize(DEPLOYED, repository.folder)[DEFAULT])
-    assert Gone("HelloQueueMessaging", "AWS::SQS::Queue", "test") in said.gone
+def test_what_the_review_says_of_a_rename_and_an_alarm_key() -> None:
+    operator = logical_id(IDENTITY, "AWS::IAM::ManagedPolicy", ManagedPolicyName="test-operator")
+    after = json.loads(re.sub(r"\btest\b", "orders", json.dumps(golden("alarm_email=set"))))
+    _, on_dead_letters, _ = properties(after[IDENTITY]["Resources"], operator)["PolicyDocument"]["Statement"]
+    on_dead_letters["Action"].append("sqs:PurgeQueue")
+    said = predictions("the base", Synthesis(golden(), []), Synthesis(after, []))
+    assert LostResource("HelloQueueMessaging", "AWS::SQS::Queue", "test") in said.lost
     assert "data-loss: queue test is replaced by orders" in [each.text for each in said.of_kind("data-loss")]
-    (one,) = said.of_kind("wider-rights")
-    assert one.who == "any holder of policy orders-operator"
+    by_who = {each.who: each for each in said.of_kind("wider-rights")}
+    assert set(by_who) == {"any holder of policy orders-operator", "this account", "service cloudwatch.amazonaws.com"}
+    one = by_who["any holder of policy orders-operator"]
     assert one.request
     assert one.request.action == "sqs:PurgeQueue"
     assert one.request.resource.endswith(":orders-dlq")

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from hello_queue.rehearsal.account import Deployed
-from hello_queue.rehearsal.predictions import Said
+from hello_queue.rehearsal.predictions import Prediction
 from hello_queue.rehearsal.witnesses import answers
 from hello_queue.review.rights.decision import Request
 from tests.conftest import Aws
@@ -42,6 +42,8 @@ def principals(aws: Aws) -> Iterator[Aws]:
     )
     iam.create_group(GroupName="readers")
     iam.put_group_policy(GroupName="readers", PolicyName="p", PolicyDocument=document("sqs:ReceiveMessage"))
+    own = document("sqs:DeleteMessage", "arn:aws:sqs:*:*:${aws:PrincipalTag/team}")
+    iam.put_group_policy(GroupName="readers", PolicyName="own", PolicyDocument=own)
     made = iam.create_policy(PolicyName="sender", PolicyDocument=document("sqs:SendMessage"))["Policy"]["Arn"]
     for role, principal in (("worker", {"Service": "lambda.amazonaws.com"}), ("closed", {"AWS": "444455556666"})):
         trust = {"Effect": "Allow", "Principal": principal, "Action": "sts:AssumeRole"}
@@ -52,14 +54,15 @@ def principals(aws: Aws) -> Iterator[Aws]:
         iam.delete_role_policy(RoleName=role, PolicyName="p")
         iam.delete_role(RoleName=role)
     iam.delete_policy(PolicyArn=made)
-    iam.delete_group_policy(GroupName="readers", PolicyName="p")
+    for name in ("p", "own"):
+        iam.delete_group_policy(GroupName="readers", PolicyName=name)
     iam.delete_group(GroupName="readers")
     iam.delete_user_policy(UserName="ada-of-CloudFormation", PolicyName="p")
     iam.delete_user(UserName="ada-of-CloudFormation")
 
 
-def asked(who: str, action: str, context: Any = (), resource: str = QUEUE, unknown: tuple[str, ...] = ()) -> Said:
-    return Said("wider-rights", "", ("", ""), who, Request(action, resource, dict(context), unknown))
+def asked(who: str, action: str, context: Any = (), resource: str = QUEUE, unknown: tuple[str, ...] = ()) -> Prediction:
+    return Prediction("wider-rights", "", ("", ""), who, Request(action, resource, dict(context), unknown))
 
 
 INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.51.100.1",))]
@@ -75,6 +78,8 @@ INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.
         (asked("user nobody", "sqs:PurgeQueue"), False),
         (asked("group readers", "sqs:ReceiveMessage", resource="${Queue.Arn}"), True),
         (asked("group readers", "sqs:SendMessage"), False),
+        (asked("group readers", "sqs:DeleteMessage", [("aws:PrincipalTag/team", ("orders",))]), True),
+        (asked("group readers", "sqs:DeleteMessage", [("aws:PrincipalTag/team", None)]), False),
         (asked("any holder of policy sender", "sqs:SendMessage"), True),
         (asked("any holder of policy another", "sqs:SendMessage"), False),
         (asked("anyone", "sqs:SendMessage"), False),
@@ -85,11 +90,11 @@ INSIDE, OUTSIDE = [("aws:SourceIp", ("203.0.113.7",))], [("aws:SourceIp", ("198.
         (asked("user User", "iam:PassRole"), "iam has no call PassRole"),
         (asked("user User", "sqs:SendMessage", resource="${Topic.Arn}"), "the ARN of ${Topic.Arn} is not known"),
         (asked("user User", "sqs:SendMessage", unknown=("x",)), "it is not known whether this holds: x"),
-        (Said("escalation", "", ("", ""), "user User"), "the review has no example of it"),
+        (Prediction("escalation", "", ("", ""), "user User"), "the review has no example of it"),
     ],
 )
 def test_a_witness_is_a_signed_call(
-    principals: Aws, monkeypatch: pytest.MonkeyPatch, said: Said, expected: bool | str
+    principals: Aws, monkeypatch: pytest.MonkeyPatch, said: Prediction, expected: bool | str
 ) -> None:
     inside(principals, monkeypatch)
     assert answers([said], STATE) == [expected]

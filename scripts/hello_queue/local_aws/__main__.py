@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import importlib
 import os
 import shutil
 import signal
@@ -16,6 +17,19 @@ import sys
 import threading
 
 from hypercorn.config import Config
+
+ADDITIONS = (
+    "authorization",
+    "dry_run",
+    "fair_queues",
+    "iam_resources",
+    "message_limits",
+    "message_move_tasks",
+    "policy_variables",
+    "queue_names",
+    "stack_events",
+)
+"""The modules that add to ministack what it lacks."""
 
 
 def exit_with_holder(directory: str) -> None:
@@ -35,23 +49,10 @@ def main(directory: str, certificate: str, listener: str) -> None:
     # Imported only now: ministack reads its environment when imported, and takes about two seconds.
     from ministack.app import app
 
-    from hello_queue.local_aws import (
-        authorization,
-        dry_run,
-        fair_queues,
-        iam_resources,
-        message_limits,
-        message_move_tasks,
-        queue_names,
-        stack_events,
-    )
     from hello_queue.local_aws.web_server import serve
 
-    for additions in (
-        *(iam_resources, authorization, dry_run, message_limits, message_move_tasks, fair_queues),
-        *(queue_names, stack_events),
-    ):
-        additions.install()
+    for addition in ADDITIONS:
+        importlib.import_module(f"hello_queue.local_aws.{addition}").install()
     config = Config()
     config.certfile = config.keyfile = certificate
     config.keep_alive_timeout = 75

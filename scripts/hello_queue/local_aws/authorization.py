@@ -1,4 +1,4 @@
-"""Two points where ministack's authorization differs from AWS's."""
+"""Where ministack's authorization differs from AWS's."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The two CloudFormation types that ministack lacks: AWS::IAM::Group and AWS::IAM::AccessKey.
+"""Types of CloudFormation that ministack lacks: AWS::IAM::Group and AWS::IAM::AccessKey.
 
 Each has create, update and delete handlers that call ministack's IAM functions. A create that fails halfway leaves
 nothing behind, so that CloudFormation can roll back.

@@ -45,7 +45,12 @@ def existing() -> set[tuple[str, str]]:
         things = operation.partition("_")[2].replace("_", " ")
         kind = f"{service} {re.sub('(ie)?s$', lambda end: 'y' if end[1] else '', things)}"
         found |= {(kind, str(name)) for name in pages.search(path) if name is not None}
-    return found
+    return {(kind, name) for kind, name in found if kind != "kms key" or not _is_scheduled_for_deletion(name)}
+
+
+def _is_scheduled_for_deletion(key: str) -> bool:
+    """Whether a KMS key is one that CloudFormation has deleted: it exists for some weeks more."""
+    return bool(_any_client("kms").describe_key(KeyId=key)["KeyMetadata"]["KeyState"] == "PendingDeletion")
 
 
 @dataclass(frozen=True)

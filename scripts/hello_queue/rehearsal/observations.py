@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from hello_queue.rehearsal.clients import MESSAGES, Client
 from hello_queue.rehearsal.predictions import MORE_RIGHTS, Predictions
-from hello_queue.rehearsal.rehearse import QUEUES, Seen, queue_now
+from hello_queue.rehearsal.rehearse import QUEUES, Outcome, queue_now
 from hello_queue.rehearsal.signed_calls import Right
 from hello_queue.rehearsal.witnesses import Answer, Witness
 
@@ -46,7 +46,7 @@ class Observation:
     agrees: bool | None
 
 
-def observations(seen: Seen, said: Predictions) -> list[Observation]:
+def observations(seen: Outcome, said: Predictions) -> list[Observation]:
     """All of them. Where the review and what was seen differ, they come first."""
     found = [
         _resources(seen, said),
@@ -62,7 +62,7 @@ def observations(seen: Seen, said: Predictions) -> list[Observation]:
     return sorted([_deployment(seen), *found], key=lambda each: each.agrees is not False)
 
 
-def _deployment(seen: Seen) -> Observation:
+def _deployment(seen: Outcome) -> Observation:
     run = seen.change
     if not run.failure:
         return Observation("cdk deploy", f"took {run.seconds:.1f} s", NOTHING, None)
@@ -71,7 +71,7 @@ def _deployment(seen: Seen) -> Observation:
     return Observation("cdk deploy", text, NOTHING, False)
 
 
-def _resources(seen: Seen, said: Predictions) -> Observation:
+def _resources(seen: Outcome, said: Predictions) -> Observation:
     """What was replaced or removed. A deployment that failed replaced nothing that lasts."""
     gone: list[tuple[str, str, str]] = []
     new = {(key[0], each[0]) for key, each in seen.after.resources.items() if key not in seen.before.resources}
@@ -83,14 +83,14 @@ def _resources(seen: Seen, said: Predictions) -> Observation:
     texts = [each for *_, each in gone] or ["none replaced or removed"]
     if seen.orphans:
         texts.append(f"what the change no longer has stays as it is: stack {', '.join(seen.orphans)}")
-    said_text = "; ".join(each.text for each in said.gone) or NOTHING
+    said_text = "; ".join(each.text for each in said.lost) or NOTHING
     agrees: bool | None = None
     if not seen.change.failure:
-        agrees = Counter(each[:2] for each in gone) == Counter((each.stack, each.type) for each in said.gone)
+        agrees = Counter(each[:2] for each in gone) == Counter((each.stack, each.type) for each in said.lost)
     return Observation("resources", "; ".join(texts), said_text, agrees)
 
 
-def _messages(output: str, seen: Seen, said: Predictions) -> Observation:
+def _messages(output: str, seen: Outcome, said: Predictions) -> Observation:
     left, before = seen.left[output], seen.before.outputs[output]
     text = f"{left or 0:,} of {MESSAGES:,} left"
     if left is None:
@@ -112,7 +112,7 @@ def _messages(output: str, seen: Seen, said: Predictions) -> Observation:
     )
 
 
-def _client(doing: str, client: Client, seen: Seen, said: Predictions) -> Observation:
+def _client(doing: str, client: Client, seen: Outcome, said: Predictions) -> Observation:
     text = f"{client.calls:,} calls, none failed"
     if client.outages:
         outages = "; ".join(
@@ -129,31 +129,31 @@ def _client(doing: str, client: Client, seen: Seen, said: Predictions) -> Observ
         for code in codes
         for end, types in _EXPLAINED_BY.items()
         if code.endswith(end)
-        for each in said.gone_of(types)
+        for each in said.lost_of(types)
         if each.type != "AWS::SQS::Queue" or each.name == _name(seen.before.outputs["QueueUrl"])
     }
     return Observation(f"a client {doing}", text, "; ".join(sorted(causes)) or NOTHING, not codes or bool(causes))
 
 
-def _access_key(seen: Seen, said: Predictions) -> Observation:
+def _access_key(seen: Outcome, said: Predictions) -> Observation:
     text = f"refused: {seen.key_refusal}" if seen.key_refusal else "works"
     text = f"the one from before {'is ' if seen.key_refusal else ''}{text}"
     if seen.new_key:
         text += "; another one is in the secret"
     if seen.no_key:
         text += f"; none can be read any more: {seen.no_key}"
-    causes = [each.text for each in said.gone_of(_IDENTITY)]
+    causes = [each.text for each in said.lost_of(_IDENTITY)]
     keys = [each.text for each in said.of_kind("new-access-key")]
     agrees = not seen.no_key and (not seen.key_refusal or bool(causes))
     return Observation("access key", text, "; ".join([*causes, *keys]) or NOTHING, agrees)
 
 
-def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
+def _more_rights(seen: Outcome, said: Predictions) -> Iterator[Observation]:
     findings = said.of_kind(*MORE_RIGHTS)
     user = f"user {(seen.before.outputs | seen.after.outputs).get('UserName', '')}"
     # A group or a policy may be the user's. Another user or a role is not.
     about_user = [each for each in findings if each.who == user or not each.who.startswith(("user ", "role "))]
-    gained = [right for right, can in seen.can.items() if can and not seen.could.get(right, False)]
+    gained = [right for right, can in seen.rights_after.items() if can and not seen.rights_before.get(right, False)]
     # The review compares a queue that is replaced with the one in its place: rights on it are no new ones.
     moved = [right for right in gained if _is_of_replaced(seen.counterparts.get(right), seen, said)]
     new = [right for right in gained if right not in moved]
@@ -162,7 +162,7 @@ def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
         text += f", but for what it could do on what is replaced: {_listed(moved)}"
     yield Observation(
         "wider rights",
-        f"{text} ({len(seen.can)} calls tried)",
+        f"{text} ({len(seen.rights_after)} calls tried)",
         "; ".join(each.text for each in findings) or NOTHING,
         # A finding may be about another right than those that were tried.
         False if new and not about_user else True if new or not findings else None,
@@ -171,11 +171,11 @@ def _more_rights(seen: Seen, said: Predictions) -> Iterator[Observation]:
         yield _witness(each)
 
 
-def _is_of_replaced(before: Right | None, seen: Seen, said: Predictions) -> bool:
+def _is_of_replaced(before: Right | None, seen: Outcome, said: Predictions) -> bool:
     """Whether the user had a right on something that the review says is replaced."""
-    if before is None or not seen.could.get(before):
+    if before is None or not seen.rights_before.get(before):
         return False
-    replaced = said.gone_of(("AWS::SQS::Queue", "AWS::IAM::User"))
+    replaced = said.lost_of(("AWS::SQS::Queue", "AWS::IAM::User"))
     return any(before.resource.endswith((f":{each.name}", f"/{each.name}")) for each in replaced)
 
 
@@ -196,13 +196,13 @@ def _witness(witness: Witness) -> Observation:
     return Observation(about, text, witness.said.text, not before and bool(after))
 
 
-def _fewer_rights(seen: Seen) -> Iterator[Observation]:
-    lost = [right for right, could in seen.could.items() if could and not seen.can.get(right, False)]
-    if lost and seen.can:
+def _fewer_rights(seen: Outcome) -> Iterator[Observation]:
+    lost = [right for right, could in seen.rights_before.items() if could and not seen.rights_after.get(right, False)]
+    if lost and seen.rights_after:
         yield Observation("narrower rights", f"the user can no longer call {_listed(lost)}", NOTHING, None)
 
 
-def _going_back(seen: Seen) -> Observation:
+def _going_back(seen: Outcome) -> Observation:
     if seen.back.failure:
         return Observation("going back", f"failed: {seen.back.failure}", NOTHING, False)
     text = f"took {seen.back.seconds:.1f} s"
@@ -211,7 +211,7 @@ def _going_back(seen: Seen) -> Observation:
     return Observation("going back", text, NOTHING, None)
 
 
-def _destruction(seen: Seen) -> Observation:
+def _destruction(seen: Outcome) -> Observation:
     left = ", ".join(f"{kind} {_name(name)}" for kind, name in seen.remains) or "nothing"
     kept = {_name(each) for each in seen.retained}
     expected = all(_name(name) in kept for _, name in seen.remains)

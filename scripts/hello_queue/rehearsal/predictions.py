@@ -15,6 +15,7 @@ from hello_queue.review.base import Base
 from hello_queue.review.findings import short
 from hello_queue.review.naming import renamed
 from hello_queue.review.rights.decision import Request
+from hello_queue.review.rights.principals import OWN_ACCOUNT
 from hello_queue.review.synthesis import DEFAULT
 from hello_queue.review.working_tree import State, review
 
@@ -23,7 +24,7 @@ MORE_RIGHTS = ("escalation", "wider-rights", "weaker-condition", "weaker-denial"
 
 
 @dataclass(frozen=True)
-class Said:
+class Prediction:
     """A finding of the review.
 
     Attributes:
@@ -41,7 +42,7 @@ class Said:
 
 
 @dataclass(frozen=True)
-class Gone:
+class LostResource:
     """A resource that the review says is replaced or removed, with its name from before the change."""
 
     stack: str
@@ -60,18 +61,18 @@ class Predictions:
 
     Attributes:
         findings: its findings with the default settings.
-        gone: what is replaced or removed.
+        lost: what is replaced or removed.
         names: the names that resources have before the change, by those that they have after it, where they differ.
     """
 
-    findings: tuple[Said, ...] = ()
-    gone: tuple[Gone, ...] = ()
+    findings: tuple[Prediction, ...] = ()
+    lost: tuple[LostResource, ...] = ()
     names: Mapping[str, str] = field(default_factory=dict)
 
-    def of_kind(self, *kinds: str) -> list[Said]:
+    def of_kind(self, *kinds: str) -> list[Prediction]:
         return [each for each in self.findings if each.kind in kinds]
 
-    def with_names_before(self, said: Said) -> Said:
+    def with_names_before(self, said: Prediction) -> Prediction:
         """A finding with the names from before the change."""
         request = said.request
         if request is not None:
@@ -79,9 +80,9 @@ class Predictions:
         kind, _, name = said.who.rpartition(" ")
         return replace(said, who=f"{kind} {self.names.get(name, name)}".strip(), request=request)
 
-    def gone_of(self, types: Iterable[str]) -> list[Gone]:
-        """What is gone of these types."""
-        return [each for each in self.gone if each.type in set(types)]
+    def lost_of(self, types: Iterable[str]) -> list[LostResource]:
+        """What is lost of these types."""
+        return [each for each in self.lost if each.type in set(types)]
 
 
 def in_background(function: Callable[[], Predictions]) -> Future[Predictions]:
@@ -113,16 +114,20 @@ def predictions(commit: str, before: Synthesis, after: Synthesis) -> Predictions
     base = Base(commit, {DEFAULT: before.templates}, [], [])
     reviewed = review(base, State({DEFAULT: before}), State({DEFAULT: after}), {}, [], [])
     findings = tuple(
-        Said(each.kind, short(each.id), (each.stack, each.resource), each.who, _example(each.request))
+        Prediction(each.kind, short(each.id), (each.stack, each.resource), _who(each.who), _example(each.request))
         for each in reviewed.open
     )
-    gone = tuple(
-        Gone(each.stack, each.type, each.name_before, "removed" if each.is_removed else "replaced")
+    lost = tuple(
+        LostResource(each.stack, each.type, each.name_before, "removed" if each.is_removed else "replaced")
         for each in reviewed.changes
         if each.is_removed or each.is_replaced
     )
     names = {each.name: each.name_before for each in reviewed.changes if each.name != each.name_before}
-    return Predictions(findings, gone, names)
+    return Predictions(findings, lost, names)
+
+
+def _who(who: str) -> str:
+    return "this account" if who == OWN_ACCOUNT else who
 
 
 def _example(request: Request | None) -> Request | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 
@@ -35,7 +35,7 @@ _TRIED = {
 
 
 @dataclass
-class Seen:
+class Outcome:
     """What was seen.
 
     Attributes:
@@ -48,7 +48,7 @@ class Seen:
         key_refusal: why the access key from before is refused, or None.
         new_key: whether the deployment has another access key than before.
         no_key: why the access key cannot be read from the secret that has it now, or None.
-        could, can: what the user could do before, and what it can do now.
+        rights_before, rights_after: whether the user had each right before the change, and has it after it.
         counterparts: by right on what has another name now, the same right on what it was before.
         witnesses: the requests that the review says are new.
         back: the deployment of the base over the change.
@@ -69,8 +69,8 @@ class Seen:
     key_refusal: str | None
     new_key: bool
     no_key: str | None
-    could: dict[Right, bool]
-    can: dict[Right, bool]
+    rights_before: dict[Right, bool]
+    rights_after: dict[Right, bool]
     counterparts: dict[Right, Right]
     witnesses: list[Witness]
     back: CdkRun
@@ -83,7 +83,7 @@ class Seen:
 
 def rehearse(
     base: Tree, change: Tree, review: Future[Predictions], report: Callable[[str], None]
-) -> tuple[Seen, Predictions]:
+) -> tuple[Outcome, Predictions]:
     """Deploy the base, the change over it, and the base again; then destroy the change.
 
     Args:
@@ -96,53 +96,39 @@ def rehearse(
     """
     account = existing()
     report("deploying the base")
-    first = base.deploy()
-    if first.failure:
-        raise HelloQueueError(f"the base does not deploy: {first.failure.rstrip('.')}. Rehearse on another one: BASE=…")
-    before = deployed(base.templates)
+    before = _deploy_first(base)
     key, urls = _key(before), _urls(before)
     report("waiting for the review")
     said = review.result()
-    rights, more = _rights(before), said.of_kind(*MORE_RIGHTS)
-    could = allowed(key, rights)
-    answers_before = answers([said.with_names_before(each) for each in more], before)
+    rights, requests = _rights(before), said.of_kind(*MORE_RIGHTS)
+    rights_before = allowed(key, rights)
+    answers_before = answers([said.with_names_before(each) for each in requests], before)
     report(f"putting {MESSAGES:,} messages into each queue")
     clients = Clients(key, urls["QueueUrl"])
-    with _stopped(clients):
-        # The client holds what is put into the queue: workers would process it.
-        with workers_paused():
-            for url in urls.values():
-                fill(url)
-            clients.start()
+    with _working(clients, urls.values()):
         report("deploying the change, while a client sends and another one processes")
         begun = time.monotonic()
         deployment = change.deploy()
-        for each in (clients.sending, clients.processing):
-            each.wait_for_calls(_CALLS_AFTERWARDS)
-        clients.drain()
     report("looking at what is left, and at what the user may do")
     after = deployed({**base.templates, **change.templates})
     left, aside = _left(before, after, len(clients.undeleted))
-    key_refusal, key_now, no_key = refusal(key), None, None
-    try:
-        key_now = _key_of(after)
-    except HelloQueueError as error:
-        no_key = str(error)
+    key_refusal = refusal(key)
+    new_key, no_key = _key_after(after)
     # What has another name after the change: whether the user could use it before is asked when the base is back.
     counterparts = {new: old for old, new in zip(rights, _rights(after), strict=False) if new not in rights}
-    can = allowed(key_now or key, [*rights, *counterparts]) if key_now or not key_refusal else {}
-    answers_after = [_NOT_DEPLOYED] * len(more) if deployment.failure else answers(more, after)
+    key_after = new_key or (None if key_refusal else key)
+    rights_after = allowed(key_after, [*rights, *counterparts]) if key_after else {}
+    answers_after = [_NOT_DEPLOYED] * len(requests) if deployment.failure else answers(requests, after)
     report("going back to the base")
     back = base.deploy()
     back_refusal = _refusal_of_send(key, urls["QueueUrl"])
     key_again = _key_of(deployed(base.templates))
-    could |= allowed(key_again, counterparts) if key_again else {}
+    rights_before |= allowed(key_again, counterparts) if key_again else {}
     report("deploying the change again, to destroy it")
     last = base if deployment.failure or change.deploy().failure else change
     _unprotect(last)
     destroy = last.destroy()
-    remains = sorted(existing() - account)
-    seen = Seen(
+    outcome = Outcome(
         begun=begun,
         change=deployment,
         before=before,
@@ -151,28 +137,52 @@ def rehearse(
         left_aside=aside,
         clients=clients,
         key_refusal=key_refusal,
-        new_key=key_now is not None and key_now.key_id != key.key_id,
+        new_key=new_key is not None and new_key.key_id != key.key_id,
         no_key=no_key,
-        could=could,
-        can=can,
+        rights_before=rights_before,
+        rights_after=rights_after,
         counterparts=counterparts,
-        witnesses=list(map(Witness, more, answers_before, answers_after)),
+        witnesses=list(map(Witness, requests, answers_before, answers_after)),
         back=back,
         back_refusal=back_refusal,
         destroy=destroy,
-        remains=remains,
+        remains=sorted(existing() - account),
         orphans=sorted(before.statuses.keys() & after.statuses.keys() - change.templates.keys()),
         retained=frozenset((*_retained(base, before), *_retained(change, after))),
     )
-    return seen, said
+    return outcome, said
+
+
+def _deploy_first(base: Tree) -> Deployed:
+    first = base.deploy()
+    if first.failure:
+        raise HelloQueueError(f"the base does not deploy: {first.failure.rstrip('.')}. Rehearse on another one: BASE=…")
+    return deployed(base.templates)
 
 
 @contextlib.contextmanager
-def _stopped(clients: Clients) -> Iterator[None]:
+def _working(clients: Clients, urls: Iterable[str]) -> Iterator[None]:
+    """Messages are in the queues, and the clients work: until they have made some calls after what happens here."""
     try:
+        # The client holds what is put into the queue: workers would process it.
+        with workers_paused():
+            for url in urls:
+                fill(url)
+            clients.start()
         yield
+        for each in (clients.sending, clients.processing):
+            each.wait_for_calls(_CALLS_AFTERWARDS)
+        clients.drain()
     finally:
         clients.stop()
+
+
+def _key_after(after: Deployed) -> tuple[AccessKey | None, str | None]:
+    """The access key of the deployment, and why there is none."""
+    try:
+        return _key_of(after), None
+    except HelloQueueError as error:
+        return None, str(error)
 
 
 def _key(base: Deployed) -> AccessKey:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from hello_queue.rehearsal.account import Deployed
-from hello_queue.rehearsal.predictions import Said
+from hello_queue.rehearsal.predictions import Prediction
 from hello_queue.rehearsal.principals import NoKeyError, key_of
 from hello_queue.rehearsal.signed_calls import Caller, Right
 
@@ -23,19 +23,19 @@ class Witness:
         before, after: the answers before the change and after it.
     """
 
-    said: Said
+    said: Prediction
     before: Answer
     after: Answer
 
 
-def answers(findings: Sequence[Said], state: Deployed) -> list[Answer]:
+def answers(findings: Sequence[Prediction], state: Deployed) -> list[Answer]:
     """Make the request of each finding, in what is deployed.
 
     Args:
         findings: with the names that resources have now.
         state: what is deployed.
     """
-    found: dict[Said, Answer] = {}
+    found: dict[Prediction, Answer] = {}
     for who in dict.fromkeys(each.who for each in findings):
         requests = [each for each in findings if each.who == who and each not in found]
         try:
@@ -47,7 +47,7 @@ def answers(findings: Sequence[Said], state: Deployed) -> list[Answer]:
     return [found[each] for each in findings]
 
 
-def _answer(said: Said, state: Deployed, caller: Caller | None) -> Answer:
+def _answer(said: Prediction, state: Deployed, caller: Caller | None) -> Answer:
     obstacle = _obstacle(said)
     if obstacle or said.request is None:
         return obstacle
@@ -60,7 +60,7 @@ def _answer(said: Said, state: Deployed, caller: Caller | None) -> Answer:
     return caller.may(Right(request.action, resource), request.context)
 
 
-def _obstacle(said: Said) -> str:
+def _obstacle(said: Prediction) -> str:
     """Why a request cannot be made, or ""."""
     if said.request is None:
         return "the review has no example of it"

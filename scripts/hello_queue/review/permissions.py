@@ -11,6 +11,7 @@ from typing import Any
 from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.naming import Names
 from hello_queue.review.right import ANYONE, OF_TEMPLATE, Right, Rights
+from hello_queue.review.rights.principals import account_of
 from hello_queue.review.rights.statements import Statement, listed, parse, resource_pattern, undecided
 
 IDENTITIES = {"AWS::IAM::User": "user", "AWS::IAM::Group": "group", "AWS::IAM::Role": "role"}
@@ -283,4 +284,4 @@ def _principals(statement: Mapping[str, Any], names: Names) -> list[str]:
 def _holder(kind: str, name: str) -> str:
     if name == "*":
         return ANYONE
-    return name if kind == "AWS" else f"{kind.lower()} {name}"
+    return (account_of(name) or name) if kind == "AWS" else f"{kind.lower()} {name}"

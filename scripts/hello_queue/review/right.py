@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from hello_queue.review.rights.principals import OWN_ACCOUNT, account_of
 from hello_queue.review.rights.statements import Statement, listed
 
 ANYONE = "anyone"
@@ -65,8 +66,9 @@ def named(who: str) -> str:
     """A principal in words."""
     if who.startswith("any holder of "):
         return f"whoever has {who.removeprefix('any holder of ')}"
-    account = re.fullmatch(r"(?:arn:[^:]+:iam::)?(\d{12})(?::root)?", who)
-    return f"account {account[1]}" if account else who
+    if who == OWN_ACCOUNT:
+        return "this account"
+    return f"account {who}" if account_of(who) else who
 
 
 def _listed(patterns: tuple[str, ...], but: bool, noun: str) -> str:

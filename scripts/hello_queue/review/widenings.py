@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import itertools
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from hello_queue.review.right import ANYONE, Right, Rights, named
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.budget import Budget, TooComplexError
-from hello_queue.review.rights.decision import Request, Requests, Search
+from hello_queue.review.rights.decision import Request, Requests
 from hello_queue.review.rights.patterns import Pattern
 from hello_queue.review.rights.policies import (
     Goal,
     Policies,
+    Search,
     newly_allowed,
     newly_granted,
     no_longer_denied,
     unaffected,
 )
+from hello_queue.review.rights.principals import OWN_ACCOUNT, account_of
 from hello_queue.review.rights.statements import Statement, resource_pattern
 from hello_queue.review.rights.variables import ABSENT
 from hello_queue.review.rights.ways import Way, new_ways
@@ -31,7 +32,7 @@ _PARTITION = {"aws::partition": "aws"}
 """A deployment is in one partition. ``aws`` stands for it."""
 _MOST_PAIRS = 50_000
 """Of patterns of two denials that are compared: AWS's longest policies have about 200 patterns."""
-_ACCOUNT = re.compile(r"(?:arn:[^:]+:iam::)?([^:]+)(?::root)?")
+_OF_OWN_ACCOUNT = ("user ", "role ", "group ", "any holder of ")
 _Who = tuple[str, str, bool]
 """Whose requests are compared, the world that decides about them, and whether everything is assumed to be allowed."""
 
@@ -114,8 +115,10 @@ class Comparison:
         if self._alias(right.who) in (ANYONE, subject):
             return True
         # An account stands for its users and roles. Allowing it leaves the decision to their own policies.
-        account = _ACCOUNT.fullmatch(right.who)
-        return bool(account) and not right.statement.allows and f":{account[1]}:" in f":{subject}:"  # type: ignore[index]
+        account = None if right.statement.allows else account_of(right.who)
+        if account == OWN_ACCOUNT and subject.startswith(_OF_OWN_ACCOUNT):
+            return True
+        return account is not None and f":{account}:" in subject
 
     def _subjects(self, right: Right, state: Rights) -> list[str]:
         """The principals whose requests show whether a right is new, or a denial gone."""
@@ -202,7 +205,7 @@ class Comparison:
         if old is new:
             return None
         statement = right.statement
-        search = Search(statement, goal, old, new, unaffected(statement, old, new))
+        search = Search(statement, goal, old, new, unaffected(statement, old, new), _known(who[0]))
         if search.hopeless(frozenset([*old.statements, *new.statements])):
             return None
         self._budget.begin()
@@ -210,9 +213,9 @@ class Comparison:
             if who not in self._requests:
                 statements = [*old.statements, *new.statements]
                 self._requests[who] = Requests(statements, likely=self._likely, budget=self._budget)
-            requests, known = self._requests[who], _known(who[0])
-            tried = requests.revealing(search, known)
-            return next(filter(None, (_hits_with(values, search, requests) for values in tried)), None)
+            requests = self._requests[who]
+            tried = (_hits_with(values, search, requests) for values in requests.revealing(search))
+            return next(filter(None, tried), None)
         except TooComplexError:
             return _Hits(frozenset(statement.actions), frozenset(statement.resources), None)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 
+from hello_queue.review.right import named
 from hello_queue.review.rights.decision import Request
 
 _OURS = re.compile(r"arn:[^:]+:[^:]+:(?:\$\{AWS::Region\})?:\$\{AWS::AccountId\}:(?:[a-z-]+/)?([^*?]+)")
 
-_WORDS = ("any", "whoever ", "role ", "group ", "service ", "federated ", "user ")
+_WORDS = ("any", "account ", "this account", "whoever ", "role ", "group ", "service ", "federated ", "user ")
 
 
 def witness(who: str, request: Request | None) -> str:
@@ -32,9 +33,7 @@ def witness(who: str, request: Request | None) -> str:
 
 
 def _subject(who: str) -> str:
-    if who.startswith("any holder of "):
-        return f"whoever has {who.removeprefix('any holder of ')}"
-    return who if "," in who else who.removeprefix("user ")
+    return named(who) if "," in who else named(who).removeprefix("user ")
 
 
 def _sentence(text: str) -> str:

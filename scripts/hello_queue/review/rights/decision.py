@@ -5,25 +5,22 @@ divide all actions into a few that no policy here distinguishes, and likewise al
 One of each kind stands for all, so looking at every combination is exact. Few combinations are looked at: an action
 leaves only the statements that match it, these divide the resources, and only conditions of what is left are tried.
 
-Policy variables are first taken for texts that occur nowhere else. Then they have the values that make other statements
-match the same request.
+Policy variables are first taken for examples. Then they have the values that make other statements match the same
+request.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from hello_queue.review.rights.actions import distinguished, examples
 from hello_queue.review.rights.budget import Budget
 from hello_queue.review.rights.conditions import UNKNOWN, Condition, Value, values_of
 from hello_queue.review.rights.patterns import readable, texts
-from hello_queue.review.rights.policies import Goal, Policies, Truth, all_of
+from hello_queue.review.rights.policies import Search, Truth, Values, all_of
 from hello_queue.review.rights.statements import Statement, open_variables, resource_pattern
 from hello_queue.review.rights.variables import ABSENT, Form, filled, is_optional, own_value, telling
-
-Values = Mapping[str, str]
-"""What policy variables stand for, and what CloudFormation fills in, by name; `ABSENT` if a request has none."""
 
 _Left = frozenset[Statement]
 _Groups = Mapping[tuple[str, ...], bool]
@@ -37,7 +34,8 @@ class Request:
     Attributes:
         action: its name.
         resource: an ARN, or ``*`` for an action without a resource.
-        context: the context keys that matter, each with its values; None if the request must not have the key.
+        context: the context keys and policy variables that matter, each with its values; None if the request must not
+            have the key.
         unknown: what must hold although nobody knows it from the policies, such as an unknown condition operator.
     """
 
@@ -45,25 +43,6 @@ class Request:
     resource: str
     context: Mapping[str, Value] = field(default_factory=dict)
     unknown: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Search:
-    """What is looked for.
-
-    Attributes:
-        region: one of the statements, which must hold for the request.
-        goal: what the request must be.
-        before: the policies before the change.
-        after: those after it.
-        hopeless: whether the goal cannot be reached if only these statements hold.
-    """
-
-    region: Statement
-    goal: Goal
-    before: Policies
-    after: Policies
-    hopeless: Callable[[_Left], bool] = lambda _: False
 
 
 class Requests:
@@ -82,6 +61,7 @@ class Requests:
         self, statements: Iterable[Statement], *, likely: Sequence[str] = (), budget: Budget | None = None
     ) -> None:
         self._number = {each: number for number, each in enumerate(dict.fromkeys(statements))}
+        self._with_variables = [each for each in self._number if each.variables]
         self._likely, self._budget = likely, budget or Budget()
         self._resources: dict[tuple[tuple[tuple[str, ...], ...], int | None], dict[int, str]] = {}
         self._telling: dict[tuple[str, tuple[Form, ...], tuple[tuple[Condition, ...], ...]], list[str]] = {}
@@ -113,12 +93,12 @@ class Requests:
         """The requests that are looked for: one of each kind, with the patterns of the action.
 
         Args:
-            values: what variables stand for. All others stand for texts that occur nowhere else.
+            values: what variables stand for. All others stand for examples, but for those that are known.
             resources: only these of the region's.
         """
         contexts: dict[tuple[_Left, frozenset[str]], _Context | None] = {}
         for alive in self._hopeful(search):
-            all_values = self._complete(alive, values or {})
+            all_values = self._complete(alive, values or search.known)
             own = tuple(filled(text, all_values) or "" for text in resources)
             for resource, left, groups in self._divided(alive, search.region, all_values, own):
                 asked = left, frozenset(all_values)
@@ -126,17 +106,22 @@ class Requests:
                     contexts[asked] = self._context(left, search, all_values)
                 found = contexts[asked]
                 if found is not None:
+                    context, unknown = found
                     for matching, action in self._kinds[alive]:
-                        yield Request(action, readable(self._fitting(action, resource, groups)), *found), matching
+                        shown = self._fitting(action, resource, groups)
+                        told = {*search.known, *map(str.lower, context)}
+                        open_ = {key: value for key, value in all_values.items() if key not in told}
+                        stated = self._stated(alive, left, shown, open_)
+                        yield Request(action, readable(shown), {**stated, **context}, unknown), matching
 
     def first(self, search: Search, values: Values | None = None) -> Request | None:
         return next((request for request, _ in self.all(search, values)), None)
 
-    def revealing(self, search: Search, values: Values) -> Iterator[Values]:
-        """These values of variables, then with values of the others for which there are such requests, too."""
-        yield values
+    def revealing(self, search: Search) -> Iterator[Values]:
+        """The known values of variables, then with values of the others for which there are such requests, too."""
+        yield search.known
         for alive in self._hopeful(search):
-            ahead, seen = [values], {frozenset(values.items())}
+            ahead, seen = [search.known], {frozenset(search.known.items())}
             for known in ahead:
                 for name in sorted(open_variables(alive, known)):
                     for value in self._values_of_variable(name, alive, known):
@@ -152,6 +137,17 @@ class Requests:
         lefts = (left for _, left, _ in self._divided(alive, search.region, all_values))
         return any(self._context(left, search, all_values) is not None for left in lefts)
 
+    def _stated(self, alive: _Left, left: _Left, resource: str, values: Values) -> dict[str, Value]:
+        """The values of variables that decide which statements match a resource, and on which conditions."""
+        found: dict[str, Value] = {}
+        for each in self._with_variables:
+            self._budget.spend(1)
+            if each in left or (each in alive and each.may_be_about(resource)):
+                for key, name in each.variables.items():
+                    if key in values and "::" not in key:
+                        found[name] = None if values[key] == ABSENT else (values[key],)
+        return found
+
     def _complete(self, alive: _Left, values: Values) -> Values:
         """Values of all variables: those that are left open have values that are no others'."""
         return {**{name: own_value(name) for name in open_variables(alive, values)}, **values}
@@ -165,7 +161,10 @@ class Requests:
         if asked not in self._telling:
             compared = [resources, *(tuple(form for one in found for form in one.forms()) for found in by_key.values())]
             conditions = by_key.get(name, ())
-            own = [[one.pattern(value) for value in one.values] for one in conditions if one.kind == "text"]
+            others = self._complete(alive, values)
+            own = [
+                [one.pattern(text) for text in one.assuming(others).values] for one in conditions if one.kind == "text"
+            ]
             found = telling(name, compared, own, self._budget)
             if any(one.kind not in ("", "text") for one in conditions):
                 found += [each[0] for each in values_of(name, conditions, (), self._budget).values() if each]

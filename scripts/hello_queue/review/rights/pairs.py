@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from hello_queue.review.rights.budget import Budget, TooComplexError
-from hello_queue.review.rights.decision import Request, Requests, Search
-from hello_queue.review.rights.policies import Policies, newly_allowed, unaffected
+from hello_queue.review.rights.decision import Request, Requests
+from hello_queue.review.rights.policies import Policies, Search, newly_allowed, unaffected
+from hello_queue.review.rights.principals import account_of
 from hello_queue.review.rights.statements import Statement, listed, parse
 
 ANYONE = "anyone else"
@@ -22,8 +23,6 @@ def wider(before: Mapping[str, Any], after: Mapping[str, Any]) -> tuple[str, Req
 
     Policies that cannot be compared within the budget count as wider.
     """
-    # Where one of a pair leaves out the version, it is no part of what is compared.
-    before, after = ({"Version": other.get("Version"), **each} for each, other in ((before, after), (after, before)))
     for principal in sorted({*_principals(before), *_principals(after), ANYONE}):
         old, new = (Policies(tuple(statements_about(principal, document))) for document in (before, after))
         try:
@@ -40,7 +39,7 @@ def _new_request(old: Policies, new: Policies) -> Request | None:
     for statement in new.identity:
         search = Search(statement, newly_allowed, old, new, unaffected(statement, old, new))
         budget.begin()
-        tried = requests.revealing(search, {}) if statement.allows else ()
+        tried = requests.revealing(search) if statement.allows else ()
         if found := next(filter(None, (requests.first(search, values) for values in tried)), None):
             return found
     return None
@@ -55,7 +54,8 @@ def _principals(document: Mapping[str, Any]) -> Iterator[str]:
 def _named(element: Any) -> Iterator[str]:
     if isinstance(element, Mapping):
         for kind, names in element.items():
-            yield from (f"{name}" if kind == "AWS" else f"{kind} {name}" for name in listed(names))
+            of_aws = (account_of(f"{name}") or f"{name}" for name in listed(names))
+            yield from of_aws if kind == "AWS" else (f"{kind} {name}" for name in listed(names))
     else:
         yield from map(str, listed(element))
 
@@ -66,8 +66,10 @@ def statements_about(principal: str, document: Mapping[str, Any]) -> Iterator[St
         if "NotPrincipal" in source:
             if not {principal, "*"} & {*_named(source["NotPrincipal"])}:
                 yield statement
-        elif "Principal" not in source or {principal, "*"} & {*_named(source["Principal"])}:
+        elif "Principal" not in source or {principal, "*"} & (names := {*_named(source["Principal"])}):
             yield statement
+        elif not statement.allows and any(account_of(each) and f":{each}:" in principal for each in names):
+            yield statement  # a denial of an account is one of its users and roles
 
 
 def main(files: list[str]) -> int:

@@ -10,11 +10,8 @@ from dataclasses import dataclass
 
 from hello_queue.review.rights.budget import Budget
 
-DOLLAR = "\uff04"
-"""The first character of a text that stands for the value of a policy variable."""
-
 _LITERAL = str.maketrans({"*": "\u2217", "?": "\u2047"})
-_READABLE = str.maketrans({"\u2217": "*", "\u2047": "?", DOLLAR: "$"})
+_READABLE = str.maketrans({"\u2217": "*", "\u2047": "?"})
 _FILLERS = "xyzabcdefghijklmnopqrstuvw0123456789XYZABCDEFGHIJKLMNOPQRSTUVW-_.~+=@,;!#%&()[]"
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Container, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hello_queue.review.rights.statements import Statement
 
@@ -129,3 +129,27 @@ def any_of(values: Iterable[Truth]) -> Truth:
 
 Goal = Callable[[Policies, Policies, Holds], Truth]
 """Whether a request is looked for, by the policies before and after and by which statements hold for it."""
+
+Values = Mapping[str, str]
+"""What policy variables stand for, and what CloudFormation fills in, by name; `ABSENT` if a request has none."""
+
+
+@dataclass(frozen=True)
+class Search:
+    """What is looked for.
+
+    Attributes:
+        region: one of the statements, which must hold for the request.
+        goal: what the request must be.
+        before: the policies before the change.
+        after: those after it.
+        hopeless: whether the goal cannot be reached if only these statements hold.
+        known: the values of variables that are the same in all requests.
+    """
+
+    region: Statement
+    goal: Goal
+    before: Policies
+    after: Policies
+    hopeless: Callable[[frozenset[Statement]], bool] = lambda _: False
+    known: Values = field(default_factory=dict)

@@ -11,7 +11,7 @@ from typing import Any
 
 from hello_queue.review.rights.conditions import UNKNOWN, Condition
 from hello_queue.review.rights.patterns import Pattern
-from hello_queue.review.rights.variables import filled, unescaped, variables, without_variables
+from hello_queue.review.rights.variables import Form, filled, unescaped, variables, without_variables
 
 
 @dataclass(frozen=True)
@@ -42,15 +42,19 @@ class Statement:
         return hash((self.allows, self.actions, self.resources, self.conditions, self.but_actions, self.but_resources))
 
     @functools.cached_property
-    def variables(self) -> frozenset[str]:
-        """The names of the variables in it, in lower case."""
+    def variables(self) -> Mapping[str, str]:
+        """The names of the variables in it, by the same in lower case."""
         values = (value for one in self.conditions if one.kind == "text" for value in one.values)
-        return frozenset(name for text in (*self.resources, *values) for name in variables(text))
+        return {key: name for text in (*self.resources, *values) for key, name in variables(text).items()}
 
     @property
     def is_unconditional(self) -> bool:
         """Whether it holds for each request for one of its actions."""
         return "*" in self.resources and not self.but_resources and not self.conditions
+
+    def may_be_about(self, resource: str) -> bool:
+        """Whether one of its resources matches for some values of its variables."""
+        return any(resource_pattern(Form.parse(text).any_value).matches(resource) for text in self.resources)
 
     def assuming(self, values: Mapping[str, str]) -> Statement:
         """The statement with variables replaced by their values.
@@ -58,7 +62,7 @@ class Statement:
         A resource or a value with an absent variable matches nothing:
         https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_variables.html#policy-vars-no-value
         """
-        if self.variables.isdisjoint(values):
+        if self.variables.keys().isdisjoint(values):
             return self
         return replace(
             self,

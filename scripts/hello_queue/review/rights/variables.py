@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from hello_queue.review.rights.budget import Budget, TooComplexError
-from hello_queue.review.rights.patterns import DOLLAR, Pattern, literal, texts
+from hello_queue.review.rights.patterns import Pattern, literal, texts
 
 VARIABLE = re.compile(
     r"\$\{(?:(AWS::(?:AccountId|Region|Partition))| *([\w-]+:(?!:)[^},]*[^},\s]) *(?:, *'([^']*)' *)?)\}"
@@ -25,7 +25,8 @@ _ANY_VALUE = "?*"
 _ACCOUNT, _REGION, _NAME = re.compile(r"\d{12}"), re.compile(r"[a-z]{2}-(?:[a-z]+-)+\d"), re.compile(r"[\w.@+=,-]+")
 _VALUES = {"aws::accountid": _ACCOUNT, "aws:principalaccount": _ACCOUNT, "aws::region": _REGION, "aws:username": _NAME}
 _IN_EACH_REQUEST = ("aws:currenttime", "aws:epochtime", "aws:principalaccount", "aws:principaltype", "aws:userid")
-_OF_CLOUDFORMATION = {f"aws::{name.lower()}": f"${{AWS::{name}}}" for name in ("AccountId", "Region", "Partition")}
+_OWN_VALUES = {f"aws::{name.lower()}": f"${{AWS::{name}}}" for name in ("AccountId", "Region", "Partition")}
+_OWN_VALUES["aws:principalaccount"] = "123456789012"
 _ESCAPE = re.compile(r"\$\{([*?$])\}")
 _OF_2012 = re.compile(r"\$\{(?=[*?$]\}| *[\w-]+:(?!:))")
 _MOST_PARTS = 100
@@ -38,14 +39,14 @@ def name_of(found: re.Match[str]) -> str:
 
 
 @functools.cache
-def variables(text: str) -> frozenset[str]:
-    """The names of the variables in a text, in lower case."""
-    return frozenset(name_of(found) for found in VARIABLE.finditer(text)) if "${" in text else frozenset()
+def variables(text: str) -> Mapping[str, str]:
+    """The names of the variables in a text, by the same in lower case."""
+    return {name_of(found): found[1] or found[2] for found in VARIABLE.finditer(text)} if "${" in text else {}
 
 
 def own_value(name: str) -> str:
-    """A value of a variable that is no other's, and that no policy names."""
-    return _OF_CLOUDFORMATION.get(name) or f"{DOLLAR}{{{name}}}"
+    """The value of a variable that is tried first: an example, or what CloudFormation fills in as its name."""
+    return _OWN_VALUES.get(name) or f"example-{re.sub('[^a-z0-9]+', '-', re.split('[:/]', name)[-1])}"
 
 
 def filled(text: str, values: Mapping[str, str]) -> str | None:
@@ -95,6 +96,11 @@ class Form:
     names: tuple[str, ...]
     ignore_case: bool = False
 
+    @property
+    def any_value(self) -> str:
+        """The form as a pattern, with any values of its variables."""
+        return _ANY_VALUE.join(self.pieces)
+
     @classmethod
     def parse(cls, text: str, *, exact: bool = False, ignore_case: bool = False) -> Form:
         """The form of a text in a policy, in which ``*`` and ``?`` are no wildcards if it is ``exact``."""
@@ -108,7 +114,7 @@ class Form:
 
     def patterns(self, name: str) -> Iterator[str]:
         """The form as patterns: with any values of its variables, and with values that are no others'."""
-        yield _ANY_VALUE.join(self.pieces)
+        yield self.any_value
         if self.names and name not in self.names:
             rest = (own_value(each) + piece for each, piece in zip(self.names, self.pieces[1:], strict=True))
             yield "".join([self.pieces[0], *rest])
@@ -123,7 +129,7 @@ class Form:
 def telling(
     name: str, compared: Iterable[Collection[Form]], own: Iterable[Iterable[Pattern]], budget: Budget
 ) -> list[str]:
-    """Values of a variable, one for each way in which they make patterns match what other patterns match.
+    """Values of a variable beside its own, one for each way in which they make patterns match what others match.
 
     Args:
         compared: patterns that are compared with the same text of a request: all resources, or all values of a key.
@@ -145,7 +151,9 @@ def telling(
         found = texts(told, likely, budget=budget)
     except TooComplexError:
         return likely
-    return [text for bits, text in found.items() if bits and is_possible(name, text)]
+    own_text = own_value(name)
+    its_own = sum(1 << index for index, each in enumerate(told) if any(one.matches(own_text) for one in each))
+    return [text for bits, text in found.items() if bits != its_own and is_possible(name, text)]
 
 
 @functools.lru_cache(maxsize=8192)

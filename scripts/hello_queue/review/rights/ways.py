@@ -16,8 +16,8 @@ from dataclasses import dataclass
 from hello_queue.review.rights.actions import examples, pattern
 from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.conditions import Condition
-from hello_queue.review.rights.decision import Requests, Search
-from hello_queue.review.rights.policies import Holds, Policies, Truth, all_of, not_
+from hello_queue.review.rights.decision import Requests
+from hello_queue.review.rights.policies import Holds, Policies, Search, Truth, all_of, not_
 from hello_queue.review.rights.statements import Statement
 
 
