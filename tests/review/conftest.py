@@ -38,15 +38,15 @@ class Syntheses:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def synthesize(self, variants: Variants, root: Path, *, isolated: bool = True) -> dict[str, Any]:
+    def synthesize(self, variants: Variants, root: Path, **options: Any) -> dict[str, Any]:
         self._folder.mkdir(exist_ok=True)
         code = [root / "app.py", root / "cdk.json", root / "cdk.context.json"]
         code += sorted(path for name in ("stacks", "scripts") for path in (root / name).rglob("*.py"))
         content = [(str(path.relative_to(root)), path.read_text()) for path in code if path.exists()]
-        kept = self._folder / hashlib.sha256(repr((content, variants, isolated)).encode()).hexdigest()
+        kept = self._folder / hashlib.sha256(repr((content, variants, options)).encode()).hexdigest()
         with locked(kept):
             if not kept.exists():
-                kept.write_bytes(pickle.dumps(synthesize(variants, root, isolated=isolated)))
+                kept.write_bytes(pickle.dumps(synthesize(variants, root, **options)))
         found: dict[str, Any] = pickle.loads(kept.read_bytes())  # noqa: S301  (this test run wrote it)
         return found
 

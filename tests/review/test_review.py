@@ -67,13 +67,17 @@ messaging.termination_protection = False
 iam.CfnGroup(identity, "Friends", group_name="friends", managed_policy_arns=["arn:aws:iam::aws:policy/IAMFullAccess"])
 cdk.Validations.of(identity).acknowledge(
     cdk.Acknowledgment(id="AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/IAMFullAccess]", reason="x"))
+cdk.aws_sqs.CfnQueue(messaging, "Plain")
 if prefix:
     cdk.aws_sns.CfnTopic(messaging, "OnlyThere", kms_master_key_id="alias/aws/sns")
 """
 
 
 def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
-    """Done in main(), in the CDK's settings, in the worker's code: none of it is in stacks/."""
+    """Done in main(), in the CDK's settings, in the worker's code: none of it is in stacks/.
+
+    A queue fails validation: all that would be deployed without it is shown with it.
+    """
     code = IN_MAIN.replace("\n", "\n    ")
     app = (repository.folder / "app.py").read_text()
     prefix = "prefix = 'staging-' if app.node.try_get_context('deployment') else ''"
@@ -87,18 +91,23 @@ def test_what_is_deployed_beside_the_templates(repository: Repository) -> None:
     stale, *found = decisions(done.stdout)
     assert stale == "stale-golden: tests/golden is not what the code makes"
     silenced = "AwsSolutions-IAM4[Policy::arn:aws:iam::aws:policy/IAMFullAccess]"
-    assert found[:-3] == [
+    assert found[:-4] == [
+        "failed-validation: AwsSolutions-SQS3 on HelloQueueMessaging/Plain",
+        "failed-validation: AwsSolutions-SQS4 on HelloQueueMessaging/Plain",
         TELLTALE,
         "weaker-review: cdk.json runs something else on deployment: build: curl https://example.org | sh",
         f"silenced-rule: {silenced} on HelloQueueIdentity/Friends is silenced without a trace",
         "escalation: group friends can become administrator through a new version of a policy "
         "(iam:CreatePolicyVersion): may do everything that arn:aws:iam::aws:policy/IAMFullAccess allows",
     ]
-    assert found[-3:] == [
+    assert found[-4:] == [
         "less-protection: HelloQueueMessaging can be deleted: no termination protection",
         "new-code: Function/Code runs other code",
+        "unknown-effect: HelloQueueMessaging/Plain is new: AWS::SQS::Queue",
         "unknown-effect: HelloQueueMessaging/OnlyThere is new: AWS::SNS::Topic",
     ]
+    assert "  after    The SQS queue does not require requests to use SSL\n" in done.stdout
+    assert "finding: 'failed-validation" not in done.stdout, "it is corrected, not accepted"
     assert "terminationProtection; with keep_data=true and " in done.stdout
     assert "+    send_away(message)" in done.stdout, "the difference of the code itself"
     tables = re.findall("^ *[┌├│└].*", done.stdout, re.MULTILINE)
