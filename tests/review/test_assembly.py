@@ -12,9 +12,9 @@ import pytest
 from hello_queue.errors import UsageError
 from hello_queue.project import ROOT
 from hello_queue.review import synthesis
-from hello_queue.review.assembly import read_assembly, readable
+from hello_queue.review.assembly import Synthesis, read_assembly, readable
 from hello_queue.review.findings import Finding, Note
-from hello_queue.review.rules_of_guards import other_code, project_file
+from hello_queue.review.rules_of_guards import other_code, project_file, silenced_rules
 from hello_queue.review.rules_of_resources import facts
 from hello_queue.review.synthesis import DEFAULT, synthesize
 
@@ -147,6 +147,12 @@ def test_a_lookup_in_aws_is_refused(tmp_path: Path) -> None:
 def test_any_json_is_a_template(template: Any) -> None:
     for resource in readable(template)["Resources"].values():
         assert isinstance(resource["Type"], str)
+
+
+def test_a_plugin_that_no_longer_runs() -> None:
+    before = Synthesis({}, [], plugins=frozenset({"AwsSolutions", "Other"}))
+    found = silenced_rules(before, {"a": Synthesis({}, [], plugins=frozenset({"Other"})), "b": Synthesis({}, [])})
+    assert [finding.id for finding, _ in found] == ["weaker-review: AwsSolutions no longer checks the app"]
 
 
 @pytest.mark.parametrize(

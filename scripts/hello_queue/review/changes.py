@@ -122,7 +122,7 @@ def _compared(templates: list[dict[str, Template]]) -> list[dict[str, Any]]:
         ["node", str(Path(__file__).with_name("changes.cjs"))],
         cwd=ROOT,
         env=environment_with_tools(),
-        input=json.dumps(templates),
+        input=json.dumps(templates) + "\n",
         capture_output=True,
         text=True,
         check=False,

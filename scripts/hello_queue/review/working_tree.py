@@ -79,7 +79,7 @@ def review_working_tree(
             before = old.result()
         except UsageError as error:
             # Another version of the CDK, for example. The golden templates are still there to compare with.
-            more.append(_finding("the base", str(error)))
+            more.append(_not_synthesized("the base", error))
             before = State({}, _project(folder))
         if changed:
             more += [*guards.reviewers(changed), *telltale(folder, root), *installed(folder, root, changed)]
@@ -102,7 +102,7 @@ def _synthesized(variants: Mapping[str, Synthesis | RefusedError]) -> dict[str, 
     return {variant: each for variant, each in variants.items() if isinstance(each, Synthesis)}
 
 
-def _finding(what: str, reason: str) -> Finding:
+def _not_synthesized(what: str, reason: Exception) -> Finding:
     return Finding("unknown-effect", f"{what} cannot be synthesized: {reason}", "app.py", "", "", "templates", "none")
 
 
@@ -131,7 +131,7 @@ def review(
     ]
     for variant, refused in now.variants.items():
         if isinstance(refused, RefusedError) and (variant in olds or variant in base.variants):
-            found.append((_finding(f"the app with {variant}", str(refused)), variant))
+            found.append((_not_synthesized("the app", refused), variant))
     # A variant that the base refuses, or that is not in its golden files, is compared with the default settings.
     default = olds.get(DEFAULT, Synthesis(base.variants[DEFAULT], [], {}))
     states = {}
