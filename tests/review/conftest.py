@@ -13,7 +13,7 @@ import shutil
 import subprocess
 import sys
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -22,33 +22,70 @@ import pytest
 
 from hello_queue.cli.main import run
 from hello_queue.project import ROOT
-from hello_queue.review import working_tree
+from hello_queue.review import changes, rules_of_guards, working_tree
+from hello_queue.review.assembly import Template
 from hello_queue.review.synthesis import DEFAULT, REVIEWED, VARIANTS, Variants, synthesize
 from tests.conftest import locked
 
 ONE: Variants = {DEFAULT: {}}
 """Quicker than all variants. The golden files of the others are out of date then."""
 
+_VIOLATIONS = rules_of_guards._violations
+
 OFFLINE = {"HTTPS_PROXY": "http://127.0.0.1:9", "HTTP_PROXY": "http://127.0.0.1:9"}
 
 
 class Syntheses:
-    """What the app synthesizes in a tree, which a test run does once for all trees with the same code and variants."""
+    """What the app synthesizes in a tree, and what cdk-nag finds: once in a test run for all trees that are alike."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def synthesize(self, variants: Variants, root: Path, *, isolated: bool = True) -> dict[str, Any]:
-        self._folder.mkdir(exist_ok=True)
+    def synthesize(self, variants: Variants, root: Path, **_: bool) -> dict[str, Any]:
         code = [root / "app.py", root / "cdk.json", root / "cdk.context.json"]
         code += sorted(path for name in ("stacks", "scripts") for path in (root / name).rglob("*.py"))
         content = [(str(path.relative_to(root)), path.read_text()) for path in code if path.exists()]
-        kept = self._folder / hashlib.sha256(repr((content, variants, isolated)).encode()).hexdigest()
+        found: dict[str, Any] = self._once((content, variants), lambda: synthesize(variants, root, must_be_valid=False))
+        return found
+
+    def violations(self, templates: list[Template]) -> list[set[tuple[str, str]]]:
+        found: list[set[tuple[str, str]]] = self._once(templates, lambda: _VIOLATIONS(templates))
+        return found
+
+    def _once(self, key: object, make: Callable[[], Any]) -> Any:
+        self._folder.mkdir(exist_ok=True)
+        kept = self._folder / hashlib.sha256(repr(key).encode()).hexdigest()
         with locked(kept):
             if not kept.exists():
-                kept.write_bytes(pickle.dumps(synthesize(variants, root, isolated=isolated)))
-        found: dict[str, Any] = pickle.loads(kept.read_bytes())  # noqa: S301  (this test run wrote it)
+                kept.write_bytes(pickle.dumps(make()))
+        return pickle.loads(kept.read_bytes())  # noqa: S301  (this test run wrote it)
+
+
+class CdkDiff:
+    """The CDK's diff in one process for all tests: it starts in half a second."""
+
+    def __init__(self) -> None:
+        command = ["node", changes.__file__.replace(".py", ".cjs")]
+        self._process = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+
+    def compared(self, templates: list[dict[str, Template]]) -> list[dict[str, Any]]:
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._process.stdin.write(json.dumps(templates) + "\n")
+        self._process.stdin.flush()
+        found: list[dict[str, Any]] = json.loads(self._process.stdout.readline())
         return found
+
+    def close(self) -> None:
+        self._process.communicate()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _one_cdk_diff() -> Iterator[None]:
+    diff = CdkDiff()
+    with mock.patch.object(changes, "_compared", diff.compared):
+        yield
+    diff.close()
 
 
 def _script(name: str) -> Any:
@@ -127,6 +164,7 @@ main()
         with (
             mock.patch.object(working_tree, "REVIEWED", variants),
             mock.patch.object(working_tree, "synthesize", self._syntheses.synthesize),
+            mock.patch.object(rules_of_guards, "_violations", self._syntheses.violations),
         ):
             return self._run(["review.py", f"--base={base}", *arguments], lambda: script.main(self.folder))
 

@@ -5,13 +5,18 @@ from __future__ import annotations
 import json
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import pytest
 
-from hello_queue.review.assembly import read_assembly, readable
+from hello_queue.errors import UsageError
+from hello_queue.project import ROOT
+from hello_queue.review import synthesis
+from hello_queue.review.assembly import Synthesis, read_assembly, readable
 from hello_queue.review.findings import Finding, Note
-from hello_queue.review.rules_of_guards import other_code, project_file
+from hello_queue.review.rules_of_guards import other_code, project_file, silenced_rules
 from hello_queue.review.rules_of_resources import facts
+from hello_queue.review.synthesis import DEFAULT, synthesize
 
 HASH = "0" * 64
 
@@ -35,6 +40,26 @@ def assembly(directory: Path, assets: dict[str, Any] | None = None, **artifact: 
     for name, value in content.items():
         (folder / name).write_text(json.dumps(value))
     return folder
+
+
+def test_what_fails_validation_is_refused_where_it_would_be_deployed(tmp_path: Path) -> None:
+    """Which rule refuses what, instead of the path of a report that is gone by then."""
+    rule = {"ruleName": "SQS4", "description": "No TLS.", "violatingConstructs": [{"constructPath": "S/Q"}] * 2}
+    report = {"pluginName": "AwsSolutions", "conclusion": "failure", "violations": [rule]}
+
+    def run(*_: object, directory: Path, **__: object) -> str:
+        folder = assembly(directory).rename(directory / "0")
+        (folder / "validation-report.json").write_text(json.dumps({"pluginReports": [report]}))
+        (directory / "0.error").write_text("RuntimeError: ValidationFailed: see /tmp/gone")
+        return ""
+
+    with mock.patch.object(synthesis, "run_python", run):
+        assert len(synthesize({DEFAULT: {}}, ROOT, must_be_valid=False)[DEFAULT].violations) == 2
+        with pytest.raises(UsageError, match="fails: validation refuses SQS4 on S/Q and 1 more: correct it, or"):
+            synthesize({DEFAULT: {}}, ROOT)
+        report["conclusion"] = "success"
+        with pytest.raises(UsageError, match="fails: RuntimeError: ValidationFailed: see /tmp/gone"):
+            synthesize({DEFAULT: {}}, ROOT, must_be_valid=False)
 
 
 def asset(path: str, **more: Any) -> dict[str, Any]:
@@ -122,6 +147,12 @@ def test_a_lookup_in_aws_is_refused(tmp_path: Path) -> None:
 def test_any_json_is_a_template(template: Any) -> None:
     for resource in readable(template)["Resources"].values():
         assert isinstance(resource["Type"], str)
+
+
+def test_a_plugin_that_no_longer_runs() -> None:
+    before = Synthesis({}, [], plugins=frozenset({"AwsSolutions", "Other"}))
+    found = silenced_rules(before, {"a": Synthesis({}, [], plugins=frozenset({"Other"})), "b": Synthesis({}, [])})
+    assert [finding.id for finding, _ in found] == ["weaker-review: AwsSolutions no longer checks the app"]
 
 
 @pytest.mark.parametrize(

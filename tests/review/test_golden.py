@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import json
 import subprocess
-from typing import Any
+from pathlib import Path
 
 import pytest
 import yaml
 
-from hello_queue.project import ROOT
+from hello_queue.project import ROOT, environment_with_tools
 from hello_queue.review import synthesis
-from hello_queue.review.synthesis import DEFAULT, REVIEWED, VARIANTS
+from hello_queue.review.synthesis import DEFAULT, REVIEWED
 from stacks.setting_kinds import kind_of
 from stacks.settings import FIELDS
-from tests.conftest import CONTEXT, Aws, Synth
 from tests.review.conftest import Repository
+from tests.review.templates import golden
 
 GOLDEN = ROOT / synthesis.GOLDEN
-
-
-def own_settings() -> dict[str, Any]:
-    """The settings in cdk.json."""
-    return {name: value for name, value in CONTEXT.items() if name in FIELDS}
 
 
 def test_they_are_up_to_date(repository: Repository) -> None:
@@ -52,19 +47,14 @@ def test_what_is_out_of_date_is_listed_and_written(repository: Repository) -> No
     assert repository.git("status", "--short").split() == ["??", "tests/golden/accepted.yaml"]
 
 
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_they_are_what_the_cdk_synthesizes(synth: Synth, variant: str) -> None:
-    templates = synth(**{**own_settings(), **VARIANTS[variant]})
-    for path in (GOLDEN / variant).glob("*.yaml"):
-        assert yaml.safe_load(path.read_text()) == templates[path.stem]
-
-
-def test_they_are_what_the_cdk_cli_synthesizes(aws: Aws) -> None:
-    """And so what it deploys: cdk.json adds nothing to what app.py synthesizes when run by itself."""
-    aws.cdk("synth", "--quiet", **own_settings())
-    output = aws.instance.directory / "cdk.out"
-    for path in (GOLDEN / DEFAULT).glob("*.yaml"):
-        assert yaml.safe_load(path.read_text()) == json.loads((output / f"{path.stem}.template.json").read_text())
+def test_they_are_what_the_cdk_cli_synthesizes(tmp_path: Path) -> None:
+    """And so what it deploys, also with another setting, which the review gives to the app in its own way."""
+    command = ["cdk", "synth", "--quiet", "--context=workers=lambda", "--output", str(tmp_path / "out")]
+    settings = {"CDK_HOME": str(tmp_path), "CDK_DISABLE_CLI_TELEMETRY": "true"}
+    done = subprocess.run(command, cwd=ROOT, env=environment_with_tools() | settings, capture_output=True, check=False)
+    assert done.returncode == 0, done.stderr
+    for stack, template in golden("workers=lambda").items():
+        assert template == json.loads((tmp_path / f"out/{stack}.template.json").read_text())
 
 
 def test_cfn_lint_accepts_them() -> None:

@@ -39,6 +39,11 @@ def a_new_serial(identity: Any, messaging: Any) -> None:
     properties(identity, ACCESS_KEY)["Serial"] = 2
 
 
+def a_renamed_user(identity: Any, messaging: Any) -> None:
+    """Its access key refers to it, and is replaced with it."""
+    properties(identity, USER)["UserName"] = "Owner"
+
+
 def console_access(identity: Any, messaging: Any) -> None:
     properties(identity, USER)["LoginProfile"] = {"Password": "{{resolve:secretsmanager:x:SecretString}}"}
 
@@ -61,6 +66,14 @@ CASES: list[tuple[Change, list[str]]] = [
     (a_member_added_by_a_separate_resource, [f"new-member: user mallory joins {ADMINISTRATORS}"]),
     (a_second_access_key, [f"{GETS} HelloQueueIdentity/AccessKey2"]),
     (a_new_serial, [f"{GETS} HelloQueueIdentity/{ACCESS_KEY}"]),
+    (
+        a_renamed_user,
+        [
+            "new-user: user Owner is new",
+            f"new-access-key: user Owner gets access key HelloQueueIdentity/{ACCESS_KEY}",
+            "unlisted-change: user Owner has another name",
+        ],
+    ),
     (console_access, ["console-access: user Administrator can sign in to the AWS console"]),
     (an_identity_provider, ["new-trust: roles can trust identities of provider GitHub"]),
     (

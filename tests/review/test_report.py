@@ -112,6 +112,15 @@ def test_a_new_acknowledgment() -> None:
     assert "  after    it is easier" in text
 
 
+def test_a_long_difference_of_code_is_cut() -> None:
+    old, new = (
+        State({"default": Synthesis(golden(), KNOWN, assets={"Code": {"a.py": f"{value}\n" * 300}})}) for value in "xy"
+    )
+    (text,) = review(base(), old, new, {}, [], NONE).details.values()
+    assert text.splitlines()[:4] == ["--- before", "+++ after", "@@ -1,300 +1,300 @@", "-x"]
+    assert text.splitlines()[199:] == ["-x", "... and 403 more lines"]
+
+
 def test_a_removed_stack() -> None:
     after = golden()
     del after[MESSAGING]

@@ -42,6 +42,11 @@ def written(root: Path, files: dict[str, str]) -> Path:
         ("on = names.deployment in ('prod', 'live')", "the comparison with 'live', the comparison with 'prod'"),
         ("on = names.deployment.startswith('prod')", "the comparison with 'prod'"),
         ("from hello_queue.project import environment_with_tools\nenvironment_with_tools()", None),
+        ("on = settings.delay_seconds == 7", "the comparison with 7"),
+        ("on = settings.delay_seconds >= 800", "the comparison with 800"),
+        ("match found:\n    case 7:\n        pass", "the comparison with 7"),
+        ("on = names.deployment.encode() == b'prod'", "the comparison with b'prod'"),
+        ("on = len(found) > 1 or found in (None, True, '')", ""),
         ("def again(found):\n    return found == 'x'", ""),
         ("import math, enum\nfrom dataclasses import dataclass\nfrom stacks.names import Names\non = math.pi", ""),
         ("from hello_queue.constants import IDENTITY_STACK\non = IDENTITY_STACK", ""),
@@ -66,7 +71,30 @@ def test_code_that_moves_tells_nothing_new(tmp_path: Path) -> None:
 
 REQUIREMENTS = "# What runs\na==1.0\nb[x]==2.0 ; sys_platform != 'win32' # the loop\n"
 LOCK = "a==1.0 \\\n    --hash=sha256:" + "0" * 64 + "\n    # via b\n"
-MAKEFILE = "BIN := .venv/bin\n.PHONY: review\nreview: setup\n\t@$(BIN)/python scripts/review.py\nhelp:\n\t@echo 'x'\n"
+MAKEFILE = """\
+BIN := .venv/bin
+.DEFAULT_GOAL := help
+.PHONY: review
+review: setup
+	@$(BIN)/python scripts/review.py
+setup: .venv/installed
+.venv/installed: requirements.txt
+	@pip x
+test: setup
+	@pytest
+help:
+	@echo 'x'
+"""
+CI = """\
+on: [push]
+permissions:
+  contents: read
+jobs:
+  test:
+    runs-on: ubuntu
+    steps:
+  - run: make test
+"""
 PACKAGE = {"description": "x", "devDependencies": {"cdk": "2.0.1"}}
 REGISTRY = "https://registry.npmjs.org/cdk/-/cdk"
 PACKAGES = {"packages": {"n/cdk": {"version": "2", "resolved": f"{REGISTRY}-2.tgz", "integrity": "sha512-a"}}}
@@ -92,8 +120,21 @@ def packages(**changes: object) -> str:
         ("Makefile", MAKEFILE, MAKEFILE.replace("'x'", "'x'; curl x"), "help"),
         ("Makefile", MAKEFILE, MAKEFILE.replace(".venv/bin", "other"), "variables"),
         ("Makefile", MAKEFILE, "include x\n" + MAKEFILE, "variables"),
-        (".github/workflows/ci.yml", "a", "b", "this file"),
-        (".ci/run", "a", "", "this file"),
+        ("Makefile", MAKEFILE, MAKEFILE.replace("pytest", "pytest -x"), "note: other commands changed: test"),
+        ("Makefile", MAKEFILE, MAKEFILE.replace("pip x", "pip y"), ".venv/installed"),
+        ("Makefile", MAKEFILE, MAKEFILE.replace(": setup", ": test"), "review, test"),
+        (".github/workflows/ci.yml", CI, f"{CI}  - run: make soak\n", "note: what CI checks changed"),
+        (".github/workflows/new.yml", "", CI, "note: what CI checks changed"),
+        (".github/workflows/ci.yml", CI, "", "note: what CI checks changed"),
+        (".github/workflows/ci.yml", CI, CI.partition("permissions:")[0], "this file"),
+        (".github/workflows/ci.yml", CI, CI.replace(": read", ":  write"), "this file"),
+        (".github/workflows/ci.yml", CI, f"{CI}  - run: curl ${{{{ secrets.KEY }}}}\n", "this file"),
+        (".github/workflows/ci.yml", CI, CI.replace("[push]", "[pull_request_target]"), "this file"),
+        (".github/workflows/ci.yml", CI, CI.replace("ubuntu", "self-hosted"), "this file"),
+        (".github/workflows/ci.yml", CI.replace("test", "deploy"), CI, "this file"),
+        (".github/CODEOWNERS", "a", "b", "this file"),
+        (".ci/run", "make test", "make test lint", "note: what CI checks changed"),
+        (".ci/run", "make test", "make test; npx cdk deploy", "this file"),
         ("docs/a.md", "a", "b", ""),
         ("package.json", json.dumps(PACKAGE), json.dumps({**PACKAGE, "devDependencies": {"cdk": "2.0.2"}}), ""),
         ("package.json", json.dumps(PACKAGE), json.dumps({**PACKAGE, "description": "y"}), ""),
@@ -111,8 +152,17 @@ def packages(**changes: object) -> str:
 def test_what_is_installed_or_checked(tmp_path: Path, name: str, old: str, new: str, expected: str) -> None:
     before, after = written(tmp_path / "before", {name: old}), written(tmp_path / "after", {name: new})
     found = list(installed(before, after, [name]))
-    assert [finding.kind for finding in found] == ["weaker-review"] * bool(expected)
-    assert all(expected in finding.what and name in (finding.stack, finding.what) for finding in found)
+    if expected.startswith("note: "):
+        (note,) = found
+        assert isinstance(note, Note)
+        assert note.text.startswith(expected.removeprefix("note: "))
+        return
+    assert len(found) == bool(expected)
+    for finding in found:
+        assert isinstance(finding, Finding)
+        assert finding.kind == "weaker-review"
+        assert expected in finding.what
+        assert name in (finding.stack, finding.what)
 
 
 def test_comments_of_a_worker_are_not_other_code() -> None:

@@ -34,10 +34,16 @@ class Synthesis:
     # the name of each of these assets, by the hash that templates refer to it by
     hashes: Mapping[str, str] = field(default_factory=dict)
     plugins: frozenset[str] = frozenset()  # the names of the validation plugins that ran
+    # what these plugins refuse, so that the app fails: as acknowledgments, with a description as `reason`
+    violations: list[dict[str, str]] = field(default_factory=list)
 
 
-def read_assembly(directory: Path) -> Synthesis:
+def read_assembly(directory: Path, *, failed: bool = False) -> Synthesis:
     """Read a cloud assembly with the assemblies in it.
+
+    Args:
+        directory: the folder of the assembly.
+        failed: whether the app failed because of what its validation found.
 
     Raises:
         OSError, ValueError, KeyError, TypeError, AttributeError: it is incomplete or invalid.
@@ -75,26 +81,36 @@ def read_assembly(directory: Path) -> Synthesis:
         elif kind not in ("cdk:tree", "cdk:feature-flag-report", "cdk:cloud-assembly"):
             facts[f"{kind} {name}"] = _normal(properties)
     report = json.loads((directory / "validation-report.json").read_text())["pluginReports"]
-    acknowledged = [
-        {
-            "finding": each["ruleName"],
-            "where": construct["constructPath"],
-            "reason": each["reason"],
-            "id": logical_ids.get(construct["constructPath"], construct["constructPath"]),
-        }
-        for plugin in report
-        for each in plugin.get("suppressedViolations", [])
-        for construct in each["violatingConstructs"]
-    ]
+    suppressed = [each for plugin in report for each in plugin.get("suppressedViolations", [])]
+    refusing = [plugin for plugin in report if failed and plugin["conclusion"] == "failure"]
+    violations = [each for plugin in refusing for each in plugin["violations"]]
     return Synthesis(
         # The CDK does not deploy a stack without resources: that of the workers, with workers=none.
         {name: template for name, template in templates.items() if template.get("Resources")},
-        sorted(acknowledged, key=lambda each: (each["where"], each["finding"])),
+        _by_construct(suppressed, "reason", logical_ids),
         facts,
         assets,
         hashes,
         frozenset(plugin["pluginName"] for plugin in report),
+        _by_construct(violations, "description", logical_ids),
     )
+
+
+def _by_construct(
+    entries: list[Mapping[str, Any]], reason: str, logical_ids: Mapping[str, str]
+) -> list[dict[str, str]]:
+    """The entries of a validation report, one for each construct."""
+    found = [
+        {
+            "finding": str(each["ruleName"]),
+            "where": str(construct["constructPath"]),
+            "reason": str(each[reason]),
+            "id": logical_ids.get(construct["constructPath"], construct["constructPath"]),
+        }
+        for each in entries
+        for construct in each["violatingConstructs"]
+    ]
+    return sorted(found, key=lambda each: (each["where"], each["finding"]))
 
 
 def _artifacts(directory: Path) -> Iterator[tuple[Path, str, Mapping[str, Any]]]:

@@ -1,6 +1,7 @@
-// What changes between CloudFormation templates, by the CDK's own diff. stdin: a list of {before, after}; stdout: for each
-// what happens to each resource, and the text that `cdk diff` prints.
+// What changes between CloudFormation templates, by the CDK's own diff. Each line of stdin is a list of {before, after} in
+// JSON; each line of stdout is the list of what happens to each resource, and of the text that `cdk diff` prints.
 const { formatDifferences, fullDiff } = require("@aws-cdk/cloudformation-diff");
+const { createInterface } = require("readline");
 const { Writable } = require("stream");
 
 function compared({ before, after }) {
@@ -30,4 +31,6 @@ function comparedOrNot(templates) {
 }
 
 process.env.NO_COLOR = "1";
-console.log(JSON.stringify(JSON.parse(require("fs").readFileSync(0, "utf8")).map(comparedOrNot)));
+createInterface({ input: process.stdin }).on("line", (line) => {
+  console.log(JSON.stringify(JSON.parse(line).map(comparedOrNot)));
+});

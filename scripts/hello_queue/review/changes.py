@@ -122,7 +122,7 @@ def _compared(templates: list[dict[str, Template]]) -> list[dict[str, Any]]:
         ["node", str(Path(__file__).with_name("changes.cjs"))],
         cwd=ROOT,
         env=environment_with_tools(),
-        input=json.dumps(templates),
+        input=json.dumps(templates) + "\n",
         capture_output=True,
         text=True,
         check=False,
@@ -206,11 +206,9 @@ def _changes(stack: str, old: Template, known: Template, new: Template, impacts:
         after = _with_names(new["Resources"][other], new_names) if other else {}
         name_before = old_names.of(id_) if id_ else ""
         name = new_names.of(other) if other else name_before
-        if before == after and name == (name_before or name) and id_ == other:
-            continue
         logical_id = other or id_ or ""
         impact = impacts.get(logical_id, {})
-        yield Change(
+        change = Change(
             stack,
             logical_id,
             name=name,
@@ -222,6 +220,9 @@ def _changes(stack: str, old: Template, known: Template, new: Template, impacts:
             causes=tuple(impact.get("causes", ())),
             moved=bool(id_ and other and id_ != other),
         )
+        # What refers to a resource that is renamed is equal by its new name, but may be replaced with it.
+        if before != after or change.name_before != name or change.is_replaced:
+            yield change
 
 
 def _with_names(resource: Mapping[str, Any], names: Names) -> Mapping[str, Any]:

@@ -14,6 +14,7 @@ from hello_queue.review.rights.decision import Request
 
 WHY = {
     "stale-golden": "Whoever reads tests/golden reads something else than what is deployed: run make golden.",
+    "failed-validation": "The app fails, and so would a deployment: correct it, or acknowledge it with its reason.",
     "weaker-review": "This decides what is run, reported or asked before a deployment.",
     "silenced-rule": "cdk-nag finds this, but the app hides it: acknowledge it with its reason, or correct it.",
     "escalation": "With these rights, their holder can take all other rights.",
@@ -35,6 +36,9 @@ WHY = {
     "new-acknowledgment": "A security rule no longer applies here. Is the reason good?",
 }
 """The kinds of findings, and why each needs a decision."""
+
+NOT_ACCEPTABLE = ("stale-golden", "failed-validation")
+"""The kinds that go away only if their cause does."""
 
 ABSENT = "none"
 

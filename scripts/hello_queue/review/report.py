@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from hello_queue.cli.terminal import in_markdown, printable
 from hello_queue.review.changes import Change
-from hello_queue.review.findings import WHY, Finding, Note, short
+from hello_queue.review.findings import NOT_ACCEPTABLE, WHY, Finding, Note, short
 from hello_queue.review.masking import masked
 
 _TEXT = {
@@ -110,7 +110,7 @@ def _lines(review: Review) -> Iterator[tuple[str, ...]]:
     for finding, where in review.open.items():
         yield "decide", finding.kind, short(finding.what)
         yield from (("fact", name, short(value)) for name, value in _facts(finding, where) if value)
-    entries = [short(finding.id) for finding in review.open if finding.kind != "stale-golden"]  # these are made anew
+    entries = [short(finding.id) for finding in review.open if finding.kind not in NOT_ACCEPTABLE]
     if entries:
         yield ("accept",)
         first, *others = entries

@@ -70,6 +70,14 @@ def acknowledgments(before: list[dict[str, str]], after: list[dict[str, str]]) -
     return findings, notes
 
 
+def failed_validation(synthesis: Synthesis) -> Iterator[Finding]:
+    """What the app's own validation refuses, so that the app fails."""
+    for each in synthesis.violations:
+        stack, _, resource = each["where"].partition("/")
+        what = f"{each['finding']} on {each['where']}"
+        yield Finding("failed-validation", what, stack, resource, "", "", each["reason"].partition(". ")[0][:300])
+
+
 def silenced_rules(before: Synthesis, after: Mapping[str, Synthesis]) -> Iterator[tuple[Finding, str]]:
     """What cdk-nag finds in the templates and the app does not acknowledge; and plugins that no longer run.
 
@@ -87,7 +95,7 @@ def silenced_rules(before: Synthesis, after: Mapping[str, Synthesis]) -> Iterato
         yield Finding("weaker-review", str(error), "app.py", "", "", _NAG, ABSENT), DEFAULT
         return
     for variant, each in after.items():
-        known = {(entry["finding"], entry["id"]) for entry in each.acknowledgments}
+        known = {(entry["finding"], entry["id"]) for entry in (*each.acknowledgments, *each.violations)}
         for stack, template in each.templates.items():
             for rule, logical_id in violations[json.dumps(template)]:
                 if (rule, f"{stack}/{logical_id}") not in known:

@@ -6,10 +6,10 @@ import ast
 import json
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
-from hello_queue.review.findings import ABSENT, Finding
+from hello_queue.review.findings import ABSENT, Finding, Note
 from hello_queue.review.rules_of_guards import project_file
 
 _ALIKE = {"__future__", "aws_cdk", "cdk_nag", "constructs", "jsii", "stacks", "pathlib", "shutil", "base64", "hashlib"}
@@ -32,6 +32,9 @@ _ALIKE |= {"hello_queue.constants"}
 _TELLTALE = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "__import__", "__builtins__", "__loader__"}
 _TELLTALE |= {"__spec__", ".outdir", ".try_get_context", ".home", ".cwd", ".expanduser", ".exists"}
 _TELLTALE |= {".read_text", ".read_bytes", ".environ", ".getenv", ".argv", ".now", ".today"}
+
+_USUAL = ("", 0, 1, None, ...)
+"""What code compares with for other reasons: whether something is empty, false, or the only one."""
 
 
 def telltale(before: Path, after: Path) -> Iterator[Finding]:
@@ -80,14 +83,30 @@ def _names(nodes: list[ast.AST]) -> Iterator[str]:
             yield modules.get(node.id, node.id)
         elif called or isinstance(node, (ast.Compare, ast.MatchValue)):
             for each in ast.walk(node):
-                if isinstance(each, ast.Constant) and isinstance(each.value, str) and each.value:
+                if isinstance(each, ast.Constant) and each.value not in _USUAL:
                     yield f"the comparison with {each.value!r}"
 
 
 _REQUIREMENT = re.compile(r"([\w.-]+)(?:\[[\w,-]+\])?==[\w.+!]+(?: *;.*)?|--hash=sha256:[0-9a-f]{64}|-r [\w-]+\.txt|")
 
 
-def installed(before: Path, after: Path, changed: Sequence[str]) -> Iterator[Finding]:
+_COMMANDS = ("variables", "setup", "synth", "golden", "review", "rehearse")
+"""What of the Makefile installs, synthesizes and reviews. Its other targets are for whoever works on the project."""
+
+_MAY_DO_MORE = re.compile(
+    r"secrets|token|: *write|write-all|pull_request_target|workflow_run|self-hosted|AWS_|role-to-assume|deploy|review",
+    re.IGNORECASE,
+)
+"""What stands in a workflow that has credentials, may write, deploys or reviews."""
+
+
+def _only_checks(name: str, text: str) -> bool:
+    """Whether a file of CI does no more than run checks. The token of a workflow without `permissions` may write."""
+    limited = name.startswith(".ci/") or re.search(r"^permissions:", text, re.MULTILINE)
+    return not text or bool(limited and not _MAY_DO_MORE.search(text))
+
+
+def installed(before: Path, after: Path, changed: Sequence[str]) -> Iterator[Finding | Note]:
     """What is installed from elsewhere or in addition, and what `make` and CI do otherwise."""
     for name in changed:
         old, new = (
@@ -104,9 +123,16 @@ def installed(before: Path, after: Path, changed: Sequence[str]) -> Iterator[Fin
             other = [text for one, text in _requirements(new).items() if one not in known]
         elif name == "Makefile":
             was, now = _targets(old), _targets(new)
-            other = sorted(target for target in was if was[target] != now.get(target))
+            differing = sorted(target for target in was if was[target] != now.get(target))
+            needed = _needed(was) | _needed(now)
+            other = [target for target in differing if target in needed]
+            if not other and differing:
+                yield Note(name, f"other commands changed: {', '.join(differing)}")
         elif name.startswith((".ci/", ".github/")):
-            other = ["this file"]
+            if _only_checks(name, old) and _only_checks(name, new):
+                yield Note(name, "what CI checks changed; it has no credentials, and may not write")
+            else:
+                other = ["this file"]
         if other:
             what = f"{name} decides what is installed or checked, and changed: {', '.join(other)}"
             yield Finding("weaker-review", what, name, "", "", "as in the base", ", ".join(other))
@@ -133,3 +159,12 @@ def _targets(text: str) -> dict[str, list[str]]:
         if target != ".PHONY" and not re.fullmatch(r"\s*|#.*|\t@echo '[^']*'", line):
             found.setdefault(target, []).append(line)
     return found
+
+
+def _needed(targets: Mapping[str, list[str]]) -> set[str]:
+    """The targets of `_COMMANDS`, with all that they need."""
+    needed = list(_COMMANDS)
+    for target in needed:
+        words = " ".join(targets.get(target, ())).replace(":", " ").split()
+        needed += [word for word in dict.fromkeys(words) if word in targets and word not in needed]
+    return {*needed}

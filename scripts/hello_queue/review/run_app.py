@@ -22,7 +22,8 @@ def main(directory: str, script: str, *arguments: str) -> None:
     sys.path[0], sys.argv = str(Path(script).resolve().parent), [script, *arguments]
     os.environ["CDK_OUTDIR"] = f"{directory}/0"
     _run(Path(directory, "0.error"), script)
-    if len(variants) == 1 or Path(directory, "0.error").exists():
+    # An app that fails validation has written its assembly; any other failure is that of all variants.
+    if len(variants) == 1 or not Path(directory, "0/validation-report.json").exists():
         return
     import aws_cdk
 

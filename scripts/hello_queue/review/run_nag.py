@@ -19,7 +19,9 @@ def main(directory: str) -> None:
     for number, template in enumerate(json.load(sys.stdin)):
         file = Path(f"{directory}.{number}.json")
         file.write_text(json.dumps(template))
-        stack = cdk.Stack(app, f"S{number}")
+        # The templates may have the rule already.
+        synthesizer = cdk.DefaultStackSynthesizer(generate_bootstrap_version_rule=False)
+        stack = cdk.Stack(app, f"S{number}", synthesizer=synthesizer)
         cloudformation_include.CfnInclude(stack, "T", template_file=str(file))
     cdk.Validations.of(app).add_plugins(AwsSolutionsChecks(app))
     try:

@@ -83,7 +83,7 @@ ACKNOWLEDGMENTS = "acknowledgments.yaml"
 
 
 class RefusedError(Exception):
-    """The app refuses a variant. The message is its last line."""
+    """The app refuses a variant. The message is its last line, or what fails its validation."""
 
 
 _AS_THE_CLI = {"CDK_DEFAULT_ACCOUNT": "111122223333", "CDK_DEFAULT_REGION": "us-east-1"}
@@ -92,13 +92,19 @@ _CONTEXT_OF_THE_CLI = {"aws:cdk:bundling-stacks": ["**"]}
 
 
 def synthesize(
-    variants: Variants = REVIEWED, root: Path = ROOT, *, isolated: bool = True, directory: Path | None = None
+    variants: Variants = REVIEWED,
+    root: Path = ROOT,
+    *,
+    isolated: bool = True,
+    must_be_valid: bool = True,
+    directory: Path | None = None,
 ) -> dict[str, Any]:
     """Run the app of a working tree as cdk.json says, for each variant.
 
     Args:
         variants: the first one is what deploys: without settings beside those of cdk.json.
         isolated: whether the app is kept away from the caller's variables, network and files.
+        must_be_valid: whether a variant that fails validation is refused; otherwise it has `violations`.
         directory: an empty folder that keeps the cloud assemblies, the first one in its folder ``0``; None: they are
             removed.
 
@@ -130,6 +136,8 @@ def synthesize(
             isolated=isolated,
         )
         found = {variant: _read(directory, number, printed) for number, variant in enumerate(variants)}
+    if must_be_valid:
+        found = {variant: _refused_if_invalid(each) for variant, each in found.items()}
     if isinstance(found[DEFAULT], RefusedError):
         raise UsageError(f"the app of {root} fails: {found[DEFAULT]} (python3 app.py shows more)")
     return found
@@ -139,12 +147,25 @@ def _read(directory: Path, number: int, printed: str) -> Synthesis | RefusedErro
     error = directory / f"{number}.error"
     try:
         if error.exists():
-            return RefusedError(_last_line(error.read_text()))
+            text = error.read_text()
+            if "ValidationFailed" in text:
+                invalid = read_assembly(directory / str(number), failed=True)
+                if invalid.violations:
+                    return invalid
+            return RefusedError(_last_line(text))
         if not (directory / str(number) / "manifest.json").exists():
             return RefusedError(f"it writes no cloud assembly; it prints: {_last_line(printed)}")
         return read_assembly(directory / str(number))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as invalid:
-        return RefusedError(f"its cloud assembly is invalid: {type(invalid).__name__}: {invalid}")
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError) as broken:
+        return RefusedError(f"its cloud assembly is invalid: {type(broken).__name__}: {broken}")
+
+
+def _refused_if_invalid(synthesis: Synthesis | RefusedError) -> Synthesis | RefusedError:
+    if isinstance(synthesis, RefusedError) or not synthesis.violations:
+        return synthesis
+    first, *others = (f"{each['finding']} on {each['where']}" for each in synthesis.violations)
+    more = f" and {len(others)} more" if others else ""
+    return RefusedError(f"validation refuses {first[:300]}{more}: correct it, or acknowledge it with its reason")
 
 
 def _last_line(text: str) -> str:

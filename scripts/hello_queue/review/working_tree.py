@@ -7,7 +7,7 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -20,7 +20,7 @@ from hello_queue.review.assembly import Synthesis, Templates
 from hello_queue.review.base import Base, accepted_since, changed_files, check_out, read_base
 from hello_queue.review.changes import pairs_of
 from hello_queue.review.comparison import compare_pair
-from hello_queue.review.findings import WHY, Finding, Note, short
+from hello_queue.review.findings import NOT_ACCEPTABLE, WHY, Finding, Note, short
 from hello_queue.review.naming import in_words_of, physical_name
 from hello_queue.review.report import Review
 from hello_queue.review.rules_of_resources import facts
@@ -74,12 +74,12 @@ def review_working_tree(
             check_out(base.commit, root, folder)
             old = pool.submit(_state, folder, variants, isolated)
         now = new.result()
-        more = list(guards.stale_golden(list(stale_files(_synthesized(now.variants), root))))
+        more: list[Finding | Note] = list(guards.stale_golden(list(stale_files(_synthesized(now.variants), root))))
         try:
             before = old.result()
         except UsageError as error:
             # Another version of the CDK, for example. The golden templates are still there to compare with.
-            more.append(_finding("the base", str(error)))
+            more.append(_not_synthesized("the base", error))
             before = State({}, _project(folder))
         if changed:
             more += [*guards.reviewers(changed), *telltale(folder, root), *installed(folder, root, changed)]
@@ -87,7 +87,7 @@ def review_working_tree(
 
 
 def _state(root: Path, variants: Variants, isolated: bool) -> State:
-    return State(synthesize(variants, root, isolated=isolated), _project(root))
+    return State(synthesize(variants, root, isolated=isolated, must_be_valid=False), _project(root))
 
 
 def _project(root: Path) -> Mapping[str, Any]:
@@ -102,7 +102,7 @@ def _synthesized(variants: Mapping[str, Synthesis | RefusedError]) -> dict[str, 
     return {variant: each for variant, each in variants.items() if isinstance(each, Synthesis)}
 
 
-def _finding(what: str, reason: str) -> Finding:
+def _not_synthesized(what: str, reason: Exception) -> Finding:
     return Finding("unknown-effect", f"{what} cannot be synthesized: {reason}", "app.py", "", "", "templates", "none")
 
 
@@ -111,7 +111,7 @@ def review(
     before: State,
     now: State,
     accepted: Mapping[str, str],
-    more: list[Finding],
+    more: Sequence[Finding | Note],
     changed: list[str],
 ) -> Review:
     """Compare each variant. A finding is reported once, with the variants that have it.
@@ -121,17 +121,17 @@ def review(
         before: what the base synthesizes. Its golden templates count where it has them: they were reviewed.
         now: what the working tree synthesizes.
         accepted: the reasons for accepting findings, by the findings' ids.
-        more: findings about the working tree as a whole.
+        more: findings and notes about the working tree as a whole.
         changed: the files that differ from the base's.
     """
     olds, news = _synthesized(before.variants), _synthesized(now.variants)
-    found: list[tuple[Finding, str]] = [(finding, DEFAULT) for finding in more]
+    found = [(each, DEFAULT) for each in more if isinstance(each, Finding)]
     found += [
         (finding, DEFAULT) for finding in guards.project_file("cdk.json", before.project or now.project, now.project)
     ]
     for variant, refused in now.variants.items():
         if isinstance(refused, RefusedError) and (variant in olds or variant in base.variants):
-            found.append((_finding(f"the app with {variant}", str(refused)), variant))
+            found.append((_not_synthesized("the app", refused), variant))
     # A variant that the base refuses, or that is not in its golden files, is compared with the default settings.
     default = olds.get(DEFAULT, Synthesis(base.variants[DEFAULT], [], {}))
     states = {}
@@ -150,6 +150,7 @@ def review(
         words = all_words[variant]
         findings, notes_here = compare_pair(pair)
         beside = facts(old.facts, new.facts, tested=pair.tested_tags)
+        found += [(finding.in_words_of(words), variant) for finding in guards.failed_validation(new)]
         for fact in (*beside, *guards.other_code(old.assets, new.assets)) if olds else ():
             (findings if isinstance(fact, Finding) else notes_here).append(fact)  # type: ignore[arg-type]
         found += [(finding.in_words_of(words), variant) for finding in findings]
@@ -160,6 +161,7 @@ def review(
             details.setdefault(alike, (f"{title}\n{text}", []))[1].append(variant)
     known = [*base.acknowledgments, *acknowledgments(olds, all_words)]
     acknowledged, more_notes = guards.acknowledgments(known, acknowledgments(news, all_words))
+    more_notes += [each for each in more if isinstance(each, Note)]
     found += [(finding, DEFAULT) for finding in acknowledged]
     if olds and any(_differ(olds.get(variant, default), new) for variant, new in news.items()):
         silenced = guards.silenced_rules(default, news)
@@ -187,8 +189,7 @@ def _review(
         together.setdefault(key, (finding, {}))[1][variant] = None
 
     def is_accepted(finding: Finding) -> bool:
-        # Golden files that stay out of date would hide what the next change does.
-        return short(finding.id) in accepted and finding.kind != "stale-golden"
+        return short(finding.id) in accepted and finding.kind not in NOT_ACCEPTABLE
 
     default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
     seen = set(default_notes)
