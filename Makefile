@@ -11,7 +11,7 @@ PEERS := scripts/hello_queue/benchmark/peers
 export PATH := $(CURDIR)/$(BIN):$(CURDIR)/node_modules/.bin:$(PATH)
 
 help:
-	@echo 'make setup    install what the others need into .venv and node_modules; they do so themselves'
+	@echo 'make setup    install what the others need; they do so themselves'
 	@echo 'make demo     see it work, without an AWS account'
 	@echo 'make test     run the tests'
 	@echo 'make coverage run the tests, and print which lines and branches they reach'
@@ -19,14 +19,14 @@ help:
 	@echo 'make synth    write the CloudFormation templates to cdk.out'
 	@echo 'make golden   refresh the templates that reviewers read, in tests/golden'
 	@echo 'make review   what does this change do in AWS? (BASE=origin/main)'
-	@echo 'make rehearse what happens when this change is deployed? (BASE=origin/main; in a local AWS)'
+	@echo 'make rehearse deploy this change over BASE=origin/main, in a local AWS'
 	@echo 'make bench    how fast are send.py and process.py? (about 40 minutes)'
 	@echo 'make soak     run the tests that kill, fail and rehearse in a loop, for minutes'
-	@echo 'make boto3    run the tests of sending and processing over boto3 instead of our own transport'
+	@echo 'make boto3    run the tests of sending and processing over boto3'
 	@echo 'make faults   100,000 messages through 200 kills and faults'
-	@echo 'make simulate the engine in virtual time (SEEDS=1000); SEED=n replays one, with its trace'
+	@echo 'make simulate the engine in virtual time (SEEDS=1000); SEED=n replays one'
 	@echo 'make mutants  does the simulation find faults that are put into the engine?'
-	@echo 'make lock     lock the Python dependencies anew, after a change of requirements*.txt'
+	@echo 'make lock     lock the Python dependencies, after a change of requirements*.txt'
 	@echo 'make docs     refresh what in README.md and docs/ comes from the code'
 	@echo 'make clean    remove what the others installed and wrote'
 

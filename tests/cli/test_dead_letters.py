@@ -29,7 +29,7 @@ def letter(body: str, author: str = "") -> DeadLetter:
 LETTERS = [letter("an order that nobody understood" * 3, AUTHOR), letter("x")]
 
 
-@pytest.mark.parametrize("columns", [40, 80, 120])
+@pytest.mark.parametrize("columns", [40, 80, 140])
 def test_lines_fit_a_terminal(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], columns: int
 ) -> None:
@@ -39,6 +39,7 @@ def test_lines_fit_a_terminal(
     lines = capsys.readouterr().out.splitlines()
     heads = [number for number, line in enumerate(lines) if line.startswith(ID)]
     assert len(heads) == 2
+    assert ("  x (" in lines[heads[1]]) == (columns > 120), "below, where a whole line has no room for most bodies"
     assert all(line.startswith("    ") for number, line in enumerate(lines) if number not in heads)
     assert max(len(line) for number, line in enumerate(lines) if number not in heads or columns >= 80) <= columns
     text = " ".join(line.strip() for line in lines)

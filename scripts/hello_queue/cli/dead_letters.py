@@ -123,7 +123,7 @@ def print_letters(letters: Sequence[DeadLetter], failures: Mapping[str, Failure]
             _print_json(each, failures is not None, failure)
             continue
         head, content = _head(each), _content(each.message)
-        if len(f"{head}  {content}") <= columns:
+        if len(head) + 2 + max(len(content), SHOWN_CHARACTERS) <= columns:
             print(f"{head}  {content}")
         else:
             print(f"{head}\n{_indented(content, columns)}")
