@@ -117,4 +117,4 @@ def test_the_prepared_changes(empty_aws: Aws, project: Repository, subtests: pyt
         assert seen["messages in the queue"]["seen"] == (
             "0 of 1,000 left in orders; 1,000 in test, which still exists and is no longer the deployment's"
         )
-        assert "none failed" in seen["a client sending"]["seen"]
+        assert "AccessDenied" in seen["a client sending"]["seen"], "the policy names the new queue"

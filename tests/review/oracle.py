@@ -72,8 +72,8 @@ def is_about(statement: Policy, who: str) -> bool:
     named = listed(statement["Principal"])
     if "*" in named or who in named:
         return True
-    # An account that is allowed something leaves it to the policies of its users.
-    return "account" in named and statement["Effect"] == "Deny" and not who.startswith("service")
+    # An account that is allowed something leaves it to the policies of its users. Anyone may be in another account.
+    return "account" in named and statement["Effect"] == "Deny" and not who.startswith(("service", "anyone"))
 
 
 def matches_any(statement: Policy, element: str, text: str, variables: Context | None, *, lower: bool = False) -> bool:

@@ -6,6 +6,7 @@ import copy
 import itertools
 import random
 from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -20,7 +21,7 @@ HOLDER, SERVICE = "any holder of policy limits", "service s3.amazonaws.com"
 USERNAME, TEAM = "${aws:username}", "${aws:PrincipalTag/team}"
 QUEUE = "arn:aws:sqs:us-east-1:111122223333:q"
 ACTIONS = ("sqs:SendMessage", "sqs:PurgeQueue", "sqs:DeleteMessage", "s3:GetObject")
-RESOURCES = (QUEUE, "ab", "b", "x", "a*", "h/ada", "h/a", "h/zz", "h/x", "ada", "adab", "zz/x", "x/x")
+RESOURCES = (QUEUE, "ab", "b", "x", "a*", "h/ada", "h/a", "h/ab", "h/zz", "h/x", "ada", "adab", "zz/x", "x/x")
 PRINCIPALS: dict[str, Any] = {
     "user ada": {"AWS": {"Fn::GetAtt": ["Ada", "Arn"]}},
     "user bob": {"AWS": {"Fn::GetAtt": ["Bob", "Arn"]}},
@@ -81,31 +82,48 @@ def conditions(draw: st.DrawFn, keys: list[str]) -> dict[str, Any]:
     return found
 
 
-_actions = st.sampled_from(
-    ["*", "sqs:*", "sqs:SendMessage", "SQS:sendmessage", "sqs:*Message", "sqs:?urgeQueue", "s3:Get*"]
-)
-_plain = ["*", "a*", "*b", "a?", "ab", "h/*", "h/??*", "a${*}", "${?}", "arn:aws:sqs:*:*:q", "arn:aws:s3:::b", "*/x"]
-_variable = [f"h/{USERNAME}", f"{USERNAME}*", f"h/{TEAM}", f"{TEAM}/x", f"{TEAM}/{USERNAME}"]
-_resources = st.sampled_from([*_plain, *_variable, "h/${aws:PrincipalTag/team, 'x'}"])
-_of_queue = st.sampled_from(["*", "arn:aws:sqs:*:*:q", "arn:aws:sqs:*:*:q*"])
+_ACTIONS = ["*", "sqs:*", "sqs:SendMessage", "SQS:sendmessage", "sqs:*Message", "sqs:?urgeQueue", "s3:Get*"]
+_PLAIN = ["*", "a*", "*b", "a?", "ab", "h/*", "h/??*", "a${*}", "${?}", "arn:aws:sqs:*:*:q", "arn:aws:s3:::b", "*/x"]
+_VARIABLE = [f"h/{USERNAME}", f"{USERNAME}*", f"h/{TEAM}", f"{TEAM}/x", f"{TEAM}/{USERNAME}"]
+_OF_QUEUE = ["*", "arn:aws:sqs:*:*:q", "arn:aws:sqs:*:*:q*"]
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What the statements of a change are made of. With little choice, they often bear on the same requests."""
+
+    keys: list[str]
+    actions: list[str]
+    resources: list[str]
 
 
 @st.composite
-def statements(draw: st.DrawFn, keys: list[str], *, of_queue: bool = False) -> dict[str, Any]:
+def themes(draw: st.DrawFn) -> Theme:
+    if draw(st.booleans()):
+        keys = draw(st.lists(st.sampled_from([*ASKED]), min_size=1, max_size=2, unique=True))
+        return Theme(keys, _ACTIONS, [*_PLAIN, *_VARIABLE, "h/${aws:PrincipalTag/team, 'x'}"])
+    keys = ["aws:Referer", "aws:username", "aws:PrincipalTag/team"]
+    variable = draw(st.lists(st.sampled_from(_VARIABLE), min_size=1, max_size=2, unique=True))
+    return Theme(draw(st.permutations(keys))[:2], ["sqs:*"], [*variable, "h/*", "h/??*", "h/a*", "h/ab", "*/x", "ab"])
+
+
+@st.composite
+def statements(draw: st.DrawFn, theme: Theme, *, of_queue: bool = False) -> dict[str, Any]:
+    actions = st.lists(st.sampled_from(theme.actions), min_size=1, max_size=2)
     found = {
         "Effect": draw(st.sampled_from(["Allow", "Allow", "Deny"])),
-        draw(st.sampled_from(["Action", "Action", "NotAction"])): draw(st.lists(_actions, min_size=1, max_size=2)),
-        "Condition": draw(conditions(keys)),
+        draw(st.sampled_from(["Action", "Action", "NotAction"])): draw(actions),
+        "Condition": draw(conditions(theme.keys)),
     }
     if of_queue:
-        found["Resource"] = draw(_of_queue)
+        found["Resource"] = draw(st.sampled_from(_OF_QUEUE))
         found["Principal"] = draw(st.sampled_from([*PRINCIPALS]))
         if found["Effect"] == "Deny" and draw(st.integers(0, 3)) == 0:
             del found["Principal"]
             found["NotPrincipal"] = draw(st.sampled_from(["user ada", "user bob", SERVICE]))
     else:
         which = draw(st.sampled_from(["Resource", "Resource", "NotResource"]))
-        found[which] = draw(st.lists(_resources, min_size=1, max_size=2))
+        found[which] = draw(st.lists(st.sampled_from(theme.resources), min_size=1, max_size=2))
     return found
 
 
@@ -117,10 +135,10 @@ World = dict[str, Any]
 @st.composite
 def changes(draw: st.DrawFn) -> tuple[World, World]:
     """A world before a change and after it. Most changes are small: with large ones, nearly everything is wider."""
-    keys = draw(st.lists(st.sampled_from([*ASKED]), min_size=1, max_size=2, unique=True))
+    theme = draw(themes())
 
     def some(place: str, most: int = 2) -> list[dict[str, Any]]:
-        return draw(st.lists(statements(keys, of_queue=place == "queue"), max_size=most))
+        return draw(st.lists(statements(theme, of_queue=place == "queue"), max_size=most))
 
     before: World = {place: some(place) for place in PLACES}
     before |= {"versions": draw(st.sampled_from([["2012-10-17"] * 4] * 5 + [["2012-10-17", None, "2008-10-17", None]]))}
@@ -141,9 +159,9 @@ def changes(draw: st.DrawFn) -> tuple[World, World]:
             if edit == "drop":
                 del own[chosen]
             elif edit == "condition":
-                own[chosen]["Condition"] = draw(conditions(keys))
+                own[chosen]["Condition"] = draw(conditions(theme.keys))
             elif edit == "element":
-                other = draw(statements(keys, of_queue=place == "queue"))
+                other = draw(statements(theme, of_queue=place == "queue"))
                 own[chosen] = {**other, "Condition": own[chosen]["Condition"]}
             elif place != "queue":
                 after[draw(st.sampled_from(PLACES[:3]))].append(own.pop(chosen))

@@ -79,6 +79,9 @@ def test_a_witness_says_what_the_variables_stand_for() -> None:
     assert witness([named, denial], [named]) == f"{call} example, with aws:username ab, with aws:Referer ab"
     its_own = statement(Resource=f"h/{USERNAME}", Condition={"StringEquals": {"aws:UserName": "ab"}})
     assert witness([], [its_own]) == f"{call} h/ab, with aws:UserName ab"
+    tagged = statement(Condition={"StringEquals": {"aws:Referer": tag}})
+    denial = statement(Effect="Deny", Condition={"StringEquals": {"aws:Referer": "?b"}})
+    assert witness([tagged, denial], [tagged]) == f"{call} example, with aws:PrincipalTag/team ?b, with aws:Referer ?b"
     elsewhere = statement(Resource=f"other/{USERNAME}")
     assert witness([elsewhere], [elsewhere, statement(Resource="h/a")]) == f"{call} h/a", "it does not matter"
 

@@ -145,7 +145,7 @@ class Requests:
             if each in left or (each in alive and each.may_be_about(resource)):
                 for key, name in each.variables.items():
                     if key in values and "::" not in key:
-                        found[name] = None if values[key] == ABSENT else (values[key],)
+                        found[name] = None if values[key] == ABSENT else (readable(values[key]),)
         return found
 
     def _complete(self, alive: _Left, values: Values) -> Values:
