@@ -51,9 +51,9 @@ def queue_samples() -> Iterator[QueueSample]:
 
 def right(action: str, resource: str, who: str, decision: str, passed: bool = True) -> Check:
     made = Right(action, resource, who, decision)
-    mend = "" if passed else "npx cdk deploy HelloQueueIdentity --revert-drift"
+    fix = "" if passed else "npx cdk deploy HelloQueueIdentity --revert-drift"
     name = f"{action} on {resource}" + (", as an operator" if who == "operator" else "")
-    return Check(name, "denied", f"{decision} (simulated)", passed, "rights", mend, made)
+    return Check(name, "denied", f"{decision} (simulated)", passed, "rights", fix, made)
 
 
 def checks(*, passed: bool) -> list[Check]:

@@ -109,8 +109,8 @@ def test_an_empty_queue_delivers_and_stays_empty(aws: Aws, make_pair: Callable[.
 def test_a_delivery_before_the_delay_fails_and_the_queue_is_restored(aws: Aws, pair: Pair) -> None:
     url, _ = pair
     early, *others = deliver(aws, url, delay=5, redeploy="npx cdk deploy --revert-drift")
-    assert (early.passed, early.mend) == (False, "npx cdk deploy --revert-drift")
-    assert [(each.passed, each.mend) for each in others] == [(True, "")] * 2
+    assert (early.passed, early.fix) == (False, "npx cdk deploy --revert-drift")
+    assert [(each.passed, each.fix) for each in others] == [(True, "")] * 2
     assert counts(aws, url) == [0, 0, 0]
 
 

@@ -144,7 +144,7 @@ def test_a_missing_right_fails(deployed: Aws) -> None:
     assert "AccessDenied" in done.stdout
     assert "✗ its deletion" in done.stdout
     setting = "-c deployment=rights"
-    assert f"mend      npx cdk destroy --all --force {setting} && npx cdk deploy --all {setting}" in done.stdout
+    assert f"fix       npx cdk destroy --all --force {setting} && npx cdk deploy --all {setting}" in done.stdout
     assert "may still be in the queue, with the author smoke_test.py" in done.stderr
     sqs = deployed.client("sqs")
     sqs.purge_queue(QueueUrl=sqs.get_queue_url(QueueName="rights-test")["QueueUrl"])

@@ -46,7 +46,7 @@ def test_it_passes_on_what_was_deployed(aws: Aws, deployed_queue: str) -> None:
     done = aws.script("smoke_test.py")
     assert done.stdout.endswith(" checks passed, 0 failed, 0 skipped\n")
     assert "  ✓ delivery of a message\n" in done.stdout
-    assert "mend" not in done.stdout
+    assert "fix" not in done.stdout
     assert "sent a message" in done.stderr
     counts = ["ApproximateNumberOfMessages", "ApproximateNumberOfMessagesNotVisible"]
     counts += ["ApproximateNumberOfMessagesDelayed"]
@@ -62,7 +62,7 @@ def test_a_failed_check_is_status_1_and_the_report_has_it(aws: Aws) -> None:
     assert report["passed"] is False
     (failed,) = [check for check in report["checks"] if check["passed"] is False]
     assert (failed["name"], failed["group"]) == ("test: VisibilityTimeout", "queue")
-    assert failed["mend"] == "npx cdk destroy --all --force && npx cdk deploy --all"
+    assert failed["fix"] == "npx cdk destroy --all --force && npx cdk deploy --all"
     assert failed["may_be_late"] is True, "SQS may answer with old attributes for a minute"
 
 
@@ -210,7 +210,7 @@ def test_the_commands_of_failed_checks_mend_what_somebody_added(aws: Aws, aws_cl
     iam.add_user_to_group(GroupName="others", UserName="Administrator")
     iam.create_login_profile(UserName="Administrator", Password="Not-a-secret-1")  # noqa: S106 (as it says)
     failed = [check for check in make_checks() if check.passed is False]
-    commands = [shlex.split(line) for check in failed for line in check.mend.splitlines()]
+    commands = [shlex.split(line) for check in failed for line in check.fix.splitlines()]
     try:
         for program, *arguments in commands:
             assert program == "aws"
@@ -257,11 +257,11 @@ def test_an_error_fails_one_group_and_the_others_are_checked(
         iam.update_access_key(UserName="Administrator", AccessKeyId=key_id, Status="Active")
     assert failures(checks) == ["access key in Secrets Manager", "all checks of delivery"]
     assert checks[-2].name == "the key with a wrong secret"
-    mend = {check.name: check.mend for check in checks}
-    assert mend["access key in Secrets Manager"] == (
+    fix = {check.name: check.fix for check in checks}
+    assert fix["access key in Secrets Manager"] == (
         f"aws iam update-access-key --status Active --access-key-id {key_id} --user-name Administrator"
     )
-    assert mend["user"] == ""
+    assert fix["user"] == ""
 
 
 def test_workers_get_no_test_message(aws: Aws, deployed_queue: str) -> None:

@@ -106,7 +106,7 @@ def test_what_is_wrong_is_not_waited_for(aws: Aws, path: FaultyPath, late: dict[
         iam.delete_user_policy(UserName="Administrator", PolicyName="wider")
     assert done.returncode == 1
     assert "not yet" not in done.stderr
-    assert "mend      aws iam delete-user-policy --user-name Administrator --policy-name wider\n" in done.stdout
+    assert "fix       aws iam delete-user-policy --user-name Administrator --policy-name wider\n" in done.stdout
 
 
 def test_an_error_of_another_kind_is_not_waited_for(

@@ -15,7 +15,7 @@ from hello_queue.operations.group_sample import GroupSample
 from hello_queue.project import ROOT
 from tests.screens import EVIL, FOLDER, SCREENS, rendered
 
-COPIED = "mend "
+COPIED = "fix "
 """Commands are not wrapped, so that they can be copied."""
 
 

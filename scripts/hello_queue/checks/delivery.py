@@ -101,7 +101,7 @@ def delivery_checks(
         yield Check(name, expected, found, False)
         return
     early = elapsed < delay
-    yield Check(name, expected, f"delivered after {elapsed:.2f} s{beside}", not early, mend=redeploy if early else "")
+    yield Check(name, expected, f"delivered after {elapsed:.2f} s{beside}", not early, fix=redeploy if early else "")
     content = [received["Body"], from_receive(received).author]
     yield check("its body and author", [body, AUTHOR], lambda: content)
     deletion = check("its deletion", "deleted", lambda: waiting.call(lambda: _delete(sqs, url, received)))

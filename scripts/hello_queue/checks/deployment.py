@@ -40,19 +40,19 @@ def deployment_checks(
     messaging = waiting.call(lambda: DeployedStack(cloudformation, MESSAGING_STACK, deployment))
     identity = waiting.call(lambda: DeployedStack(cloudformation, IDENTITY_STACK, deployment))
     local = is_local(cloudformation.meta.endpoint_url)
-    mends = {stack.name: redeploy(stack.name, deployment, local=local) for stack in (messaging, identity)}
+    fixes = {stack.name: redeploy(stack.name, deployment, local=local) for stack in (messaging, identity)}
     key: AccessKey | None = None
 
     def of_identity() -> Iterator[Check]:
         nonlocal key
-        yield from _group(IDENTITY, mends[identity.name], identity_checks(client("iam"), identity))
+        yield from _group(IDENTITY, fixes[identity.name], identity_checks(client("iam"), identity))
         if "AccessKeySecretArn" in identity.outputs:
             key, of_user = user_access_key(identity)
             yield from _group(IDENTITY, _new_key(identity, deployment), [of_user])
 
     yield from waiting.settled(of_identity)
-    yield from waiting.settled(lambda: _group(QUEUE, mends[messaging.name], messaging_checks(client("sqs"), messaging)))
-    yield from waiting.settled(lambda: _group(RIGHTS, mends[identity.name], rights_checks(identity, messaging, key)))
+    yield from waiting.settled(lambda: _group(QUEUE, fixes[messaging.name], messaging_checks(client("sqs"), messaging)))
+    yield from waiting.settled(lambda: _group(RIGHTS, fixes[identity.name], rights_checks(identity, messaging, key)))
     declared = messaging.resource("AWS::SQS::Queue", QueueName=messaging.outputs["QueueName"]).properties
 
     def of_delivery() -> Iterator[Check]:
@@ -66,22 +66,22 @@ def deployment_checks(
             report=report,
             waiting=waiting,
             has_workers=stack_exists(cloudformation, WORKERS_STACK, deployment),
-            redeploy=mends[messaging.name],
+            redeploy=fixes[messaging.name],
         )
 
     for each in _group(DELIVERY, f"python scripts/status.py --deployment={deployment}", of_delivery()):
         refused = each.passed is False and each.settles  # by an AWS error, such as a denied action
-        yield dataclasses.replace(each, mend=mends[identity.name]) if refused else each
+        yield dataclasses.replace(each, fix=fixes[identity.name]) if refused else each
 
 
-def _group(group: str, mend: str, checks: Iterable[Check]) -> Iterator[Check]:
-    """The checks, and a failed one if an AWS error ends them early. ``mend`` is for those without a command."""
+def _group(group: str, fix: str, checks: Iterable[Check]) -> Iterator[Check]:
+    """The checks, and a failed one if an AWS error ends them early. ``fix`` is for those without a command."""
     try:
         for each in checks:
-            command = (each.mend or mend) if each.passed is False else ""
-            yield dataclasses.replace(each, group=group, mend=command)
+            command = (each.fix or fix) if each.passed is False else ""
+            yield dataclasses.replace(each, group=group, fix=command)
     except (ClientError, BotoCoreError) as error:
-        yield dataclasses.replace(failure(f"all checks of {group}", "completed", error), group=group, mend=mend)
+        yield dataclasses.replace(failure(f"all checks of {group}", "completed", error), group=group, fix=fix)
 
 
 def redeploy(stack: str, deployment: str, *, local: bool) -> str:

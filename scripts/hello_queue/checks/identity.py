@@ -51,11 +51,11 @@ def _console_check(iam: IAMClient, user: str, *, wanted: bool) -> Check:
         lambda: _console_access(iam, user),
         settles=math.inf if wanted else 0,
     )
-    return made if wanted else dataclasses.replace(made, mend=_command("delete-login-profile", user_name=user))
+    return made if wanted else dataclasses.replace(made, fix=_command("delete-login-profile", user_name=user))
 
 
 def _removable_check(name: str, expected: Sequence[str], find: Callable[[], Removable]) -> Check:
-    """Compare names. What should not be there is mended by its own commands: CloudFormation does not know of it."""
+    """Compare names. What should not be there is fixed by its own commands: CloudFormation does not know of it."""
     found: Removable = []
 
     def names() -> list[str]:
@@ -69,7 +69,7 @@ def _removable_check(name: str, expected: Sequence[str], find: Callable[[], Remo
             missing.remove(each)
         else:
             surplus.append(removal)
-    return dataclasses.replace(made, mend="\n".join(surplus))
+    return dataclasses.replace(made, fix="\n".join(surplus))
 
 
 def _group_policies(iam: IAMClient, group: str) -> Removable:

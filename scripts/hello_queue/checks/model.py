@@ -39,7 +39,7 @@ class Check:
         found: what was found.
         passed: None if the check was skipped; ``found`` has the reason.
         group: ``identity``, ``rights``, ``queue`` or ``delivery``.
-        mend: the commands that mend what failed, one a line; empty if the check has not failed.
+        fix: the commands that fix what failed, one a line; empty if the check has not failed.
         right: what a check of rights is about.
         settles: for how many seconds after a deployment AWS may answer like this although nothing is wrong.
     """
@@ -49,7 +49,7 @@ class Check:
     found: str
     passed: bool | None
     group: str = ""
-    mend: str = ""
+    fix: str = ""
     right: Right | None = None
     settles: float = 0
 

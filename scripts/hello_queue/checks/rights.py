@@ -76,10 +76,10 @@ def user_access_key(identity: DeployedStack) -> tuple[AccessKey | None, Check]:
             return None, skipped(name, expected, "you may not read the secret")
         return None, failure(name, expected, error)
     owner = check(name, expected, lambda: f"key of {user_name(owner_of(key))}")
-    return key, dataclasses.replace(owner, mend=_mend_key(identity, key))
+    return key, dataclasses.replace(owner, fix=_fix_key(identity, key))
 
 
-def _mend_key(identity: DeployedStack, key: AccessKey) -> str:
+def _fix_key(identity: DeployedStack, key: AccessKey) -> str:
     """The command that activates the key if it is inactive. Empty: another key is needed."""
     user = identity.outputs["UserName"]
     try:

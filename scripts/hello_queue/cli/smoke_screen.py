@@ -56,7 +56,7 @@ def _failed(checks: Iterable[Check]) -> list[Check]:
 
 def _advice(checks: Sequence[Check]) -> Iterable[str]:
     failed = _failed(checks)
-    if any("cdk deploy" in each.mend for each in failed):
+    if any("cdk deploy" in each.fix for each in failed):
         yield "Give `cdk deploy` this deployment's -c settings, unless they are in cdk.json"
     late = sum(each.settles > 0 for each in failed)
     if late:
@@ -78,9 +78,9 @@ def _show_details(console: Console, check: Check) -> None:
 
     for name, value in (("found", check.found), ("expected", check.expected)):
         _show_indented(console, Text.assemble((f"{name:<10}", "dim"), foreign(value)))
-    for command in check.mend.splitlines():
+    for command in check.fix.splitlines():
         # Not wrapped, so that it can be copied as one line.
-        line = Text.assemble("      ", ("mend      ", "dim"), foreign(command, style="bold"))
+        line = Text.assemble("      ", ("fix       ", "dim"), foreign(command, style="bold"))
         console.print(line, soft_wrap=True)
 
 
@@ -94,7 +94,7 @@ def _show_failed_rights(console: Console, checks: Sequence[Check]) -> None:
     """The details that the table does not have. Rights that failed alike share them."""
     alike: dict[tuple[str, str, str], list[Check]] = {}
     for each in checks:
-        alike.setdefault((each.found, each.expected, each.mend), []).append(each)
+        alike.setdefault((each.found, each.expected, each.fix), []).append(each)
     for group in alike.values():
         name = group[0].name if len(group) == 1 else f"{len(group)} rights, marked in the table"
         _show_check(console, dataclasses.replace(group[0], name=name), verbose=False)

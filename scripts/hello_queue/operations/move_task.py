@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from botocore.exceptions import BotoCoreError, ClientError
 
-from hello_queue.aws.errors import error_code, explain
+from hello_queue.aws.errors import explain, is_denied
 from hello_queue.errors import HelloQueueError
 
 if TYPE_CHECKING:
@@ -74,8 +74,8 @@ def _start(sqs: SQSClient, source_arn: str, destination_arn: str, report: Callab
     """Start a task, or find the one that is running: SQS runs one at a time. Returns its handle."""
     try:
         return sqs.start_message_move_task(SourceArn=source_arn, DestinationArn=destination_arn)["TaskHandle"]
-    except ClientError as error:
-        if error_code(error) != "InvalidParameterValue":
+    except ClientError as error:  # AWS does not document which one it is if a task is running
+        if is_denied(error):
             raise
         tasks = sqs.list_message_move_tasks(SourceArn=source_arn, MaxResults=1)["Results"]
         if not tasks or "TaskHandle" not in tasks[0]:  # only a running one has a handle
