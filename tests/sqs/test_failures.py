@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import stat
 import subprocess
 import sys
@@ -120,6 +121,21 @@ def test_a_long_error_is_cut(tmp_path: Path) -> None:
 def test_a_file_that_cannot_be_written(name: str, reason: str) -> None:
     with pytest.raises(UsageError, match=reason):
         FailureFile(Path(name), "", print).create()
+
+
+def test_a_line_that_a_full_disk_cut_hides_no_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "failures"
+    file = FailureFile(path, "", print)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20, limits[1]))
+    try:
+        file.add(Message("a", "body"), ValueError("cut"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert path.stat().st_size == 20
+    assert "cannot be written: No space left on device" in capsys.readouterr().out
+    file.add(Message("b", "body"), ValueError("whole"))
+    assert last_failures(path, {"a", "b"}).keys() == {"b"}
 
 
 def test_a_full_disk_is_reported_once() -> None:

@@ -6,6 +6,7 @@ Where process.py logs in JSON, its log is such a file too.
 from __future__ import annotations
 
 import datetime
+import errno
 import json
 import os
 from collections.abc import Callable, Collection
@@ -86,9 +87,13 @@ class FailureFile:
                 self._report(f"--failures {str(self._path)!r} cannot be written: {write_error.strerror}")
 
     def _append(self, line: bytes) -> None:
-        descriptor = os.open(self._absolute, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        descriptor = os.open(self._absolute, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
         try:
-            os.write(descriptor, line)  # one call: lines of several processes do not mix
+            size = os.fstat(descriptor).st_size
+            if size and os.pread(descriptor, 1, size - 1) != b"\n":
+                line = b"\n" + line  # behind part of a line, after which the disk was full
+            if os.write(descriptor, line) < len(line):  # one call: lines of several processes do not mix
+                raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
         finally:
             os.close(descriptor)
 

@@ -18,7 +18,7 @@ class SendingProgress:
     Args:
         skipped: how many lines were skipped at the beginning.
         keep_failed: keeps a line that failed. If it raises, that line and those after it are not settled.
-        tell: takes a line of text for a person.
+        report: takes a line of text for a person.
         count_failure: takes the reason of each failure, also of those that are not reported one by one.
 
     Attributes:
@@ -33,7 +33,7 @@ class SendingProgress:
         self,
         skipped: int,
         keep_failed: Callable[[bytes], None] | None,
-        tell: Callable[[str], None],
+        report: Callable[[str], None],
         count_failure: Callable[[str], None] = lambda reason: None,
     ) -> None:
         self.position = skipped
@@ -45,7 +45,7 @@ class SendingProgress:
         self.error: Exception | None = None
         self._settled_beyond: dict[int, bool] = {}
         self._keep_failed = keep_failed
-        self._tell = tell
+        self._report = report
         self._count_failure = count_failure
 
     def settle(self, outcome: Outcome) -> None:
@@ -81,9 +81,9 @@ class SendingProgress:
         self._count_failure(reason)
         self._settled_beyond[line] = False
         if self.failed <= MAX_REPORTED_FAILURES:
-            self._tell(f"line {line}: {reason}")
+            self._report(f"line {line}: {reason}")
         elif self.failed == MAX_REPORTED_FAILURES + 1:
-            self._tell("more lines failed: they are counted, but no longer reported one by one")
+            self._report("more lines failed: they are counted, but no longer reported one by one")
 
     def _advance(self) -> None:
         while self.position + 1 in self._settled_beyond:
