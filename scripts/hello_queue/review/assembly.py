@@ -21,20 +21,25 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What the app synthesizes for one variant."""
+    """What the app synthesizes for one variant.
 
-    templates: Templates  # the templates by stack name
-    # the acknowledged cdk-nag findings, each with `finding`, `where` and `reason`, and the `id` of the resource, as
-    # stack/logical id
+    Attributes:
+        templates: the templates by stack name.
+        acknowledgments: the acknowledged cdk-nag findings, each with `finding`, `where` and `reason`, and the `id` of
+            the resource, as stack/logical id.
+        facts: what else decides about the deployment, such as termination protection, by stack or asset.
+        assets: the files of each asset that is not a template, by path.
+        hashes: the name of each of these assets, by the hash that templates refer to it by.
+        plugins: the names of the validation plugins that ran.
+        violations: what these plugins refuse, so that the app fails: as acknowledgments, described by `reason`.
+    """
+
+    templates: Templates
     acknowledgments: list[dict[str, str]]
-    # what else decides about the deployment, such as termination protection, by stack or asset
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # the files of each asset that is not a template, by path
     assets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    # the name of each of these assets, by the hash that templates refer to it by
     hashes: Mapping[str, str] = field(default_factory=dict)
-    plugins: frozenset[str] = frozenset()  # the names of the validation plugins that ran
-    # what these plugins refuse, so that the app fails: as acknowledgments, with a description as `reason`
+    plugins: frozenset[str] = frozenset()
     violations: list[dict[str, str]] = field(default_factory=list)
 
 

@@ -109,6 +109,7 @@ _HARMLESS_SECTIONS = ("AWSTemplateFormatVersion", "Description", "Outputs", "Res
 
 
 def sections(before: Templates, after: Templates) -> Iterator[Finding]:
+    """What changes in templates beside their resources, and what rewrites them."""
     for stack, template in after.items():
         old = before.get(stack, {})
         yield from _outputs(stack, old, template)

@@ -121,13 +121,19 @@ NAME = anything
 
 @dataclass(frozen=True)
 class Row:
-    """When the change of a property is harmless, and what it is otherwise."""
+    """When the change of a property is harmless, and what it is otherwise.
 
-    type: str  # the resource type, as a pattern
-    path: str  # the property, as a pattern with dots between its levels
-    harmless: Test  # the test
-    # why it is harmless; or, as `kind: sentence`, what it is if it is not. `{}` is the resource's name, and what
-    # follows `|` is the sentence for a value that is gone
+    Attributes:
+        type: the resource type, as a pattern.
+        path: the property, as a pattern with dots between its levels.
+        harmless: the test.
+        why: why it is harmless; or, as `kind: sentence`, what it is if it is not. `{}` is the resource's name, and what
+            follows `|` is the sentence for a value that is gone.
+    """
+
+    type: str
+    path: str
+    harmless: Test
     why: str
 
 
@@ -139,8 +145,6 @@ _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 ROWS = tuple(
     Row(*row)
     for row in (
-        (_QUEUE, "DeletionPolicy", kept, "data-loss: queue {} is no longer kept (DeletionPolicy)"),
-        (_QUEUE, "UpdateReplacePolicy", kept, "data-loss: queue {} is no longer kept (UpdateReplacePolicy)"),
         (_QUEUE, "Condition", nothing, "data-loss: queue {} exists only on a condition"),
         (_QUEUE, "QueueName", NAME, "it names the queue"),
         (_QUEUE, "MessageRetentionPeriod", more(345_600), "data-loss: queue {} keeps messages for a shorter time"),
