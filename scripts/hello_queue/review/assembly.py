@@ -67,7 +67,7 @@ def read_assembly(directory: Path, *, failed: bool = False) -> Synthesis:
             if stack in templates:
                 raise ValueError(f"two stacks are deployed as {stack}")
             templates[stack] = readable(json.loads((folder / properties["templateFile"]).read_text()))
-            facts[f"stack {stack}"] = _normal({**properties, "environment": artifact["environment"]})
+            facts[f"stack {stack}"] = _normal({**properties, "stackName": None, "environment": artifact["environment"]})
             logical_ids |= _logical_ids(folder, stack, artifact)
         elif kind == "cdk:asset-manifest":
             content = json.loads((folder / properties["file"]).read_text())
@@ -78,7 +78,8 @@ def read_assembly(directory: Path, *, failed: bool = False) -> Synthesis:
                 title, path = str(asset.get("displayName", "asset")), asset["source"].get("path", "")
                 while title in hashes.values() and hashes.get(hash_) != title:
                     title += "+"
-                facts[f"asset {title}"] = _normal({**asset, "destinations": list(asset["destinations"].values())})
+                destinations = list(asset["destinations"].values())
+                facts[f"asset {title}"] = _normal({**asset, "displayName": None, "destinations": destinations})
                 if path not in template_files:
                     if not _HASH.fullmatch(hash_):
                         raise ValueError(f"asset {title} has the hash {hash_!r}")

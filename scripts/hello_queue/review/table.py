@@ -204,7 +204,6 @@ ROWS = tuple(
         (_USER, "LoginProfile", lambda old, new: not (old and new), "console-access: {} has another password"),
         (_USER, "LoginProfile.PasswordResetRequired", one_of(True, False, None), "see IDENTITIES"),
         (_USER, "LoginProfile.*", nothing, "console-access: {} has another password"),
-        (_USER, "UserName", nothing, "unlisted-change: user {} has another name"),
         ("AWS::IAM::AccessKey", "*", IDENTITIES, "see IDENTITIES"),
         ("AWS::IAM::*", "PermissionsBoundary", IDENTITIES, "see IDENTITIES"),
         ("AWS::IAM::Role", "MaxSessionDuration", less(3600), "less-protection: a session of {} lasts longer"),
@@ -233,7 +232,6 @@ ROWS = tuple(
         ("stack", "environment", nothing, "deployed-elsewhere: {} is deployed to another account or region"),
         ("stack", "notificationArns", nothing, "deployed-elsewhere: {} reports its events to another topic"),
         ("stack", "additionalDependencies", anything, "the order of deployment"),
-        ("stack", "stackName", nothing, "deployed-elsewhere: {} is deployed under another name"),
         ("stack", "*", nothing, "deployed-elsewhere: {} is deployed in another way"),
         ("asset", "*", nothing, "deployed-elsewhere: {} is published in another way"),
         *(
