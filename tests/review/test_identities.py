@@ -71,7 +71,6 @@ CASES: list[tuple[Change, list[str]]] = [
         [
             "new-user: user Owner is new",
             f"new-access-key: user Owner gets access key HelloQueueIdentity/{ACCESS_KEY}",
-            "unlisted-change: user Owner has another name",
         ],
     ),
     (console_access, ["console-access: user Administrator can sign in to the AWS console"]),

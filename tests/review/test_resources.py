@@ -244,8 +244,8 @@ def test_a_queue_that_is_no_longer_retained() -> None:
     queue = before[MESSAGING]["Resources"][QUEUE]
     queue["DeletionPolicy"] = queue["UpdateReplacePolicy"] = "Retain"
     assert finding_ids(before, golden()) == [
-        "data-loss: queue test is no longer kept (DeletionPolicy)",
-        "data-loss: queue test is no longer kept (UpdateReplacePolicy)",
+        "data-loss: test is no longer kept (DeletionPolicy)",
+        "data-loss: test is no longer kept (UpdateReplacePolicy)",
     ]
 
 

@@ -21,20 +21,25 @@ _HASH = re.compile(r"[0-9a-f]{64}")
 
 @dataclass(frozen=True)
 class Synthesis:
-    """What the app synthesizes for one variant."""
+    """What the app synthesizes for one variant.
 
-    templates: Templates  # the templates by stack name
-    # the acknowledged cdk-nag findings, each with `finding`, `where` and `reason`, and the `id` of the resource, as
-    # stack/logical id
+    Attributes:
+        templates: the templates by stack name.
+        acknowledgments: the acknowledged cdk-nag findings, each with `finding`, `where` and `reason`, and the `id` of
+            the resource, as stack/logical id.
+        facts: what else decides about the deployment, such as termination protection, by stack or asset.
+        assets: the files of each asset that is not a template, by path.
+        hashes: the name of each of these assets, by the hash that templates refer to it by.
+        plugins: the names of the validation plugins that ran.
+        violations: what these plugins refuse, so that the app fails: as acknowledgments, described by `reason`.
+    """
+
+    templates: Templates
     acknowledgments: list[dict[str, str]]
-    # what else decides about the deployment, such as termination protection, by stack or asset
     facts: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-    # the files of each asset that is not a template, by path
     assets: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
-    # the name of each of these assets, by the hash that templates refer to it by
     hashes: Mapping[str, str] = field(default_factory=dict)
-    plugins: frozenset[str] = frozenset()  # the names of the validation plugins that ran
-    # what these plugins refuse, so that the app fails: as acknowledgments, with a description as `reason`
+    plugins: frozenset[str] = frozenset()
     violations: list[dict[str, str]] = field(default_factory=list)
 
 
@@ -62,7 +67,7 @@ def read_assembly(directory: Path, *, failed: bool = False) -> Synthesis:
             if stack in templates:
                 raise ValueError(f"two stacks are deployed as {stack}")
             templates[stack] = readable(json.loads((folder / properties["templateFile"]).read_text()))
-            facts[f"stack {stack}"] = _normal({**properties, "environment": artifact["environment"]})
+            facts[f"stack {stack}"] = _normal({**properties, "stackName": None, "environment": artifact["environment"]})
             logical_ids |= _logical_ids(folder, stack, artifact)
         elif kind == "cdk:asset-manifest":
             content = json.loads((folder / properties["file"]).read_text())
@@ -73,7 +78,8 @@ def read_assembly(directory: Path, *, failed: bool = False) -> Synthesis:
                 title, path = str(asset.get("displayName", "asset")), asset["source"].get("path", "")
                 while title in hashes.values() and hashes.get(hash_) != title:
                     title += "+"
-                facts[f"asset {title}"] = _normal({**asset, "destinations": list(asset["destinations"].values())})
+                destinations = list(asset["destinations"].values())
+                facts[f"asset {title}"] = _normal({**asset, "displayName": None, "destinations": destinations})
                 if path not in template_files:
                     if not _HASH.fullmatch(hash_):
                         raise ValueError(f"asset {title} has the hash {hash_!r}")

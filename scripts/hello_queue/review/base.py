@@ -22,12 +22,19 @@ ACCEPTED = "accepted.yaml"
 
 @dataclass(frozen=True)
 class Base:
-    """The golden files of a commit."""
+    """The golden files of a commit.
 
-    commit: str  # its abbreviated hash
-    variants: Mapping[str, Templates]  # the templates of each variant
-    acknowledgments: list[dict[str, str]]  # the acknowledged cdk-nag findings
-    accepted: list[dict[str, str]]  # the findings that were accepted up to this commit
+    Attributes:
+        commit: its abbreviated hash.
+        variants: the templates of each variant.
+        acknowledgments: the acknowledged cdk-nag findings.
+        accepted: the findings that were accepted up to this commit.
+    """
+
+    commit: str
+    variants: Mapping[str, Templates]
+    acknowledgments: list[dict[str, str]]
+    accepted: list[dict[str, str]]
 
 
 def merge_base(name: str, root: Path) -> str:

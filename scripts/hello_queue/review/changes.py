@@ -21,19 +21,31 @@ from hello_queue.review.naming import NO_VALUE, Names, physical_name, renamed
 
 @dataclass(frozen=True)
 class Change:
-    """What happens to one resource."""
+    """What happens to one resource.
+
+    Attributes:
+        stack, logical_id: where it is after the change, or was at last.
+        name: its name after the change, or its last one.
+        name_before: its name before the change, or its first one.
+        type: such as ``AWS::SQS::Queue``.
+        impact: what the CDK's diff expects CloudFormation to do, such as WILL_REPLACE.
+        before: the resource before the change, with references as text and the names of after the change; empty if it
+            is new.
+        after: the same after the change; empty if it is removed.
+        causes: the properties that replace it.
+        moved: whether it has another logical id than before.
+    """
 
     stack: str
     logical_id: str
-    name: str  # its name after the change, or its last one
+    name: str
     name_before: str
-    type: str  # such as AWS::SQS::Queue
-    impact: str  # what the CDK's diff expects CloudFormation to do, such as WILL_REPLACE
-    # the resource before the change, with references as text and the names of after the change; empty if it is new
+    type: str
+    impact: str
     before: Mapping[str, Any]
-    after: Mapping[str, Any]  # the same after the change; empty if it is removed
-    causes: tuple[str, ...] = ()  # the properties that replace it
-    moved: bool = False  # whether it has another logical id than before
+    after: Mapping[str, Any]
+    causes: tuple[str, ...] = ()
+    moved: bool = False
 
     @property
     def is_removed(self) -> bool:
@@ -75,12 +87,19 @@ _TAG = re.compile(r"(?:Resource|Principal|Request)Tag/([\w+=.@-]+)", re.IGNORECA
 
 @dataclass(frozen=True)
 class Pair:
-    """Two states of a deployment."""
+    """Two states of a deployment.
 
-    before: Templates  # the templates before the change, with the names that their resources have after it
-    after: Templates  # the templates after the change
-    changes: list[Change]  # what happens to each resource
-    details: Mapping[str, str]  # what `cdk diff` prints, by stack
+    Attributes:
+        before: the templates before the change, with the names that their resources have after it.
+        after: the templates after the change.
+        changes: what happens to each resource.
+        details: what `cdk diff` prints, by stack.
+    """
+
+    before: Templates
+    after: Templates
+    changes: list[Change]
+    details: dict[str, str]
 
     @functools.cached_property
     def tested_tags(self) -> set[str]:
@@ -110,8 +129,7 @@ def pairs_of(states: Sequence[tuple[Templates, Templates]]) -> list[Pair]:
     for (number, stack, old, new), found in zip(stacks, compared, strict=True):
         pair = pairs[number]
         pair.changes.extend(_changes(stack, old, pair.before.get(stack, old), new, found["impacts"]))
-        if isinstance(pair.details, dict):
-            pair.details[stack] = found["text"].strip() if new["Resources"] else "The whole stack is removed."
+        pair.details[stack] = found["text"].strip() if new["Resources"] else "The whole stack is removed."
     return pairs
 
 

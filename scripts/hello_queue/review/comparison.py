@@ -21,6 +21,7 @@ def compare(states: Sequence[tuple[Templates, Templates]]) -> list[Comparison]:
 
 
 def compare_pair(pair: Pair) -> Comparison:
+    """Apply the rules to two states whose resources are matched."""
     before, after, changes = pair.before, pair.after, pair.changes
     findings = [
         *wider_rights(before, after, changes),

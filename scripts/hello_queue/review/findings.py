@@ -48,19 +48,31 @@ _TYPED = re.compile(r"\$\{(AWS|Custom)::([\w:]+) ([^{}]+)\}")
 
 @dataclass(frozen=True)
 class Finding:
-    """A change that needs a decision."""
+    """A change that needs a decision.
 
-    kind: str  # a key of `WHY`
-    what: str  # identifies the finding among others of its kind. It is stable, since acceptances refer to it
+    Attributes:
+        kind: a key of `WHY`.
+        what: identifies the finding among others of its kind. It is stable, since acceptances refer to it.
+        stack: the stack, or the file or asset that changed.
+        resource: the resource's logical id, or a section of the template.
+        attribute: the property; may be empty, as all that follow.
+        before: the state before the change.
+        after: the state after it.
+        witness: one request that is allowed now and was not before, as a sentence.
+        who: whose request it is, such as ``user ada``.
+        request: that request, as the policies have it.
+    """
+
+    kind: str
+    what: str
     stack: str
-    resource: str  # the resource's logical id, or a section of the template
-    attribute: str  # the property, or ""
+    resource: str
+    attribute: str
     before: str
     after: str
-    # one request that is allowed now and was not before, as a sentence; or ""
     witness: str = field(default="", compare=False)
-    who: str = field(default="", compare=False)  # whose request it is, such as `user ada`; or ""
-    request: Request | None = field(default=None, compare=False)  # that request, as the policies have it
+    who: str = field(default="", compare=False)
+    request: Request | None = field(default=None, compare=False)
 
     @property
     def id(self) -> str:

@@ -53,16 +53,27 @@ _MARKDOWN = {
 
 @dataclass(frozen=True)
 class Review:
-    """What a change does."""
+    """What a change does.
 
-    base: str  # the commit it was compared with
-    open: Mapping[Finding, list[str]]  # findings that need a decision, each with the variants that have it
-    accepted: Mapping[Finding, str]  # findings that this change accepts, each with its reason
-    notes: list[Note]  # every change with the default settings
-    other_notes: Mapping[str, list[Note]]  # the further changes of each other variant
-    details: Mapping[str, str]  # the output of `cdk diff`, and differences of code, by a title
-    variants: list[str]  # the variants that were compared
-    changes: Sequence[Change] = ()  # what happens to each resource with the default settings
+    Attributes:
+        base: the commit it was compared with.
+        open: findings that need a decision, each with the variants that have it.
+        accepted: findings that this change accepts, each with its reason.
+        notes: every change with the default settings.
+        other_notes: the further changes of each other variant.
+        details: the output of `cdk diff`, and differences of code, by a title.
+        variants: the variants that were compared.
+        changes: what happens to each resource with the default settings.
+    """
+
+    base: str
+    open: Mapping[Finding, list[str]]
+    accepted: Mapping[Finding, str]
+    notes: list[Note]
+    other_notes: Mapping[str, list[Note]]
+    details: Mapping[str, str]
+    variants: list[str]
+    changes: Sequence[Change] = ()
 
     @property
     def verdict(self) -> str:

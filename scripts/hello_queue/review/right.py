@@ -24,20 +24,31 @@ _NULL = {"true": "is absent", "false": "is present"}
 
 @dataclass(frozen=True)
 class Right:
-    """A statement of a policy, and whom it is for."""
+    """A statement of a policy, and whom it is for.
 
-    who: str  # the principal
-    statement: Statement  # what it may or may not do, or what nobody knows before the deployment
-    condition: str = "{}"  # or several, as JSON with sorted keys, for readers
-    attached: str = ""  # for a resource policy, the resource that has it
-    # the document that decides alone about these requests, as the trust policy of a role does; "" for all others, which
-    # decide together
+    Attributes:
+        who: the principal.
+        statement: what it may or may not do, or what nobody knows before the deployment.
+        condition: the condition, or several, as JSON with sorted keys, for readers.
+        attached: for a resource policy, the resource that has it.
+        world: the document that decides alone about these requests, as the trust policy of a role does; empty for all
+            others, which decide together.
+        excepted: the principals of NotPrincipal.
+        label: for readers, instead of actions that nobody knows.
+        shown: the resources as the policy has them, if the statement is narrower because of where the policy is.
+        where: the resource that contains the statement, as stack/logical id.
+        is_identity: whether it is in a policy of the principal itself, and not in one of a resource.
+    """
+
+    who: str
+    statement: Statement
+    condition: str = "{}"
+    attached: str = ""
     world: str = ""
-    excepted: frozenset[str] = frozenset()  # the principals of NotPrincipal
-    label: str = ""  # for readers, instead of actions that nobody knows
-    # the resources as the policy has them, if the statement is narrower because of where the policy is
+    excepted: frozenset[str] = frozenset()
+    label: str = ""
     shown: tuple[str, ...] = ()
-    where: str = field(default="", compare=False)  # the resource that contains the statement, as stack/logical id
+    where: str = field(default="", compare=False)
     is_identity: bool = False
 
     @property

@@ -28,6 +28,7 @@ _NAG = "AwsSolutions"
 
 
 def stale_golden(files: Sequence[str]) -> Iterator[Finding]:
+    """Golden files that are not what the code makes."""
     if files:
         what = f"{GOLDEN} is not what the code makes"
         yield Finding("stale-golden", what, GOLDEN, "", "", "up to date", f"out of date: {', '.join(files)}")

@@ -109,6 +109,7 @@ _HARMLESS_SECTIONS = ("AWSTemplateFormatVersion", "Description", "Outputs", "Res
 
 
 def sections(before: Templates, after: Templates) -> Iterator[Finding]:
+    """What changes in templates beside their resources, and what rewrites them."""
     for stack, template in after.items():
         old = before.get(stack, {})
         yield from _outputs(stack, old, template)
@@ -144,12 +145,10 @@ def facts(
     """
     mask = Mask()
     before, after = mask(before), mask(after)
-    peers = {name.partition(" ")[0]: {**each, "stackName": None, "displayName": None} for name, each in before.items()}
+    peers = {name.partition(" ")[0]: each for name, each in before.items()}
     for name, new in after.items():
         kind, _, title = name.partition(" ")
         old = before.get(name, peers.get(kind, {}))
-        if name not in before:
-            new = {**new, "stackName": None, "displayName": None}
         for path, was, now in differences(old, new, ""):
             found = judged(kind, path, was, now, title)
             tag = path.removeprefix("tags.").lower()

@@ -19,6 +19,7 @@ from hello_queue.review.witness import witness
 
 
 def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> Iterator[Finding]:
+    """What principals may do and could not do before, by the policies that say so."""
     if before == after:
         return
     gone = {change.name_before for change in changes if change.before} - {
@@ -141,6 +142,7 @@ def _unknown_actions(before: Rights, after: Rights) -> Iterator[Finding]:
 
 
 def memberships(before: Templates, after: Templates) -> Iterator[Finding]:
+    """Users that join a group."""
     old = {(user, group) for template in before.values() for user, group, _ in _members(template)}
     new = [(stack, *each) for stack, template in after.items() for each in _members(template) if each[:2] not in old]
     comparison = Comparison(rights_of(before), rights_of(after)) if new else None
@@ -168,6 +170,7 @@ def _members(template: Template) -> Iterator[tuple[str, str, str]]:
 
 
 def identities(change: Change) -> Iterator[Finding]:
+    """Users, passwords, access keys and permissions boundaries that are new or other than before."""
     # A resource with a Condition may not have existed.
     was_certain = "Condition" not in change.before or change.before["Condition"] == change.after.get("Condition")
     made = not change.before or change.is_replaced or not was_certain

@@ -18,6 +18,7 @@ _SECRET_WORDS = ("password", "secret", "token", "privatekey")
 
 
 def exposed_secrets(before: Templates, after: Templates) -> Iterator[Finding]:
+    """Secrets that are new in places where they could be read."""
     old = {(stack, path, what) for stack, template in before.items() for path, what in _exposed(template)}
     for stack, template in after.items():
         for path, what in _exposed(template):

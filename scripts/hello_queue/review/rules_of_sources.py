@@ -12,26 +12,32 @@ from pathlib import Path
 from hello_queue.review.findings import ABSENT, Finding, Note
 from hello_queue.review.rules_of_guards import project_file
 
-_ALIKE = {"__future__", "aws_cdk", "cdk_nag", "constructs", "jsii", "stacks", "pathlib", "shutil", "base64", "hashlib"}
-_ALIKE |= {
-    "abc",
-    "collections",
-    "contextlib",
-    "copy",
-    "dataclasses",
-    "difflib",
-    "enum",
-    "functools",
-    "itertools",
-    "json",
+_ALIKE = {
+    *("aws_cdk", "cdk_nag", "constructs", "jsii", "stacks", "hello_queue.constants"),
+    *(
+        "__future__",
+        "abc",
+        "base64",
+        "collections",
+        "contextlib",
+        "copy",
+        "dataclasses",
+        "difflib",
+        "enum",
+        "functools",
+    ),
+    *("hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "re", "shutil", "string", "textwrap"),
+    *("types", "typing", "warnings"),
 }
-_ALIKE |= {"logging", "math", "operator", "re", "string", "textwrap", "types", "typing", "warnings"}
-_ALIKE |= {"hello_queue.constants"}
 """Modules that do the same everywhere. Of any other, each name that the app uses counts."""
 
-_TELLTALE = {"open", "exec", "eval", "compile", "globals", "locals", "vars", "__import__", "__builtins__", "__loader__"}
-_TELLTALE |= {"__spec__", ".outdir", ".try_get_context", ".home", ".cwd", ".expanduser", ".exists"}
-_TELLTALE |= {".read_text", ".read_bytes", ".environ", ".getenv", ".argv", ".now", ".today"}
+_TELLTALE = {
+    *("open", "exec", "eval", "compile", "globals", "locals", "vars"),
+    *("__import__", "__builtins__", "__loader__", "__spec__"),
+    *(".environ", ".getenv", ".argv", ".now", ".today", ".try_get_context", ".outdir"),
+    *(".home", ".cwd", ".expanduser", ".exists", ".read_text", ".read_bytes"),
+}
+"""Names, and attributes of anything, by which code can learn where it runs."""
 
 _USUAL = ("", 0, 1, None, ...)
 """What code compares with for other reasons: whether something is empty, false, or the only one."""
@@ -109,33 +115,33 @@ def _only_checks(name: str, text: str) -> bool:
 def installed(before: Path, after: Path, changed: Sequence[str]) -> Iterator[Finding | Note]:
     """What is installed from elsewhere or in addition, and what `make` and CI do otherwise."""
     for name in changed:
-        old, new = (
-            (root / name).read_text(errors="replace") if (root / name).is_file() else "" for root in (before, after)
-        )
-        other: list[str] = []
+        old, new = (_text(root / name) for root in (before, after))
         if name in ("package.json", "package-lock.json"):
             try:
                 yield from project_file(name, json.loads(old or "{}"), json.loads(new or "{}"))
             except ValueError:
-                other = ["no JSON"]
+                yield _decisive(name, ["no JSON"])
         elif re.fullmatch(r"requirements[\w-]*\.(txt|lock)", name):
             known = _requirements(old)
             other = [text for one, text in _requirements(new).items() if one not in known]
+            if other:
+                yield _decisive(name, other)
         elif name == "Makefile":
-            was, now = _targets(old), _targets(new)
-            differing = sorted(target for target in was if was[target] != now.get(target))
-            needed = _needed(was) | _needed(now)
-            other = [target for target in differing if target in needed]
-            if not other and differing:
-                yield Note(name, f"other commands changed: {', '.join(differing)}")
+            yield from _commands(old, new)
         elif name.startswith((".ci/", ".github/")):
             if _only_checks(name, old) and _only_checks(name, new):
                 yield Note(name, "what CI checks changed; it has no credentials, and may not write")
             else:
-                other = ["this file"]
-        if other:
-            what = f"{name} decides what is installed or checked, and changed: {', '.join(other)}"
-            yield Finding("weaker-review", what, name, "", "", "as in the base", ", ".join(other))
+                yield _decisive(name, ["this file"])
+
+
+def _text(file: Path) -> str:
+    return file.read_text(errors="replace") if file.is_file() else ""
+
+
+def _decisive(name: str, changed: list[str]) -> Finding:
+    what = f"{name} decides what is installed or checked, and changed: {', '.join(changed)}"
+    return Finding("weaker-review", what, name, "", "", "as in the base", ", ".join(changed))
 
 
 def _requirements(text: str) -> dict[str, str]:
@@ -147,6 +153,17 @@ def _requirements(text: str) -> dict[str, str]:
         if not match or match[1]:
             found[match[1].lower() if match else plain] = plain
     return found
+
+
+def _commands(old: str, new: str) -> Iterator[Finding | Note]:
+    """The targets of the Makefile that are gone or changed."""
+    was, now = _targets(old), _targets(new)
+    differing = sorted(target for target in was if was[target] != now.get(target))
+    decisive = [target for target in differing if target in _needed(was) | _needed(now)]
+    if decisive:
+        yield _decisive("Makefile", decisive)
+    elif differing:
+        yield Note("Makefile", f"other commands changed: {', '.join(differing)}")
 
 
 def _targets(text: str) -> dict[str, list[str]]:

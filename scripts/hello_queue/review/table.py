@@ -121,13 +121,19 @@ NAME = anything
 
 @dataclass(frozen=True)
 class Row:
-    """When the change of a property is harmless, and what it is otherwise."""
+    """When the change of a property is harmless, and what it is otherwise.
 
-    type: str  # the resource type, as a pattern
-    path: str  # the property, as a pattern with dots between its levels
-    harmless: Test  # the test
-    # why it is harmless; or, as `kind: sentence`, what it is if it is not. `{}` is the resource's name, and what
-    # follows `|` is the sentence for a value that is gone
+    Attributes:
+        type: the resource type, as a pattern.
+        path: the property, as a pattern with dots between its levels.
+        harmless: the test.
+        why: why it is harmless; or, as `kind: sentence`, what it is if it is not. `{}` is the resource's name, and what
+            follows `|` is the sentence for a value that is gone.
+    """
+
+    type: str
+    path: str
+    harmless: Test
     why: str
 
 
@@ -139,8 +145,6 @@ _FUNCTION, _MAPPING = "AWS::Lambda::Function", "AWS::Lambda::EventSourceMapping"
 ROWS = tuple(
     Row(*row)
     for row in (
-        (_QUEUE, "DeletionPolicy", kept, "data-loss: queue {} is no longer kept (DeletionPolicy)"),
-        (_QUEUE, "UpdateReplacePolicy", kept, "data-loss: queue {} is no longer kept (UpdateReplacePolicy)"),
         (_QUEUE, "Condition", nothing, "data-loss: queue {} exists only on a condition"),
         (_QUEUE, "QueueName", NAME, "it names the queue"),
         (_QUEUE, "MessageRetentionPeriod", more(345_600), "data-loss: queue {} keeps messages for a shorter time"),
@@ -200,7 +204,6 @@ ROWS = tuple(
         (_USER, "LoginProfile", lambda old, new: not (old and new), "console-access: {} has another password"),
         (_USER, "LoginProfile.PasswordResetRequired", one_of(True, False, None), "see IDENTITIES"),
         (_USER, "LoginProfile.*", nothing, "console-access: {} has another password"),
-        (_USER, "UserName", nothing, "unlisted-change: user {} has another name"),
         ("AWS::IAM::AccessKey", "*", IDENTITIES, "see IDENTITIES"),
         ("AWS::IAM::*", "PermissionsBoundary", IDENTITIES, "see IDENTITIES"),
         ("AWS::IAM::Role", "MaxSessionDuration", less(3600), "less-protection: a session of {} lasts longer"),
@@ -229,7 +232,6 @@ ROWS = tuple(
         ("stack", "environment", nothing, "deployed-elsewhere: {} is deployed to another account or region"),
         ("stack", "notificationArns", nothing, "deployed-elsewhere: {} reports its events to another topic"),
         ("stack", "additionalDependencies", anything, "the order of deployment"),
-        ("stack", "stackName", nothing, "deployed-elsewhere: {} is deployed under another name"),
         ("stack", "*", nothing, "deployed-elsewhere: {} is deployed in another way"),
         ("asset", "*", nothing, "deployed-elsewhere: {} is published in another way"),
         *(

@@ -39,17 +39,29 @@ _Who = tuple[str, str, bool]
 
 @dataclass(frozen=True)
 class Widening:
-    """A right that allows more than before, or a denial that denies less."""
+    """A right that allows more than before, or a denial that denies less.
 
-    kind: str  # the kind of finding
-    right: Right  # the new right, or the old denial
-    who: str  # whose requests it is about
-    actions: tuple[str, ...]  # those of the right's actions that are new
-    resources: tuple[str, ...]  # those of its resources that are new
-    before: str  # whether it was allowed, and under which conditions; or what was denied
-    after: str  # the same after the change; of a denial, all that is left of it
-    request: Request | None  # one that is allowed now and was not; None if this cannot be decided
-    subject: str = ""  # the principal whose request that is: the one that the right is for, or one of several
+    Attributes:
+        kind: the kind of finding.
+        right: the new right, or the old denial.
+        who: whose requests it is about.
+        actions: those of the right's actions that are new.
+        resources: those of its resources that are new.
+        before: whether it was allowed, and under which conditions; or what was denied.
+        after: the same after the change; of a denial, all that is left of it.
+        request: one that is allowed now and was not; None if this cannot be decided.
+        subject: the principal whose request that is: the one that the right is for, or one of several.
+    """
+
+    kind: str
+    right: Right
+    who: str
+    actions: tuple[str, ...]
+    resources: tuple[str, ...]
+    before: str
+    after: str
+    request: Request | None
+    subject: str = ""
 
 
 class Comparison:

@@ -7,9 +7,9 @@ import json
 import re
 import sys
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -39,10 +39,15 @@ from hello_queue.review.synthesis import (
 
 @dataclass(frozen=True)
 class State:
-    """What a commit or a working tree deploys."""
+    """What a commit or a working tree deploys.
 
-    variants: Mapping[str, Synthesis | RefusedError]  # what it synthesizes for each variant, or why not
-    project: Mapping[str, Any] = field(default_factory=dict)  # its cdk.json
+    Attributes:
+        variants: what it synthesizes for each variant, or why not.
+        project: its cdk.json.
+    """
+
+    variants: Mapping[str, Synthesis | RefusedError]
+    project: Mapping[str, Any] = field(default_factory=dict)
 
 
 def review_working_tree(
@@ -142,7 +147,7 @@ def review(
         templates = old.templates if golden is None else golden
         states[variant] = _without_hashes(templates, hashes), _without_hashes(new.templates, hashes)
     notes: dict[str, list[Note]] = {}
-    details: dict[str, tuple[str, list[str]]] = {}
+    details: dict[str, tuple[str, str, list[str]]] = {}
     all_words = _words(states)
     pairs = dict(zip(news, pairs_of(list(states.values())), strict=True))
     for variant, new in news.items():
@@ -158,7 +163,7 @@ def review(
         for title, text in (*pair.details.items(), *_code_details(old, new)):
             # Names have as many spaces and lines after them as their table is wide.
             alike = re.sub("[ ─]+", " ", in_words_of(f"{title}\n{text}", words))
-            details.setdefault(alike, (f"{title}\n{text}", []))[1].append(variant)
+            details.setdefault(alike, (title, text, []))[2].append(variant)
     known = [*base.acknowledgments, *acknowledgments(olds, all_words)]
     acknowledged, more_notes = guards.acknowledgments(known, acknowledgments(news, all_words))
     more_notes += [each for each in more if isinstance(each, Note)]
@@ -169,48 +174,46 @@ def review(
     if any(name.startswith("stacks/") or name == "app.py" for name in changed) and not any(notes.values()):
         text = f"stacks/ changed, but none of the {len(news)} variants did: another combination of settings may"
         more_notes.append(Note("stacks", text))
-    whole = _review(base.commit, found, accepted, notes, more_notes, details.values(), list(news))
-    return replace(whole, changes=pairs[DEFAULT].changes)
+    findings_with = _together(found)
+    decided = {
+        finding: accepted[short(finding.id)]
+        for finding in findings_with
+        if short(finding.id) in accepted and finding.kind not in NOT_ACCEPTABLE
+    }
+    fresh_notes = _first_seen({**notes, DEFAULT: [*more_notes, *notes[DEFAULT]]})
+    return Review(
+        base.commit,
+        open={finding: where for finding, where in findings_with.items() if finding not in decided},
+        accepted=decided,
+        notes=fresh_notes.pop(DEFAULT, []),
+        other_notes=fresh_notes,
+        details={f"{title} ({_in_variants(where)})": text for title, text, where in details.values()},
+        variants=list(news),
+        changes=pairs[DEFAULT].changes,
+    )
 
 
-def _review(
-    commit: str,
-    found: list[tuple[Finding, str]],
-    accepted: Mapping[str, str],
-    notes: dict[str, list[Note]],
-    more_notes: list[Note],
-    details: Iterable[tuple[str, list[str]]],
-    variants: list[str],
-) -> Review:
-    """Put together what is the same in several variants, the most dangerous kind first."""
+def _together(found: list[tuple[Finding, str]]) -> dict[Finding, list[str]]:
+    """Each finding once, with the variants that have it; the most dangerous kind first."""
     together: dict[tuple[str, str, str], tuple[Finding, dict[str, None]]] = {}
     for finding, variant in sorted(found, key=lambda each: list(WHY).index(each[0].kind)):
         key = (finding.id, finding.stack, finding.resource)
         together.setdefault(key, (finding, {}))[1][variant] = None
-
-    def is_accepted(finding: Finding) -> bool:
-        return short(finding.id) in accepted and finding.kind not in NOT_ACCEPTABLE
-
-    default_notes = list(dict.fromkeys([*more_notes, *notes.pop(DEFAULT)]))
-    seen = set(default_notes)
-    other_notes: dict[str, list[Note]] = {}
-    for variant, notes_here in notes.items():
-        fresh = [note for note in notes_here if note not in seen]
-        seen.update(fresh)
-        if fresh:
-            other_notes[variant] = fresh
-    return Review(
-        commit,
-        {each: list(where) for each, where in together.values() if not is_accepted(each)},
-        {each: accepted[short(each.id)] for each, _ in together.values() if is_accepted(each)},
-        default_notes,
-        other_notes,
-        {f"{text.partition(chr(10))[0]} ({_some(on)})": text.partition("\n")[2] for text, on in details},
-        variants,
-    )
+    return {finding: list(where) for finding, where in together.values()}
 
 
-def _some(variants: list[str]) -> str:
+def _first_seen(notes: Mapping[str, list[Note]]) -> dict[str, list[Note]]:
+    """Each note once, with the first variant that has it."""
+    seen: set[Note] = set()
+    fresh = {}
+    for variant, here in notes.items():
+        fresh[variant] = [note for note in dict.fromkeys(here) if note not in seen]
+        seen.update(here)
+    return {variant: here for variant, here in fresh.items() if here}
+
+
+def _in_variants(variants: list[str]) -> str:
+    """Which variants something is about, in a few words."""
     return variants[0] if len(variants) == 1 else f"{variants[0]} and {len(variants) - 1} more"
 
 
