@@ -102,7 +102,9 @@ def run_python(
         try:
             process.wait(TIME_LIMIT_SECONDS)
         except subprocess.TimeoutExpired:
-            raise UsageError(f"the app takes longer than {TIME_LIMIT_SECONDS} s: it waits for something, or this machine is busy") from None
+            raise UsageError(
+                f"the app takes longer than {TIME_LIMIT_SECONDS} s: it waits for something, or this machine is busy"
+            ) from None
         finally:
             with contextlib.suppress(ProcessLookupError):
                 os.killpg(process.pid, signal.SIGKILL)
