@@ -8,7 +8,7 @@ from hello_queue.review.assembly import Templates
 from hello_queue.review.changes import Pair, described, pairs_of, section_notes
 from hello_queue.review.findings import Finding, Note
 from hello_queue.review.rules_of_resources import lifecycles, properties, sections, tags
-from hello_queue.review.rules_of_rights import identities, memberships, wider_rights
+from hello_queue.review.rules_of_rights import identities, memberships, narrower_rights, wider_rights
 from hello_queue.review.rules_of_secrets import exposed_secrets
 
 Comparison = tuple[list[Finding], list[Note]]
@@ -34,6 +34,7 @@ def compare_pair(pair: Pair) -> Comparison:
         *sections(before, after),
     ]
     notes = [Note(change.stack, described(change)) for change in changes]
+    notes += narrower_rights(before, after)
     for stack in sorted({*before, *after}):
         old, new = before.get(stack, {}), after.get(stack, {})
         for section in sorted({*old, *new} - {"Resources"}):

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 
 from hello_queue.review.assembly import Template, Templates
 from hello_queue.review.changes import Change
-from hello_queue.review.findings import ABSENT, Finding, short, shown
+from hello_queue.review.findings import ABSENT, Finding, Note, short, shown
 from hello_queue.review.naming import Names
 from hello_queue.review.permissions import members, rights_of
 from hello_queue.review.right import Rights, named
@@ -32,6 +33,29 @@ def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> 
     for group in sorted(groups, key=lambda group: not _opens(group, ways)):
         yield _finding(group, ways)
     yield from _unknown_actions(old, new)
+
+
+def narrower_rights(before: Templates, after: Templates) -> Iterator[Note]:
+    """What principals that stay may no longer do: a client of theirs may fail."""
+    if before == after:
+        return
+    names = {
+        Names(template).of(logical_id) for template in after.values() for logical_id in template.get("Resources", {})
+    }
+    lost = [each for each in Comparison(rights_of(after), rights_of(before)).widenings() if _is_lost(each, names)]
+    for group in _grouped(lost):
+        subject = " and ".join(named(who) for who in dict.fromkeys(each.who for each in group))
+        label = "" if group[0].right.label else "call "
+        scope = group[0].right.scope(_actions(group), _resources(group))
+        yield Note(group[0].right.where.partition("/")[0], f"{subject} may no longer {label}{scope}")
+
+
+def _is_lost(widening: Widening, names: set[str]) -> bool:
+    """Whether something is certainly no longer allowed, although its holder, or what it was about, is still there."""
+    right = widening.right
+    of = (widening.who,) if right.is_identity else widening.resources
+    ends = {re.split("[ :/]", text)[-1] for text in of}
+    return right.statement.allows and widening.request is not None and bool(ends & names)
 
 
 def _is_own(widening: Widening) -> bool:
