@@ -42,6 +42,11 @@ def role(service: str) -> dict[str, Any]:
     ("before", "after", "expected"),
     [
         ({"U": user(statement())}, {"U": user()}, ["user u may no longer call sqs:SendMessage on any resource"]),
+        (
+            {"U": user(statement())},
+            {"U": user(statement(Condition={"Bool": {"aws:SecureTransport": "true"}}))},
+            ["user u may call sqs:SendMessage on any resource only if aws:SecureTransport is true"],
+        ),
         ({"U": user(statement())}, {"V": user(statement())}, []),
         ({"U": user(statement())}, {"R": role("lambda.amazonaws.com")}, []),  # with its holder
         (

@@ -15,7 +15,7 @@ from hello_queue.review.rights.actions import is_known
 from hello_queue.review.rights.actions import pattern as action_pattern
 from hello_queue.review.rights.budget import Budget, TooComplexError
 from hello_queue.review.rights.ways import Way
-from hello_queue.review.widenings import NOT_DENIED, Comparison, Widening
+from hello_queue.review.widenings import NOT_ALLOWED, NOT_DENIED, Comparison, Widening
 from hello_queue.review.witness import witness
 
 
@@ -46,8 +46,10 @@ def narrower_rights(before: Templates, after: Templates) -> Iterator[Note]:
     for group in _grouped(lost):
         subject = " and ".join(named(who) for who in dict.fromkeys(each.who for each in group))
         label = "" if group[0].right.label else "call "
-        scope = group[0].right.scope(_actions(group), _resources(group))
-        yield Note(group[0].right.where.partition("/")[0], f"{subject} may no longer {label}{scope}")
+        scope = label + group[0].right.scope(_actions(group), _resources(group))
+        still = group[0].before.removeprefix("allowed")  # such as " if aws:SecureTransport is true"
+        happens = f"no longer {scope}" if group[0].before == NOT_ALLOWED else f"{scope} only{still}"
+        yield Note(group[0].right.where.partition("/")[0], f"{subject} may {happens}")
 
 
 def _is_lost(widening: Widening, names: set[str]) -> bool:
