@@ -23,9 +23,7 @@ def wider_rights(before: Templates, after: Templates, changes: list[Change]) -> 
     """What principals may do and could not do before, by the policies that say so."""
     if before == after:
         return
-    gone = {change.name_before for change in changes if change.before} - {
-        Names(template).of(logical_id) for template in after.values() for logical_id in template.get("Resources", {})
-    }
+    gone = {change.name_before for change in changes if change.before} - _names(after)
     old, new = rights_of(before), rights_of(after)
     comparison = Comparison(old, new)
     groups = _grouped([each for each in comparison.widenings() if not _is_gone(each, gone)])
@@ -39,17 +37,18 @@ def narrower_rights(before: Templates, after: Templates) -> Iterator[Note]:
     """What principals that stay may no longer do: a client of theirs may fail."""
     if before == after:
         return
-    names = {
-        Names(template).of(logical_id) for template in after.values() for logical_id in template.get("Resources", {})
-    }
+    names = _names(after)
     lost = [each for each in Comparison(rights_of(after), rights_of(before)).widenings() if _is_lost(each, names)]
     for group in _grouped(lost):
         subject = " and ".join(named(who) for who in dict.fromkeys(each.who for each in group))
-        label = "" if group[0].right.label else "call "
-        scope = label + group[0].right.scope(_actions(group), _resources(group))
         still = group[0].before.removeprefix("allowed")  # such as " if aws:SecureTransport is true"
-        happens = f"no longer {scope}" if group[0].before == NOT_ALLOWED else f"{scope} only{still}"
+        happens = f"no longer {_calls(group)}" if group[0].before == NOT_ALLOWED else f"{_calls(group)} only{still}"
         yield Note(group[0].right.where.partition("/")[0], f"{subject} may {happens}")
+
+
+def _names(templates: Templates) -> set[str]:
+    """The names of all resources."""
+    return {Names(each).of(logical_id) for each in templates.values() for logical_id in each.get("Resources", {})}
 
 
 def _is_lost(widening: Widening, names: set[str]) -> bool:
@@ -115,18 +114,26 @@ def _resources(group: list[Widening]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for each in group for text in each.resources))
 
 
+def _scope(group: list[Widening]) -> str:
+    return group[0].right.scope(_actions(group), _resources(group))
+
+
+def _calls(group: list[Widening]) -> str:
+    """What the widenings are about, after "may"."""
+    return _scope(group) if group[0].right.label else f"call {_scope(group)}"
+
+
 def _finding(group: list[Widening], ways: Mapping[str, list[Way]]) -> Finding:
     first, open_ = group[0], _opens(group, ways)
     holders = list(dict.fromkeys(each.who for each in group))
     who, subject = ", ".join(holders), " and ".join(map(named, holders))
     stack, _, resource = first.right.where.partition("/")
-    scope = first.right.scope(_actions(group), _resources(group))
     before, after = first.before, first.after
     if first.right.statement.allows:
-        happens = f"may {'' if first.right.label else 'call '}{scope}"
+        happens = f"may {_calls(group)}"
     else:
         less = "no longer denied" if first.after == NOT_DENIED else f"denied less: {first.after}, no longer"
-        happens = f"{'are' if len(holders) > 1 else 'is'} {less} {scope}"
+        happens = f"{'are' if len(holders) > 1 else 'is'} {less} {_scope(group)}"
         before, after = f"denied {before}", after if after == NOT_DENIED else f"denied {after}"
     way = f" can become administrator through {open_[0]}:" if open_ else ""
     return Finding(

@@ -14,20 +14,9 @@ from hello_queue.review.rules_of_guards import project_file
 
 _ALIKE = {
     *("aws_cdk", "cdk_nag", "constructs", "jsii", "stacks", "hello_queue.constants"),
-    *(
-        "__future__",
-        "abc",
-        "base64",
-        "collections",
-        "contextlib",
-        "copy",
-        "dataclasses",
-        "difflib",
-        "enum",
-        "functools",
-    ),
-    *("hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "re", "shutil", "string", "textwrap"),
-    *("types", "typing", "warnings"),
+    *("__future__", "abc", "base64", "collections", "contextlib", "copy", "dataclasses", "difflib", "enum"),
+    *("functools", "hashlib", "itertools", "json", "logging", "math", "operator", "pathlib", "re", "shutil"),
+    *("string", "textwrap", "types", "typing", "warnings"),
 }
 """Modules that do the same everywhere. Of any other, each name that the app uses counts."""
 
@@ -159,7 +148,8 @@ def _commands(old: str, new: str) -> Iterator[Finding | Note]:
     """The targets of the Makefile that are gone or changed."""
     was, now = _targets(old), _targets(new)
     differing = sorted(target for target in was if was[target] != now.get(target))
-    decisive = [target for target in differing if target in _needed(was) | _needed(now)]
+    needed = _needed(was) | _needed(now)
+    decisive = [target for target in differing if target in needed]
     if decisive:
         yield _decisive("Makefile", decisive)
     elif differing:
